@@ -1,0 +1,136 @@
+# make              everything into build/: build/backstop and build/policy.image
+# make install      DESTDIR, PREFIX; make uninstall takes it away again
+# sudo make demo    installs what is missing, builds, re-enacts the incident
+# sudo make test    installs what is missing, builds, runs all tests
+# make unit|policy|e2e|fuzz|bench|check   parts of the above
+
+VERSION  := 0.1.0
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+BUILD    ?= build
+CC       ?= gcc
+CLANG    ?= clang
+BPFTOOL  ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
+PYTHON   ?= /usr/bin/python3
+
+LIBS     := libbpf libfyaml libpcre2-8 smartcols jansson
+WARN     := -Wall -Wextra -Werror -Wmissing-prototypes -Wwrite-strings -Wno-unknown-pragmas
+CFLAGS   ?= -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2
+SAN      ?=
+ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -DBACKSTOP_VERSION='"$(VERSION)"' $(WARN) -Iinclude -Isrc -I$(BUILD)/gen \
+	     $(shell pkg-config --cflags $(LIBS)) $(CFLAGS) $(SAN) -MMD -MP
+LDLIBS    = $(shell pkg-config --libs $(LIBS)) -lpthread
+
+# The folders of src/, from the ground up: each may call those before it.
+PARTS    := base policy kernel journal guard cli
+SRC_OF    = $(filter-out src/cli/main.c,$(wildcard src/$(1)/*.c))
+OBJ_OF    = $(patsubst src/%.c,$(BUILD)/obj/%.o,$(call SRC_OF,$(1)))
+ARCHIVES := $(foreach p,$(PARTS),$(BUILD)/lib$(p).a)
+ALL_LIBS  = -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LDLIBS)
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all unit policy e2e fuzz bench check test demo install uninstall clean deps
+
+all: $(BUILD)/backstop $(BUILD)/policy.image
+
+$(BUILD)/backstop: $(BUILD)/obj/cli/main.o $(ARCHIVES)
+	$(CC) $(SAN) -o $@ $< $(ALL_LIBS)
+
+$(BUILD)/policy.image: $(BUILD)/backstop $(wildcard signatures/*.yaml)
+	$(BUILD)/backstop policy compile --output $@ signatures
+
+define ARCHIVE
+$(BUILD)/lib$(1).a: $(call OBJ_OF,$(1))
+	rm -f $$@ && ar rcs $$@ $$^
+endef
+$(foreach p,$(PARTS),$(eval $(call ARCHIVE,$(p))))
+
+$(BUILD)/obj/%.o: src/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# --- the kernel side: one object from one file a concern
+BPF_SRC  := $(wildcard bpf/*.bpf.c)
+BPF_ARCH := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(shell uname -m)))
+BPF_SYS  := $(shell echo | $(CLANG) -v -E - 2>&1 | sed -n '/<...> search starts here:/,/End of search list./{ s|^ \(/.*\)|-idirafter \1|p }')
+
+$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c Makefile
+	@mkdir -p $(@D)
+	$(CLANG) -target bpf -mcpu=v3 -O2 -g $(WARN) -Wno-missing-prototypes -Wno-unused-function -D__TARGET_ARCH_$(BPF_ARCH) -DBACKSTOP_BPF \
+		-Iinclude -Ibpf $(BPF_SYS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/backstop.bpf.o: $(patsubst bpf/%.bpf.c,$(BUILD)/bpf/%.bpf.o,$(BPF_SRC))
+	$(BPFTOOL) gen object $@ $^
+
+$(BUILD)/gen/backstop.skel.h: $(BUILD)/backstop.bpf.o
+	@mkdir -p $(@D)
+	$(BPFTOOL) gen skeleton $< name backstop_bpf > $@
+
+$(call OBJ_OF,kernel): $(BUILD)/gen/backstop.skel.h
+
+# --- tests
+UNIT := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*/test_*.c))
+
+$(BUILD)/tests/unit/%: tests/unit/%.c $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Itests -o $@ $< $(ALL_LIBS) -lcmocka
+
+unit: $(UNIT)
+	tests/run unit $(BUILD)
+
+policy: all
+	tests/run policy $(BUILD)
+
+VICTIMS := $(patsubst tests/e2e/victims/%.c,$(BUILD)/victims/%,$(wildcard tests/e2e/victims/*.c))
+$(BUILD)/victims/%: tests/e2e/victims/%.c
+	@mkdir -p $(@D)
+	$(CC) -O1 -g $(WARN) -D_GNU_SOURCE -o $@ $< -lpthread
+
+e2e: all $(VICTIMS)
+	tests/run e2e $(BUILD)
+
+# The fuzzers link only what knows no kernel.
+FUZZ_SRC := $(foreach p,base policy journal,$(call SRC_OF,$(p)))
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_SRC) $(wildcard include/backstop/*.h src/*/*.h)
+	@mkdir -p $(@D)
+	$(CLANG) -std=gnu17 -D_GNU_SOURCE -DBACKSTOP_VERSION='"$(VERSION)"' -Iinclude -Isrc $(shell pkg-config --cflags $(LIBS)) \
+		-g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o $@ $< $(FUZZ_SRC) $(LDLIBS)
+
+fuzz: $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+	tests/run fuzz $(BUILD)
+
+bench: all $(VICTIMS)
+	tests/bench/bench $(BUILD)
+
+C_FILES := $(shell find src bpf include tests -name '*.[ch]' 2>/dev/null)
+check:
+	clang-format --dry-run -Werror $(C_FILES)
+	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+		--suppressions-list=packaging/cppcheck.suppress -Iinclude -Isrc src
+
+deps:
+	packaging/install-deps
+
+test: deps
+	$(MAKE) all
+	tests/run all $(BUILD)
+
+demo: deps
+	$(MAKE) all
+	tests/demo/demo $(BUILD)
+
+install: all
+	install -D -m 755 $(BUILD)/backstop $(DESTDIR)$(PREFIX)/bin/backstop
+	install -D -m 644 $(BUILD)/policy.image $(DESTDIR)$(PREFIX)/share/backstop/policy.image
+	install -d $(DESTDIR)$(PREFIX)/share/backstop/signatures
+	install -m 644 signatures/*.yaml $(DESTDIR)$(PREFIX)/share/backstop/signatures
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/backstop
+	rm -rf $(DESTDIR)$(PREFIX)/share/backstop
+
+clean:
+	rm -rf build
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

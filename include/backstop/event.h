@@ -1,0 +1,143 @@
+/* What the kernel side and the guard share: labels, hold slots, events, losses. Both are built
+ * together; fields are in host byte order, times in nanoseconds of CLOCK_BOOTTIME unless they say
+ * otherwise. */
+#ifndef BACKSTOP_EVENT_H
+#define BACKSTOP_EVENT_H
+
+#include "backstop/types.h"
+
+/* The label of a tracked task, in task local storage: inherited by each new task. */
+struct bs_label {
+	u64 session;
+	u32 approval; /* the hold whose approval covers this task and what follows from it, 0: none
+		       */
+	u32 flags;    /* none yet */
+};
+
+/* A candidate's place in the array of holds, which the guard maps into its memory. Each state is
+ *left by one side's compare-and-swap, so that the two never disagree on who stops the task:
+ *
+ *	FREE -> CLAIMED -> ASKED	the kernel (fills in the slot, then waits a moment for the
+ *guard) ASKED -> ALLOWED	guard: go on, nothing was stopped; the kernel frees the slot ASKED
+ *-> SEIZED		guard: traced and interrupted, so the task traps by itself ASKED -> STOPPED
+ *kernel: the guard was late, SIGSTOP is sent
+ *	SEIZED|STOPPED -> RELEASED	guard: decided; only now may the task enter a system call
+ *again RELEASED, or the task gone -> FREE	guard
+ */
+enum bs_slot_state {
+	BS_SLOT_FREE,
+	BS_SLOT_CLAIMED,
+	BS_SLOT_ASKED,
+	BS_SLOT_ALLOWED,
+	BS_SLOT_SEIZED,
+	BS_SLOT_STOPPED,
+	BS_SLOT_RELEASED,
+};
+
+struct bs_slot {
+	u32 state; /* enum bs_slot_state */
+	u32 tgid;  /* which is also the tid: a task that has just exec'ed is alone in its process */
+	u64 start; /* of the task: with tgid, its identity */
+	u64 asked; /* when */
+};
+
+#define BS_SLOTS                                                                                   \
+	4096 /* open holds; when all are taken a candidate is killed, and that is counted */
+#define BS_SLOT_PROBES 16
+#define BS_NO_SLOT     0xffffffffU
+
+enum bs_event_type {
+	BS_EVENT_EXEC = 1,
+	BS_EVENT_ARGS, /* more of the argv of the exec just before, of the same tgid */
+	BS_EVENT_EXIT,
+};
+
+enum bs_exec_flag {
+	BS_EXEC_CANDIDATE = 1 << 0,
+	BS_EXEC_TRACED =
+		1 << 1, /* was being traced: decided while it waits in the kernel, or killed */
+	BS_EXEC_UNREADABLE = 1 << 2, /* argv could not be read in the kernel */
+	BS_EXEC_TOO_LONG = 1 << 3,   /* more than BS_SCAN_MAX bytes */
+	BS_EXEC_KILLED =
+		1 << 4, /* killed in the kernel: no slot was free, or no answer for a traced task */
+	BS_EXEC_DELETED = 1 << 5, /* its file has no name any more (memfd, unlinked) */
+	BS_EXEC_SETID = 1 << 6,	  /* set-user-ID, set-group-ID or file capabilities */
+};
+
+struct bs_event {
+	u16 type; /* enum bs_event_type */
+	u16 reserved;
+	u32 size; /* bytes of the whole event */
+	u64 time;
+	u64 session;
+	u32 tgid;
+	u32 tid;
+};
+
+#define BS_ANCESTORS  8
+#define BS_PATH_PARTS 32   /* components of a path; deeper paths lose their upper part */
+#define BS_PATH_MAX   1024 /* bytes of a path's components */
+#define BS_NAME_MAX   256
+
+/* data[] holds, in this order: name (as given to execve), path (of the file that was loaded) and
+ * cwd (each as components from the last to the first, each ended by NUL), and the first bytes of
+ * argv, words ended by NUL. */
+struct bs_exec_event {
+	struct bs_event head;
+	u64 start;  /* start time of the process */
+	u64 cgroup; /* cgroup2 id */
+	u64 inode;
+	u32 dev;   /* kernel's encoding: major << 20 | minor */
+	u32 flags; /* enum bs_exec_flag */
+	u32 uid, euid, gid;
+	u32 tty;		     /* device number in the kernel's encoding, 0: none */
+	u32 slot;		     /* index of its slot, or BS_NO_SLOT */
+	u32 approval;		     /* as in its label */
+	u32 ancestors[BS_ANCESTORS]; /* tgids, parent first, 0 ends */
+	u32 args_total;		     /* bytes of argv in the process */
+	u16 name_len, path_len, cwd_len, args_len; /* bytes in data[] */
+	u8 path_parts, cwd_parts;		   /* BS_PATH_PARTS: it was deeper */
+	u8 reserved[2];
+	char data[];
+};
+
+#define BS_EVENT_MAX (sizeof(struct bs_exec_event) + BS_NAME_MAX + 2 * BS_PATH_MAX + 4096)
+
+struct bs_args_event {
+	struct bs_event head;
+	u32 offset; /* of data in argv */
+	u32 len;
+	char data[];
+};
+
+struct bs_exit_event {
+	struct bs_event head;
+	u64 start;
+	s32 code; /* as wait(2) gives it */
+	u32 reserved;
+};
+
+/* What is lost, by cause. Losing an event never changes a verdict. */
+enum bs_loss {
+	BS_LOSS_EVENT,	  /* no room in the ring of events */
+	BS_LOSS_DECISION, /* no room in the ring of decisions: the guard finds the hold by its slot
+			   */
+	BS_LOSS_SLOT,	  /* all slots taken: the candidate was killed */
+	BS_LOSS_LABEL,	  /* a new task could not be labelled: its maker was killed */
+	BS_LOSS_STOP,	  /* SIGSTOP could not be sent: the task was killed */
+	BS_LOSS_COUNT,
+};
+
+/* Counters, one set for the whole machine. */
+struct bs_counters {
+	u64 losses[BS_LOSS_COUNT];
+	u64 execs, candidates, shaken, stopped, tripped;
+	u64 events; /* made, lost ones included */
+};
+
+_Static_assert(sizeof(struct bs_label) == 16, "ABI");
+_Static_assert(sizeof(struct bs_slot) == 24, "ABI");
+_Static_assert(sizeof(struct bs_event) == 32, "ABI");
+_Static_assert(sizeof(struct bs_exec_event) == 136, "ABI");
+
+#endif

@@ -1,0 +1,39 @@
+/* Commands are data: the table in main.c makes usage, --help, and completion. */
+#ifndef CLI_COMMAND_H
+#define CLI_COMMAND_H
+
+#include "base/util.h"
+
+enum option_kind { OPTION_FLAG, OPTION_STRING, OPTION_UINT };
+
+struct option_def {
+	const char *name; /* long name, without dashes */
+	char letter;	  /* 0: none */
+	enum option_kind kind;
+	const char *argument; /* what help calls its value */
+	const char *help;
+	size_t offset; /* of the bool, const char * or unsigned int in the command's options struct
+			*/
+};
+
+struct command {
+	const char *name;
+	const char *arguments;		  /* as in usage: "[--] COMMAND…" */
+	const char *help;		  /* one line */
+	const char *example;		  /* one line a user could type */
+	const struct option_def *options; /* ended by name NULL; may be NULL */
+	size_t options_size;
+	/* 0, or an exit status; options points to a zeroed struct of options_size that was filled
+	 * in, argv to the operands */
+	int (*run)(const void *options, int argc, char **argv);
+	bool stops_at_operand; /* options end at the first operand (run, explain) */
+	unsigned int min_operands, max_operands;
+};
+
+#define EXIT_USAGE 2
+
+extern const struct command command_run, command_guard, command_status, command_pending,
+	command_approve, command_deny, command_watch, command_explain, command_policy, command_log,
+	command_doctor;
+
+#endif

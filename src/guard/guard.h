@@ -1,0 +1,60 @@
+/* The guard: tracks sessions, decides candidates, keeps holds, writes the journal. */
+#ifndef GUARD_GUARD_H
+#define GUARD_GUARD_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/json.h"
+#include "base/util.h"
+
+#define GUARD_SOCKET	"/run/backstop/guard.sock"
+#define GUARD_STATE_DIR "/var/lib/backstop"
+#define GUARD_GROUP	"backstop" /* its members may approve */
+
+enum guard_mode { GUARD_ENFORCE, GUARD_SHADOW, GUARD_RECORD, GUARD_MODE_COUNT };
+const char *guard_mode_name(enum guard_mode m);
+int guard_mode_parse(const char *name); /* the mode, or -EINVAL */
+
+struct guard_options {
+	const char *policy;    /* path of the image */
+	const char *socket;    /* path of the control socket */
+	const char *state_dir; /* holds journal/ */
+	enum guard_mode mode;
+	unsigned int hold_timeout; /* seconds */
+	bool embedded;		   /* ends with its last session; `owner` may approve as well */
+	uid_t owner;
+};
+
+struct guard;
+
+/* Loads, attaches, listens, and runs until SIGTERM, SIGINT, or (embedded) the last session's end.
+ * Writes one byte to `ready_fd` (-1: none) when sessions can start. 0 or a negative errno, with a
+ * message logged. */
+int guard_run(const struct guard_options *o, int ready_fd);
+
+/* --- what the control socket asks; errors are negative errnos, with words for the asker in `err`
+ */
+
+/* Labels the single-threaded process `pid`, which `pidfd` holds, as the root of a new session. The
+ * session's id is `ret_session`. */
+struct session_options {
+	const char *agent; /* "" where not named */
+	bool unattended;   /* nobody will approve: a hold is denied at once */
+};
+int guard_start_session(struct guard *g, pid_t pid, int pidfd, const struct session_options *o,
+			uint64_t *ret_session, struct strbuf *err);
+/* Does the task behind `pidfd` carry a label? 1, 0 or a negative errno. */
+int guard_is_labelled(struct guard *g, int pidfd);
+
+/* Allows hold `id` once: the open one is let go; for one that was denied or timed out, a grant is
+ * kept for its next attempt. `by` is who says so. */
+int guard_approve(struct guard *g, uint64_t id, const char *by, struct strbuf *err);
+int guard_deny(struct guard *g, uint64_t id, const char *by, const char *reason,
+	       struct strbuf *err);
+
+/* Members of the object that is open in `j`. */
+void guard_describe_status(struct guard *g, struct json *j);
+void guard_describe_pending(struct guard *g, struct json *j); /* "holds": […] */
+
+#endif

@@ -1,0 +1,69 @@
+/* Events as OCSF 1.8 JSON (https://schema.ocsf.io/1.8.0). What OCSF has no name for stands in
+ * `unmapped`. */
+#ifndef JOURNAL_OCSF_H
+#define JOURNAL_OCSF_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/strbuf.h"
+
+struct ocsf_host { /* what every event of this guard says of where it was made */
+	const char *hostname, *machine_id, *kernel, *version, *tier, *boot_id;
+};
+
+struct ocsf_process {
+	pid_t pid;
+	uint64_t start_ns;  /* CLOCK_BOOTTIME; with boot_id and pid the process's uid */
+	int64_t created_ms; /* epoch; 0: not known */
+	const char *path;   /* of its file; NULL: not known */
+	char *const *argv;  /* NULL: not known */
+	const char *cwd;    /* NULL: not known */
+	const char *tty;    /* "pts/3"; NULL: none */
+	const char *cgroup; /* path; NULL: not known */
+	uid_t uid, euid;
+	const char *user; /* name of uid; NULL: not known */
+	bool truncated;	  /* argv is not whole */
+	int exit_code;	  /* of ocsf_exit(): as wait(2) gives it */
+};
+
+enum ocsf_disposition {
+	OCSF_ALLOWED = 1,
+	OCSF_BLOCKED = 2,
+	OCSF_APPROVED = 8,
+	OCSF_DELAYED = 14,
+	OCSF_ALERT = 19,
+	OCSF_REJECTED = 25,
+};
+
+struct ocsf_event {
+	int64_t time_ms;     /* epoch */
+	uint64_t sequence;   /* of this guard's life */
+	const char *session; /* session id */
+	const char *agent;   /* its agent's name; NULL: not known */
+	struct ocsf_process process;
+	const struct ocsf_process *ancestors; /* parent first */
+	size_t ancestor_count;
+	enum ocsf_disposition disposition;
+	/* of a finding; `signature` is "pack.id", NULL: no signature matched */
+	const char *verdict, *severity, *signature, *why, *instead, *technique, *carrier;
+	const char *policy_version, *mode;
+	uint64_t hold;	     /* number of the hold, 0: none */
+	const char *by;	     /* who decided: "uid 1000 (dev)", "timeout" …; NULL: the policy */
+	const char *reason;  /* why it was decided so, in words; may be NULL */
+	uint64_t latency_ns; /* from the freeze to the release; 0: not known */
+};
+
+/* One line each, without newline, appended to `out`. */
+void ocsf_exec(struct strbuf *out, const struct ocsf_host *h,
+	       const struct ocsf_event *e); /* 1007 */
+void ocsf_exit(struct strbuf *out, const struct ocsf_host *h,
+	       const struct ocsf_event *e); /* 1007 */
+void ocsf_finding(struct strbuf *out, const struct ocsf_host *h,
+		  const struct ocsf_event *e); /* 2004 */
+/* The guard itself: started, stopped, a session began or ended, losses (6002). `name` is the
+ * activity in words. */
+void ocsf_guard(struct strbuf *out, const struct ocsf_host *h, const struct ocsf_event *e,
+		const char *name, const char *message);
+
+#endif

@@ -1,0 +1,19 @@
+/* Packs -> image. Runs unprivileged; the guard never does this. */
+#ifndef POLICY_COMPILE_H
+#define POLICY_COMPILE_H
+
+#include "base/strbuf.h"
+
+struct compile_stats {
+	unsigned int packs, signatures, programs, examples;
+	unsigned int needles, states, rules;
+};
+
+/* Compiles every *.yaml of the given directories (or the given files), in name order, into
+ * `ret_image`, after all checks: hits match, misses do not, every `instead` is allowed. All faults
+ * are collected in `err`, each as file:line:column, the line, a caret and what would be right. 0,
+ * or -EINVAL where there is a fault, or another negative errno. */
+int policy_compile(char *const *paths, size_t count, struct strbuf *ret_image,
+		   struct compile_stats *ret_stats, struct strbuf *err);
+
+#endif

@@ -1,0 +1,88 @@
+/* A compiled policy: the image mapped, the scan on user space's side, and the exact match. */
+#ifndef POLICY_POLICY_H
+#define POLICY_POLICY_H
+
+#include <sys/types.h>
+
+#include "backstop/scan_tables.h"
+#include "base/strbuf.h"
+
+/* In the order of strictness: a stricter verdict has the greater number. */
+enum verdict {
+	VERDICT_ALLOW,
+	VERDICT_ALERT,
+	VERDICT_HOLD,
+	VERDICT_DENY,
+	VERDICT_KILL,
+	VERDICT_COUNT
+};
+const char *verdict_name(enum verdict v); /* "allow" … */
+int verdict_parse(const char *name);	  /* the verdict, or -EINVAL */
+
+enum severity { SEVERITY_LOW, SEVERITY_MEDIUM, SEVERITY_HIGH, SEVERITY_CRITICAL, SEVERITY_COUNT };
+const char *severity_name(enum severity s);
+
+/* An exec about to happen. Strings are not owned. */
+struct action {
+	char *const *argv; /* NULL-terminated, at least one word */
+	const char *path;  /* of the file that was loaded; NULL: not known, argv[0] alone counts */
+	const char *name;  /* as given to execve (of a script: the script); NULL: as argv[0] */
+	const char *cwd;   /* absolute; NULL: relative paths are precious, as nobody knows better */
+	const char *home;  /* of the acting user; NULL: not known */
+	const char *workspace; /* the session's; NULL: derived from cwd, see policy_workspace() */
+	int root_fd; /* O_PATH of the task's root: links are resolved there; -1: paths are taken as
+			written */
+};
+
+/* The workspace that a session in `cwd` has: cwd itself, but none (NULL) where that is "/", the
+ * home, or a directory above the home. The string is `cwd` or NULL. */
+const char *policy_workspace(const char *cwd, const char *home);
+
+/* What was found. Strings live as long as the policy. */
+struct finding {
+	enum verdict verdict;
+	enum severity severity;
+	const char *pack,
+		*id; /* NULL where nothing matched; an allow rule has id NULL and its pack */
+	const char *why, *instead; /* instead may be NULL */
+	const char *technique;	   /* MITRE ATT&CK technique id such as "T1485"; may be NULL */
+	u32 signature;		   /* index in the policy, (u32)-1 where none */
+	const char *carrier; /* what carried it ("ssh", "docker exec" …), NULL: run directly */
+};
+
+struct policy;
+
+/* Maps and validates the image. On failure `err` says what is wrong with which file, and what would
+ * be right. 0, or -EINVAL (not an image, damaged), -ESTALE (another version), or another negative
+ * errno. */
+int policy_open(const char *path, struct policy **ret, struct strbuf *err);
+/* The same from memory, which is copied. Any bytes are safe to give. */
+int policy_from_memory(const void *image, size_t len, struct policy **ret, struct strbuf *err);
+void policy_free(struct policy *p);
+DEFINE_CLEANUP(struct policy, policy_free);
+
+/* The allow rules of the owner, then the strictest signature. */
+void policy_match(const struct policy *p, const struct action *a, struct finding *ret);
+
+/* What the kernel would say: is this a candidate? Runs match.h over the same bytes in the same
+ * order. */
+bool policy_is_candidate(const struct policy *p, const struct action *a);
+
+/* The tables of the scan, for BPF maps. Pointers live as long as the policy. */
+struct scan_tables {
+	const u16 *trans; /* states << BS_CLASS_BITS entries */
+	const struct bs_accept *accepts;
+	const struct bs_anchor *anchors; /* needles + 1 entries, [0] unused */
+	const struct bs_rule *rules;
+	u32 states, accepts_count, needles, rules_count;
+	u32 start; /* the state after a boundary */
+};
+const struct scan_tables *policy_scan_tables(const struct policy *p);
+
+/* For lists: signature `i`, 0 .. count-1, as its pack states it. */
+u32 policy_signature_count(const struct policy *p);
+void policy_signature(const struct policy *p, u32 i, struct finding *ret);
+/* First 16 hex digits of the image's hash, for messages and events: which policy decided. */
+const char *policy_version(const struct policy *p);
+
+#endif
