@@ -3,6 +3,8 @@
 #ifndef BASE_STRBUF_H
 #define BASE_STRBUF_H
 
+#include <stdarg.h>
+
 #include "base/util.h"
 
 struct strbuf {
@@ -21,8 +23,10 @@ void strbuf_add(struct strbuf *sb, const void *data, size_t len);
 void strbuf_addc(struct strbuf *sb, char c);
 void strbuf_adds(struct strbuf *sb, const char *s);
 void strbuf_addf(struct strbuf *sb, const char *fmt, ...) _printf_(2, 3);
-int strbuf_error(const struct strbuf *sb);	 /* 0 or -ENOMEM */
-const char *strbuf_str(const struct strbuf *sb); /* never NULL: "" where empty */
+void strbuf_vaddf(struct strbuf *sb, const char *fmt, va_list args) _printf_(2, 0);
+void strbuf_truncate(struct strbuf *sb, size_t len); /* to at most `len` bytes */
+int strbuf_error(const struct strbuf *sb);	     /* 0 or -ENOMEM */
+const char *strbuf_str(const struct strbuf *sb);     /* never NULL: "" where empty */
 char *strbuf_take(struct strbuf *sb); /* the string, owned by the caller, or NULL; empties sb */
 
 #endif
