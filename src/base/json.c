@@ -1,0 +1,146 @@
+#include "base/json.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/utf8.h"
+
+#define MAX_LEVEL 62
+
+static void add_escaped(struct strbuf *sb, uint32_t code)
+{
+	static const char names[] = {
+		['"'] = '"',  ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f',
+		['\n'] = 'n', ['\r'] = 'r',  ['\t'] = 't',
+	};
+
+	if (code < sizeof(names) && names[code])
+		strbuf_addf(sb, "\\%c", names[code]);
+	else
+		strbuf_addf(sb, "\\u%04" PRIx32, code);
+}
+
+static bool is_plain_ascii(char c)
+{
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* DEL and C1 could stay as far as JSON goes, but the output may be read on a terminal. */
+static bool must_escape(uint32_t code)
+{
+	return code < 0x20 || code == '"' || code == '\\' || (code >= 0x7f && code < 0xa0);
+}
+
+static void add_string(struct strbuf *sb, const char *s, size_t len)
+{
+	size_t plain = 0, n;
+	uint32_t code = 0;
+
+	strbuf_addc(sb, '"');
+	for (size_t i = 0; i < len; i += MAX(n, 1U)) {
+		n = 1;
+		if (is_plain_ascii(s[i]))
+			continue;
+		n = utf8_decode(s + i, len - i, &code);
+		if (n && !must_escape(code))
+			continue;
+		strbuf_add(sb, s + plain, i - plain);
+		if (n)
+			add_escaped(sb, code);
+		else
+			strbuf_adds(sb, "\xef\xbf\xbd");
+		plain = i + MAX(n, 1U);
+	}
+	strbuf_add(sb, s + plain, len - plain);
+	strbuf_addc(sb, '"');
+}
+
+/* The comma and the key before an element. */
+static void begin(struct json *j, const char *key)
+{
+	if (j->more >> j->level & 1)
+		strbuf_addc(j->out, ',');
+	j->more |= 1ULL << j->level;
+	if (key) {
+		add_string(j->out, key, strlen(key));
+		strbuf_addc(j->out, ':');
+	}
+}
+
+static void open_level(struct json *j, const char *key, char bracket)
+{
+	assert(j->level < MAX_LEVEL);
+	begin(j, key);
+	strbuf_addc(j->out, bracket);
+	j->level++;
+	j->more &= ~(1ULL << j->level);
+}
+
+static void close_level(struct json *j, char bracket)
+{
+	assert(j->level > 0);
+	strbuf_addc(j->out, bracket);
+	j->level--;
+}
+
+void json_object(struct json *j, const char *key)
+{
+	open_level(j, key, '{');
+}
+
+void json_object_end(struct json *j)
+{
+	close_level(j, '}');
+}
+
+void json_array(struct json *j, const char *key)
+{
+	open_level(j, key, '[');
+}
+
+void json_array_end(struct json *j)
+{
+	close_level(j, ']');
+}
+
+void json_string_n(struct json *j, const char *key, const char *s, size_t len)
+{
+	begin(j, key);
+	add_string(j->out, s, len);
+}
+
+void json_string(struct json *j, const char *key, const char *s)
+{
+	begin(j, key);
+	if (s)
+		add_string(j->out, s, strlen(s));
+	else
+		strbuf_adds(j->out, "null");
+}
+
+void json_int(struct json *j, const char *key, int64_t v)
+{
+	begin(j, key);
+	strbuf_addf(j->out, "%" PRId64, v);
+}
+
+void json_uint(struct json *j, const char *key, uint64_t v)
+{
+	begin(j, key);
+	strbuf_addf(j->out, "%" PRIu64, v);
+}
+
+void json_bool(struct json *j, const char *key, bool v)
+{
+	begin(j, key);
+	strbuf_adds(j->out, v ? "true" : "false");
+}
+
+void json_argv(struct json *j, const char *key, char *const *argv)
+{
+	json_array(j, key);
+	for (; *argv; argv++)
+		json_string(j, NULL, *argv);
+	json_array_end(j);
+}
