@@ -19,7 +19,7 @@ typedef void (*loop_signal_fn)(void *data, int signo);
 
 /* Watches `fd` (not owned) for `events` (EPOLLIN, EPOLLOUT …). 0 or a negative errno. A callback
  * may remove any source, its own included. `ret` may be NULL where the source lives as long as the
- * loop. */
+ * loop. Remove a source before its fd is closed. */
 int loop_add_fd(struct loop *loop, int fd, uint32_t events, loop_fd_fn fn, void *data,
 		struct loop_source **ret);
 int loop_mod_fd(struct loop_source *s, uint32_t events);
