@@ -44,8 +44,9 @@ struct session_options {
 };
 int guard_start_session(struct guard *g, pid_t pid, int pidfd, const struct session_options *o,
 			uint64_t *ret_session, struct strbuf *err);
-/* Does the task behind `pidfd` carry a label? 1, 0 or a negative errno. */
-int guard_is_labelled(struct guard *g, int pidfd);
+/* Does the task behind `pidfd` carry a label? 1 and its session in `ret_session`, 0 or a negative
+ * errno. */
+int guard_is_labelled(struct guard *g, int pidfd, uint64_t *ret_session);
 
 /* Allows hold `id` once: the open one is let go; for one that was denied or timed out, a grant is
  * kept for its next attempt. `by` is who says so. */
