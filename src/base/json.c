@@ -84,33 +84,33 @@ static void close_level(struct json *j, char bracket)
 	j->level--;
 }
 
-void json_object(struct json *j, const char *key)
+void json_open_object(struct json *j, const char *key)
 {
 	open_level(j, key, '{');
 }
 
-void json_object_end(struct json *j)
+void json_close_object(struct json *j)
 {
 	close_level(j, '}');
 }
 
-void json_array(struct json *j, const char *key)
+void json_open_array(struct json *j, const char *key)
 {
 	open_level(j, key, '[');
 }
 
-void json_array_end(struct json *j)
+void json_close_array(struct json *j)
 {
 	close_level(j, ']');
 }
 
-void json_string_n(struct json *j, const char *key, const char *s, size_t len)
+void json_put_string_n(struct json *j, const char *key, const char *s, size_t len)
 {
 	begin(j, key);
 	add_string(j->out, s, len);
 }
 
-void json_string(struct json *j, const char *key, const char *s)
+void json_put_string(struct json *j, const char *key, const char *s)
 {
 	begin(j, key);
 	if (s)
@@ -119,28 +119,28 @@ void json_string(struct json *j, const char *key, const char *s)
 		strbuf_adds(j->out, "null");
 }
 
-void json_int(struct json *j, const char *key, int64_t v)
+void json_put_int(struct json *j, const char *key, int64_t v)
 {
 	begin(j, key);
 	strbuf_addf(j->out, "%" PRId64, v);
 }
 
-void json_uint(struct json *j, const char *key, uint64_t v)
+void json_put_uint(struct json *j, const char *key, uint64_t v)
 {
 	begin(j, key);
 	strbuf_addf(j->out, "%" PRIu64, v);
 }
 
-void json_bool(struct json *j, const char *key, bool v)
+void json_put_bool(struct json *j, const char *key, bool v)
 {
 	begin(j, key);
 	strbuf_adds(j->out, v ? "true" : "false");
 }
 
-void json_argv(struct json *j, const char *key, char *const *argv)
+void json_put_argv(struct json *j, const char *key, char *const *argv)
 {
-	json_array(j, key);
+	json_open_array(j, key);
 	for (; *argv; argv++)
-		json_string(j, NULL, *argv);
-	json_array_end(j);
+		json_put_string(j, NULL, *argv);
+	json_close_array(j);
 }

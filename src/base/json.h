@@ -1,5 +1,6 @@
 /* A streaming JSON writer onto a strbuf. Strings of others may hold any bytes: what is not UTF-8
- * becomes U+FFFD, so the output is always valid JSON. Nesting is up to 62 levels (asserted). */
+ * becomes U+FFFD, so the output is always valid JSON. Nesting is up to 62 levels (asserted). No
+ * name here is one of libjansson's, which would otherwise call ours. */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
 
@@ -16,15 +17,15 @@ struct json {
 #define JSON_INIT(strbuf) ((struct json) { .out = (strbuf) })
 
 /* `key` is NULL inside an array and at the top. */
-void json_object(struct json *j, const char *key);
-void json_object_end(struct json *j);
-void json_array(struct json *j, const char *key);
-void json_array_end(struct json *j);
-void json_string(struct json *j, const char *key, const char *s); /* NULL: null */
-void json_string_n(struct json *j, const char *key, const char *s, size_t len);
-void json_int(struct json *j, const char *key, int64_t v);
-void json_uint(struct json *j, const char *key, uint64_t v);
-void json_bool(struct json *j, const char *key, bool v);
-void json_argv(struct json *j, const char *key, char *const *argv); /* array of strings */
+void json_open_object(struct json *j, const char *key);
+void json_close_object(struct json *j);
+void json_open_array(struct json *j, const char *key);
+void json_close_array(struct json *j);
+void json_put_string(struct json *j, const char *key, const char *s); /* NULL: null */
+void json_put_string_n(struct json *j, const char *key, const char *s, size_t len);
+void json_put_int(struct json *j, const char *key, int64_t v);
+void json_put_uint(struct json *j, const char *key, uint64_t v);
+void json_put_bool(struct json *j, const char *key, bool v);
+void json_put_argv(struct json *j, const char *key, char *const *argv); /* array of strings */
 
 #endif
