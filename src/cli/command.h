@@ -1,4 +1,4 @@
-/* Commands are data: the table in main.c makes usage, --help, and completion. */
+/* Commands are data: the table in main.c makes usage and --help. */
 #ifndef CLI_COMMAND_H
 #define CLI_COMMAND_H
 
@@ -12,22 +12,21 @@ struct option_def {
 	enum option_kind kind;
 	const char *argument; /* what help calls its value */
 	const char *help;
-	size_t offset; /* of the bool, const char * or unsigned int in the command's options struct
-			*/
+	size_t offset; /* of the bool, const char * or unsigned int in the command's options */
 };
 
 struct command {
 	const char *name;
-	const char *arguments;		  /* as in usage: "[--] COMMAND…" */
+	const char *arguments;		  /* as in usage: "[--] COMMAND…"; NULL: none */
 	const char *help;		  /* one line */
 	const char *example;		  /* one line a user could type */
 	const struct option_def *options; /* ended by name NULL; may be NULL */
 	size_t options_size;
 	/* 0, or an exit status; options points to a zeroed struct of options_size that was filled
-	 * in, argv to the operands */
+	 * in, argv to the operands, ended by NULL */
 	int (*run)(const void *options, int argc, char **argv);
 	bool stops_at_operand; /* options end at the first operand (run, explain) */
-	unsigned int min_operands, max_operands;
+	unsigned int min_operands, max_operands; /* UINT_MAX: no limit */
 };
 
 #define EXIT_USAGE 2

@@ -1,0 +1,250 @@
+#include "cli/client.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+
+#include "base/escape.h"
+#include "base/log.h"
+#include "guard/guard.h"
+
+#define LINE_MAX_BYTES (16 << 20) /* no reply of a sane guard is longer */
+
+void client_close(struct client *c)
+{
+	close_fd(&c->fd);
+	c->fd = -1;
+	strbuf_free(&c->input);
+}
+
+int client_connect(const char *socket_path, struct client *ret)
+{
+	const char *path = socket_path ? socket_path : GUARD_SOCKET;
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	_cleanup_close_ int fd = -1;
+
+	if (strlen(path) >= sizeof(addr.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(addr.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
+		return -errno;
+	*ret = (struct client) { .fd = TAKE_FD(fd) };
+	return 0;
+}
+
+static const char *connect_remedy(int err)
+{
+	switch (err) {
+	case -ENOENT:
+	case -ECONNREFUSED:
+		return "start one with 'sudo backstop guard', or start a session with 'sudo "
+		       "backstop run -- COMMAND'";
+	case -EACCES:
+		return "a directory above it is closed to you: try 'sudo backstop …'";
+	case -EAGAIN:
+		return "the guard is busy with other clients: try again";
+	case -ENAMETOOLONG:
+		return "give a path of at most 107 bytes";
+	default:
+		return "is that the socket of a guard?";
+	}
+}
+
+int client_log_connect(int err, const char *socket_path)
+{
+	_cleanup_strbuf_ struct strbuf path = STRBUF_INIT;
+	bool absent = err == -ENOENT || err == -ECONNREFUSED;
+
+	escape_word(&path, socket_path ? socket_path : GUARD_SOCKET);
+	log_error("%s (%s: %s): %s", absent ? "no guard runs here" : "cannot reach the guard",
+		  strbuf_str(&path), strerror(-err), connect_remedy(err));
+	return err;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+}
+
+/* 1: the fd is ready for `events`; 0: not before `deadline`. */
+static int wait_for(int fd, short events, int64_t deadline)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+	int64_t left;
+	int r;
+
+	do {
+		left = deadline - now_ms();
+		r = poll(&p, 1, left > 0 ? (int)left : 0);
+	} while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : r;
+}
+
+static int send_all(int fd, const char *data, size_t len, int64_t deadline)
+{
+	ssize_t n;
+	int r;
+
+	while (len > 0) {
+		n = send(fd, data, len, MSG_NOSIGNAL);
+		if (n < 0 && errno != EAGAIN && errno != EINTR)
+			return -errno;
+		data += MAX(n, 0);
+		len -= MAX(n, 0);
+		r = len > 0 ? wait_for(fd, POLLOUT, deadline) : 1;
+		if (r <= 0)
+			return r < 0 ? r : -ETIMEDOUT;
+	}
+	return 0;
+}
+
+/* 1: more bytes came; 0: none are there now. */
+static int fill(struct client *c)
+{
+	char block[16384];
+	ssize_t n = recv(c->fd, block, sizeof(block), MSG_DONTWAIT);
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	if (n == 0)
+		return -EPIPE;
+	if (c->input.len > LINE_MAX_BYTES)
+		return -EMSGSIZE;
+	strbuf_add(&c->input, block, n);
+	return strbuf_error(&c->input) ? -ENOMEM : 1;
+}
+
+static void drop_taken(struct client *c)
+{
+	if (c->taken == 0)
+		return;
+	memmove(c->input.data, c->input.data + c->taken, c->input.len - c->taken);
+	strbuf_truncate(&c->input, c->input.len - c->taken);
+	c->taken = 0;
+}
+
+/* Takes a whole line out of what was read. */
+static bool take_line(struct client *c, size_t from, const char **ret, size_t *ret_len)
+{
+	char *start = c->input.data + c->taken, *end;
+
+	if (c->input.len <= from)
+		return false;
+	end = memchr(c->input.data + from, '\n', c->input.len - from);
+	if (!end)
+		return false;
+	*end = '\0';
+	*ret = start;
+	*ret_len = end - start;
+	c->taken = end + 1 - c->input.data;
+	return true;
+}
+
+int client_read_line(struct client *c, int timeout, const char **ret, size_t *ret_len)
+{
+	int64_t deadline = now_ms() + timeout;
+	size_t from = c->taken;
+	int r;
+
+	if (take_line(c, from, ret, ret_len))
+		return 1;
+	drop_taken(c);
+	for (;;) {
+		from = c->input.len;
+		r = wait_for(c->fd, POLLIN, deadline);
+		if (r > 0)
+			r = fill(c);
+		if (r < 0)
+			return r;
+		if (take_line(c, from, ret, ret_len))
+			return 1;
+		if (now_ms() >= deadline)
+			return 0;
+	}
+}
+
+const char *client_reply_error(const json_t *reply)
+{
+	const char *error = json_string_value(json_object_get(reply, "error"));
+
+	return json_is_false(json_object_get(reply, "ok")) ? error ? error : "refused" : NULL;
+}
+
+static int check_reply(const char *line, size_t len, json_t **ret_reply)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	_cleanup_json_ json_t *reply = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
+	const char *error = client_reply_error(reply);
+
+	if (error) {
+		escape_bytes(&text, error, strlen(error));
+		log_error("%s", strbuf_str(&text));
+		return -EREMOTEIO;
+	}
+	if (!json_is_true(json_object_get(reply, "ok")))
+		return log_errno(-EPROTO, "the guard's reply makes no sense: is it another "
+					  "release? 'backstop status' shows its version");
+	*ret_reply = TAKE_PTR(reply);
+	return 0;
+}
+
+static int send_request(struct client *c, json_t *request, int64_t deadline)
+{
+	_cleanup_free_ char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
+	int r;
+
+	if (!text)
+		return -ENOMEM;
+	r = send_all(c->fd, text, strlen(text), deadline);
+	return r ? r : send_all(c->fd, "\n", 1, deadline);
+}
+
+int client_ask(struct client *c, json_t *request, json_t **ret_reply)
+{
+	_cleanup_json_ json_t *owned = request;
+	const char *line;
+	size_t len;
+	int r;
+
+	r = send_request(c, owned, now_ms() + CLIENT_TIMEOUT);
+	if (r < 0 && r != -EPIPE) /* a guard that refuses the client has still sent why */
+		return log_errno(r, "cannot ask the guard");
+	r = client_read_line(c, CLIENT_TIMEOUT, &line, &len);
+	if (r == 0)
+		return log_errno(-ETIMEDOUT, "the guard has not answered within %d s",
+				 CLIENT_TIMEOUT / 1000);
+	if (r < 0)
+		return log_errno(r, "the guard has closed the connection");
+	return check_reply(line, len, ret_reply);
+}
+
+int client_request(const char *socket_path, json_t *request, json_t **ret_reply)
+{
+	_cleanup_client_ struct client c = CLIENT_INIT;
+	int r = client_connect(socket_path, &c);
+
+	if (!r)
+		return client_ask(&c, request, ret_reply);
+	json_decref(request);
+	return client_log_connect(r, socket_path);
+}
+
+void client_print_json(json_t *reply)
+{
+	_cleanup_free_ char *text = NULL;
+
+	json_object_del(reply, "ok");
+	text = json_dumps(reply, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_PRESERVE_ORDER);
+	if (text)
+		puts(text);
+}

@@ -1,0 +1,15 @@
+#include <locale.h>
+
+#include "cli/dispatch.h"
+
+static const struct command *const commands[] = {
+	&command_run,	  &command_guard, &command_status, &command_pending,
+	&command_approve, &command_deny,  &command_watch,  &command_explain,
+	&command_policy,  &command_log,	  &command_doctor, NULL,
+};
+
+int main(int argc, char **argv)
+{
+	setlocale(LC_CTYPE, "");
+	return dispatch(commands, argc, argv);
+}

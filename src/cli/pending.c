@@ -1,0 +1,165 @@
+/* pending, approve, deny: the holds, and what a human says to them. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/escape.h"
+#include "base/log.h"
+#include "cli/client.h"
+#include "cli/command.h"
+#include "cli/options.h"
+#include "cli/table.h"
+
+struct options {
+	bool json;
+	const char *socket;
+	const char *reason;
+};
+
+enum { ID, LEFT, AGENT, USER, SIGNATURE, ACTION, DIRECTORY, COLUMNS };
+
+/* A human decides on the whole command: it is wrapped, never cut. */
+static const struct table_column columns[COLUMNS] = {
+	[ID] = { "HOLD", SCOLS_FL_RIGHT },
+	[LEFT] = { "LEFT", 0 },
+	[AGENT] = { "AGENT", 0 },
+	[USER] = { "USER", 0 },
+	[SIGNATURE] = { "SIGNATURE", 0 },
+	[ACTION] = { "ACTION", SCOLS_FL_WRAP },
+	[DIRECTORY] = { "DIRECTORY", SCOLS_FL_WRAP },
+};
+
+static int add_hold(struct libscols_table *t, const json_t *hold)
+{
+	static const char *const members[COLUMNS] = { "id",	   NULL, "agent", "user",
+						      "signature", NULL, "cwd" };
+	uint64_t now = epoch_ms(), expires = member_uint(hold, "expires_ms");
+	struct strbuf cells[COLUMNS] = { 0 };
+	int err;
+
+	for (int i = 0; i < COLUMNS; i++)
+		if (members[i])
+			add_member(&cells[i], hold, members[i]);
+	add_duration(&cells[LEFT], expires > now ? expires - now : 0);
+	add_words(&cells[ACTION], json_object_get(hold, "argv"));
+	err = table_add(t, cells);
+	for (int i = 0; i < COLUMNS; i++)
+		strbuf_free(&cells[i]);
+	return err;
+}
+
+static int print_holds(const json_t *holds)
+{
+	_cleanup_(scols_unref_table_ptr) struct libscols_table *t = table_new(columns, COLUMNS);
+	const json_t *hold;
+	size_t i;
+	int err = t ? 0 : -ENOMEM;
+
+	if (json_array_size(holds) == 0)
+		return puts("no action is held"), 0;
+	json_array_foreach(holds, i, hold) if (!err) err = add_hold(t, hold);
+	return err ? err : table_print(t);
+}
+
+static int run_pending(const void *options, int argc _unused_, char **argv _unused_)
+{
+	const struct options *o = options;
+	_cleanup_json_ json_t *reply = NULL;
+	int err = client_request(o->socket, json_pack("{ss}", "op", "pending"), &reply);
+
+	if (err)
+		return EXIT_FAILURE;
+	if (o->json) {
+		client_print_json(reply);
+		return EXIT_SUCCESS;
+	}
+	err = print_holds(json_object_get(reply, "holds"));
+	return err ? log_errno(err, "cannot print the holds"), EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int decide(const struct options *o, const char *op, const char *done, const char *number)
+{
+	_cleanup_strbuf_ struct strbuf word = STRBUF_INIT;
+	_cleanup_json_ json_t *reply = NULL;
+	uint64_t id;
+
+	escape_word(&word, number);
+	if (parse_number(number, INT64_MAX, &id) || id == 0) {
+		log_error("%s: %s is no number of a hold: 'backstop pending' lists them", op,
+			  strbuf_str(&word));
+		return EXIT_USAGE;
+	}
+	if (client_request(
+		    o->socket,
+		    json_pack("{sssIss*}", "op", op, "id", (json_int_t)id, "reason", o->reason),
+		    &reply))
+		return EXIT_FAILURE;
+	if (o->json)
+		printf("{\"id\":%" PRIu64 ",\"decision\":\"%s\"}\n", id, done);
+	else
+		printf("hold %" PRIu64 ": %s\n", id, done);
+	return EXIT_SUCCESS;
+}
+
+static int run_approve(const void *options, int argc _unused_, char **argv)
+{
+	return decide(options, "approve", "approved", argv[0]);
+}
+
+static int run_deny(const void *options, int argc _unused_, char **argv)
+{
+	return decide(options, "deny", "denied", argv[0]);
+}
+
+#define OPTION_JSON                                                                                \
+	{                                                                                          \
+		"json", 0, OPTION_FLAG, NULL, "print JSON", offsetof(struct options, json)         \
+	}
+#define OPTION_SOCKET                                                                              \
+	{                                                                                          \
+		"socket", 0, OPTION_STRING, "PATH", "the guard's socket",                          \
+			offsetof(struct options, socket)                                           \
+	}
+
+static const struct option_def common_options[] = { OPTION_JSON, OPTION_SOCKET, { 0 } };
+
+static const struct option_def deny_options[] = {
+	OPTION_JSON,
+	OPTION_SOCKET,
+	{ "reason", 'r', OPTION_STRING, "TEXT", "what the agent is told",
+	  offsetof(struct options, reason) },
+	{ 0 },
+};
+
+const struct command command_pending = {
+	.name = "pending",
+	.help = "List the actions that are held now.",
+	.example = "backstop pending",
+	.options = common_options,
+	.options_size = sizeof(struct options),
+	.run = run_pending,
+};
+
+const struct command command_approve = {
+	.name = "approve",
+	.arguments = "ID",
+	.help = "Let a held action go, or allow one that was refused once when it comes again.",
+	.example = "backstop approve 7",
+	.options = common_options,
+	.options_size = sizeof(struct options),
+	.run = run_approve,
+	.min_operands = 1,
+	.max_operands = 1,
+};
+
+const struct command command_deny = {
+	.name = "deny",
+	.arguments = "ID",
+	.help = "Refuse a held action.",
+	.example = "backstop deny 7 --reason 'not on production'",
+	.options = deny_options,
+	.options_size = sizeof(struct options),
+	.run = run_deny,
+	.min_operands = 1,
+	.max_operands = 1,
+};

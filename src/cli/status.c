@@ -1,0 +1,164 @@
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "cli/client.h"
+#include "cli/command.h"
+#include "cli/table.h"
+
+struct options {
+	bool json;
+	const char *socket;
+};
+
+/* "name value, name value"; members that are 0 are left out where `all` is not set. */
+static void add_numbers(struct strbuf *out, const json_t *numbers, bool all)
+{
+	size_t start = out->len;
+	const char *name;
+	json_t *value;
+
+	json_object_foreach((json_t *)numbers, name, value)
+	{
+		if (!all && json_integer_value(value) == 0)
+			continue;
+		strbuf_addf(out, "%s%s ", out->len > start ? ", " : "", name);
+		add_member(out, numbers, name);
+	}
+	if (out->len == start)
+		strbuf_adds(out, "none");
+}
+
+static void add_guard(struct strbuf *out, const json_t *s)
+{
+	strbuf_adds(out, "guard      pid ");
+	add_member(out, s, "pid");
+	strbuf_adds(out, ", version ");
+	add_member(out, s, "version");
+	strbuf_adds(out, ", up ");
+	add_duration(out, member_uint(s, "uptime_ms"));
+	strbuf_adds(out, ", scheduling ");
+	add_member(out, s, "scheduling");
+	strbuf_adds(out, "\nmode       ");
+	add_member(out, s, "mode");
+	strbuf_adds(out, ", tier ");
+	add_member(out, s, "tier");
+}
+
+static void add_policy(struct strbuf *out, const json_t *s)
+{
+	strbuf_adds(out, "\npolicy     ");
+	add_member(out, s, "policy");
+	strbuf_adds(out, " (version ");
+	add_member(out, s, "policy_version");
+	strbuf_adds(out, "), ");
+	add_member(out, s, "signatures");
+	strbuf_adds(out, " signatures");
+}
+
+static void add_journal(struct strbuf *out, const json_t *journal)
+{
+	strbuf_adds(out, "\njournal    ");
+	add_member(out, journal, "written");
+	strbuf_adds(out, " lines written, ");
+	add_member(out, journal, "lost");
+	strbuf_adds(out, " lost, last error ");
+	add_member(out, journal, "error");
+}
+
+static void print_head(const json_t *s)
+{
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+
+	add_guard(&out, s);
+	add_policy(&out, s);
+	strbuf_adds(&out, "\nholds      ");
+	add_member(&out, s, "holds");
+	strbuf_adds(&out,
+		    member_uint(s, "holds") ? " open: 'backstop pending' lists them" : " open");
+	add_journal(&out, json_object_get(s, "journal"));
+	strbuf_adds(&out, "\ncounters   ");
+	add_numbers(&out, json_object_get(s, "counters"), true);
+	strbuf_adds(&out, "\nlosses     ");
+	add_numbers(&out, json_object_get(s, "losses"), false);
+	puts(strbuf_str(&out));
+}
+
+enum { ID, AGENT, USER, TTY, AGE, PROCESSES, EXECS, HOLDS, COLUMNS };
+
+static const struct table_column columns[COLUMNS] = {
+	[ID] = { "SESSION", 0 },
+	[AGENT] = { "AGENT", 0 },
+	[USER] = { "USER", 0 },
+	[TTY] = { "TTY", 0 },
+	[AGE] = { "AGE", 0 },
+	[PROCESSES] = { "PROCESSES", SCOLS_FL_RIGHT },
+	[EXECS] = { "EXECS", SCOLS_FL_RIGHT },
+	[HOLDS] = { "HOLDS", SCOLS_FL_RIGHT },
+};
+
+static int add_session(struct libscols_table *t, const json_t *s)
+{
+	static const char *const members[COLUMNS] = { "id", "agent",	 "user",  "tty",
+						      NULL, "processes", "execs", "holds" };
+	uint64_t now = epoch_ms(), started = member_uint(s, "started_ms");
+	struct strbuf cells[COLUMNS] = { 0 };
+	int err;
+
+	for (int i = 0; i < COLUMNS; i++)
+		if (members[i])
+			add_member(&cells[i], s, members[i]);
+	add_duration(&cells[AGE], now > started ? now - started : 0);
+	err = table_add(t, cells);
+	for (int i = 0; i < COLUMNS; i++)
+		strbuf_free(&cells[i]);
+	return err;
+}
+
+static int print_sessions(const json_t *sessions)
+{
+	_cleanup_(scols_unref_table_ptr) struct libscols_table *t = table_new(columns, COLUMNS);
+	const json_t *s;
+	size_t i;
+	int err = t ? 0 : -ENOMEM;
+
+	if (json_array_size(sessions) == 0)
+		return puts("sessions   none: start one with 'backstop run -- COMMAND'"), 0;
+	putchar('\n');
+	json_array_foreach(sessions, i, s) if (!err) err = add_session(t, s);
+	return err ? err : table_print(t);
+}
+
+static int run(const void *options, int argc _unused_, char **argv _unused_)
+{
+	const struct options *o = options;
+	_cleanup_json_ json_t *reply = NULL;
+	int err = client_request(o->socket, json_pack("{ss}", "op", "status"), &reply);
+
+	if (err)
+		return EXIT_FAILURE;
+	if (o->json) {
+		client_print_json(reply);
+		return EXIT_SUCCESS;
+	}
+	print_head(reply);
+	err = print_sessions(json_object_get(reply, "sessions"));
+	return err ? log_errno(err, "cannot print the sessions"), EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static const struct option_def option_defs[] = {
+	{ "json", 0, OPTION_FLAG, NULL, "print what the guard says as one line of JSON",
+	  offsetof(struct options, json) },
+	{ "socket", 0, OPTION_STRING, "PATH", "the guard's socket",
+	  offsetof(struct options, socket) },
+	{ 0 },
+};
+
+const struct command command_status = {
+	.name = "status",
+	.help = "Show the guard, its tier, its sessions, holds and losses.",
+	.example = "backstop status",
+	.options = option_defs,
+	.options_size = sizeof(struct options),
+	.run = run,
+};
