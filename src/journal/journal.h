@@ -1,4 +1,4 @@
-/* The journal: append-only files of JSON lines, rotated by size. */
+/* The journal: append-only files of JSON lines (segments), rotated by size. */
 #ifndef JOURNAL_JOURNAL_H
 #define JOURNAL_JOURNAL_H
 
@@ -9,37 +9,44 @@
 struct journal;
 
 struct journal_options {
-	const char *dir;      /* made (0750) where it is missing */
+	const char *dir;      /* made (0750) where it is missing; segments are 0640 */
 	uint64_t segment_max; /* bytes; a line never spans two segments */
+	/* Appends to `line` the text that states that `lost` lines were lost, the last of them for
+	 * `err` (a negative errno). NULL: nothing is written about it. */
+	void (*describe_loss)(void *data, uint64_t lost, int err, struct strbuf *line);
+	void *data;
 };
 
-/* Opens the newest segment for appending; a torn last line is ended by a newline. 0 or a negative
- * errno. */
+/* Opens the newest segment for appending; a torn last line of it is ended before the next is
+ * written. -EBUSY where the directory has a writer, or another negative errno. */
 int journal_open(const struct journal_options *o, struct journal **ret);
 void journal_close(struct journal *j); /* syncs; NULL is fine */
 DEFINE_CLEANUP(struct journal, journal_close);
 
 /* Appends one line (without its newline). 0, or a negative errno (ENOSPC …): nothing of the line
- * stays in the file, and it is counted as lost. The next append that works first writes a line that
- * states how many were lost. */
+ * stays in the file, and it is counted as lost. The next append that works first writes the line of
+ * describe_loss(). */
 int journal_append(struct journal *j, const char *line, size_t len);
 /* What was appended is on disk. 0 or a negative errno. */
 int journal_sync(struct journal *j);
 
 struct journal_counts {
 	uint64_t written, lost; /* lines since journal_open() */
-	int last_error; /* 0, or the negative errno of the last failure, until an append works again
-			 */
+	int last_error;		/* negative errno of the last failure; 0 once an append works */
 };
 struct journal_counts journal_get_counts(const struct journal *j);
 
-/* Reads lines, oldest segment first. */
+/* Reads lines, oldest segment first. Many may read while one writes. */
 struct journal_reader;
 int journal_reader_open(const char *dir, struct journal_reader **ret);
-void journal_reader_close(struct journal_reader *r);
+void journal_reader_close(struct journal_reader *r); /* NULL is fine */
 DEFINE_CLEANUP(struct journal_reader, journal_reader_close);
 /* 1 and the next whole line (without newline, valid until the next call), 0 at the end for now
- * (call again to follow, also over a rotation), or a negative errno. */
+ * (call again to follow, also over a rotation), or a negative errno. What a torn line left at the
+ * end of a segment that is not the newest comes as a line. */
 int journal_reader_next(struct journal_reader *r, const char **ret_line, size_t *ret_len);
+/* Where the line that came last stands: the segment's file name and the line's number from 1. */
+void journal_reader_place(const struct journal_reader *r, const char **ret_segment,
+			  uint64_t *ret_line);
 
 #endif

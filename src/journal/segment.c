@@ -1,0 +1,65 @@
+#include "journal/segment.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+struct segment_name segment_name(uint64_t index)
+{
+	struct segment_name name;
+
+	snprintf(name.text, sizeof(name.text), "journal-%016" PRIu64 ".jsonl", index);
+	return name;
+}
+
+/* 0 where `text` is no segment's name. */
+static uint64_t parse_index(const char *text)
+{
+	uint64_t index = 0;
+
+	if (sscanf(text, "journal-%" SCNu64, &index) != 1)
+		return 0;
+	return strcmp(segment_name(index).text, text) ? 0 : index;
+}
+
+static void close_dir(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
+/* The least or the greatest index above `above`. */
+static int find(int dir_fd, uint64_t above, bool least, uint64_t *ret_index)
+{
+	_cleanup_close_ int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_(close_dir) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+	uint64_t found = 0;
+
+	if (!dir)
+		return -errno;
+	fd = -1; /* the DIR owns it now */
+	for (errno = 0; (entry = readdir(dir)); errno = 0) {
+		uint64_t index = parse_index(entry->d_name);
+
+		if (index > above && (!found || (index < found) == least))
+			found = index;
+	}
+	if (errno)
+		return -errno;
+	*ret_index = found;
+	return 0;
+}
+
+int segment_find_newest(int dir_fd, uint64_t *ret_index)
+{
+	return find(dir_fd, 0, false, ret_index);
+}
+
+int segment_find_next(int dir_fd, uint64_t index, uint64_t *ret_index)
+{
+	return find(dir_fd, index, true, ret_index);
+}
