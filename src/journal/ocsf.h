@@ -8,7 +8,8 @@
 
 #include "base/strbuf.h"
 
-struct ocsf_host { /* what every event of this guard says of where it was made */
+/* What every event of this guard says of where it was made; NULL: not known. */
+struct ocsf_host {
 	const char *hostname, *machine_id, *kernel, *version, *tier, *boot_id;
 };
 
@@ -28,6 +29,7 @@ struct ocsf_process {
 };
 
 enum ocsf_disposition {
+	OCSF_UNSTATED = 0, /* the event says nothing of it */
 	OCSF_ALLOWED = 1,
 	OCSF_BLOCKED = 2,
 	OCSF_APPROVED = 8,
@@ -39,7 +41,7 @@ enum ocsf_disposition {
 struct ocsf_event {
 	int64_t time_ms;     /* epoch */
 	uint64_t sequence;   /* of this guard's life */
-	const char *session; /* session id */
+	const char *session; /* session id; NULL: of none */
 	const char *agent;   /* its agent's name; NULL: not known */
 	struct ocsf_process process;
 	const struct ocsf_process *ancestors; /* parent first */
@@ -54,15 +56,22 @@ struct ocsf_event {
 	uint64_t latency_ns; /* from the freeze to the release; 0: not known */
 };
 
+/* The word that people read for what became of an action: "held", "denied" …; verdict may be NULL.
+ */
+const char *ocsf_word(enum ocsf_disposition d, const char *verdict);
+
 /* One line each, without newline, appended to `out`. */
-void ocsf_exec(struct strbuf *out, const struct ocsf_host *h,
-	       const struct ocsf_event *e); /* 1007 */
-void ocsf_exit(struct strbuf *out, const struct ocsf_host *h,
-	       const struct ocsf_event *e); /* 1007 */
-void ocsf_finding(struct strbuf *out, const struct ocsf_host *h,
-		  const struct ocsf_event *e); /* 2004 */
+
+/* A program was started (1007, Launch). */
+void ocsf_exec(struct strbuf *out, const struct ocsf_host *h, const struct ocsf_event *e);
+/* A process ended (1007, Terminate). */
+void ocsf_exit(struct strbuf *out, const struct ocsf_host *h, const struct ocsf_event *e);
+/* A signature's match, or what was decided on a hold (2004). The events of one hold share their
+ * finding's uid: the first creates it, the decision closes it. */
+void ocsf_finding(struct strbuf *out, const struct ocsf_host *h, const struct ocsf_event *e);
 /* The guard itself: started, stopped, a session began or ended, losses (6002). `name` is the
- * activity in words. */
+ * activity in words ("started" and "stopped" are OCSF's own); of the event only its time, sequence,
+ * session, agent, severity and mode count. */
 void ocsf_guard(struct strbuf *out, const struct ocsf_host *h, const struct ocsf_event *e,
 		const char *name, const char *message);
 

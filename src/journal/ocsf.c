@@ -1,0 +1,459 @@
+#include "journal/ocsf.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/escape.h"
+#include "base/json.h"
+
+#define MESSAGE_MAX  400   /* bytes of a command line in a message */
+#define CMD_LINE_MAX 32768 /* and in cmd_line; argv stands whole in unmapped */
+
+enum ocsf_class { CLASS_PROCESS = 1007, CLASS_FINDING = 2004, CLASS_APPLICATION = 6002 };
+enum ocsf_action { ACTION_ALLOWED = 1, ACTION_DENIED = 2, ACTION_OBSERVED = 3 };
+
+static void put_known(struct json *j, const char *key, const char *s)
+{
+	if (s)
+		json_put_string(j, key, s);
+}
+
+static void put_formatted(struct json *j, const char *key, const char *fmt, ...) _printf_(3, 4);
+
+static void put_formatted(struct json *j, const char *key, const char *fmt, ...)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	va_list args;
+
+	va_start(args, fmt);
+	strbuf_vaddf(&text, fmt, args);
+	va_end(args);
+	json_put_string(j, key, strbuf_str(&text));
+}
+
+static void put_command(struct json *j, const char *key, const char *prefix, char *const *argv,
+			size_t max)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+
+	strbuf_adds(&text, prefix);
+	escape_argv(&text, argv, max);
+	json_put_string(j, key, strbuf_str(&text));
+}
+
+static const char *known(const char *s)
+{
+	return s ? s : "-";
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash && slash[1] ? slash + 1 : path;
+}
+
+static const char *process_name(const struct ocsf_process *p)
+{
+	if (p->path)
+		return base_name(p->path);
+	return p->argv && p->argv[0] ? base_name(p->argv[0]) : NULL;
+}
+
+static void put_metadata(struct json *j, const struct ocsf_host *h, const struct ocsf_event *e)
+{
+	json_open_object(j, "metadata");
+	json_put_string(j, "version", "1.8.0");
+	put_formatted(j, "uid", "%s:%" PRId64 ":%" PRIu64, known(h->boot_id), e->time_ms,
+		      e->sequence);
+	put_known(j, "correlation_uid", e->session);
+	json_put_uint(j, "sequence", e->sequence);
+	json_open_array(j, "profiles");
+	json_put_string(j, NULL, "host");
+	json_put_string(j, NULL, "security_control");
+	json_close_array(j);
+	json_open_object(j, "product");
+	json_put_string(j, "name", "Backstop");
+	json_put_string(j, "vendor_name", "Backstop");
+	put_known(j, "version", h->version);
+	json_close_object(j);
+	json_close_object(j);
+}
+
+static void put_device(struct json *j, const struct ocsf_host *h)
+{
+	json_open_object(j, "device");
+	json_put_int(j, "type_id", 0);
+	json_put_string(j, "hostname", known(h->hostname));
+	put_known(j, "uid", h->machine_id);
+	put_known(j, "boot_uid", h->boot_id);
+	json_open_object(j, "os");
+	json_put_string(j, "name", "Linux");
+	json_put_int(j, "type_id", 200);
+	put_known(j, "kernel_release", h->kernel);
+	json_close_object(j);
+	json_close_object(j);
+}
+
+static void put_user(struct json *j, const struct ocsf_process *p)
+{
+	json_open_object(j, "user");
+	put_formatted(j, "uid", "%u", p->uid);
+	put_known(j, "name", p->user);
+	json_close_object(j);
+}
+
+/* What a process has in common with an entry of an ancestry. */
+static void put_process_head(struct json *j, const struct ocsf_host *h,
+			     const struct ocsf_process *p)
+{
+	json_put_int(j, "pid", p->pid);
+	put_formatted(j, "uid", "%s:%d:%" PRIu64, known(h->boot_id), p->pid, p->start_ns);
+	put_known(j, "name", process_name(p));
+	if (p->argv)
+		put_command(j, "cmd_line", "", p->argv, CMD_LINE_MAX);
+	if (p->created_ms)
+		json_put_int(j, "created_time", p->created_ms);
+}
+
+static void put_file(struct json *j, const char *path)
+{
+	json_open_object(j, "file");
+	json_put_string(j, "name", base_name(path));
+	json_put_string(j, "path", path);
+	json_put_int(j, "type_id", 1);
+	json_close_object(j);
+}
+
+static void put_ancestors(struct json *j, const struct ocsf_host *h, const struct ocsf_event *e)
+{
+	if (!e->ancestor_count)
+		return;
+	json_open_object(j, "parent_process");
+	put_process_head(j, h, &e->ancestors[0]);
+	json_close_object(j);
+	json_open_array(j, "ancestry");
+	for (size_t i = 0; i < e->ancestor_count; i++) {
+		json_open_object(j, NULL);
+		put_process_head(j, h, &e->ancestors[i]);
+		json_close_object(j);
+	}
+	json_close_array(j);
+}
+
+static void put_process(struct json *j, const struct ocsf_host *h, const struct ocsf_event *e)
+{
+	const struct ocsf_process *p = &e->process;
+
+	json_open_object(j, "process");
+	put_process_head(j, h, p);
+	put_known(j, "working_directory", p->cwd);
+	if (p->path)
+		put_file(j, p->path);
+	put_user(j, p);
+	if (p->tty) {
+		json_open_object(j, "session");
+		json_put_string(j, "terminal", p->tty);
+		json_close_object(j);
+	}
+	put_ancestors(j, h, e);
+	json_close_object(j);
+}
+
+/* Who acts: the agent's session, and the process that started the one concerned. */
+static void put_actor(struct json *j, const struct ocsf_host *h, const struct ocsf_event *e)
+{
+	json_open_object(j, "actor");
+	put_known(j, "app_name", e->agent);
+	put_known(j, "app_uid", e->session);
+	put_user(j, &e->process);
+	if (e->ancestor_count) {
+		json_open_object(j, "process");
+		put_process_head(j, h, &e->ancestors[0]);
+		json_close_object(j);
+	}
+	json_close_object(j);
+}
+
+static enum ocsf_action action_of(enum ocsf_disposition d)
+{
+	switch (d) {
+	case OCSF_ALLOWED:
+	case OCSF_APPROVED:
+	case OCSF_ALERT:
+		return ACTION_ALLOWED;
+	case OCSF_BLOCKED:
+	case OCSF_REJECTED:
+		return ACTION_DENIED;
+	default:
+		return ACTION_OBSERVED;
+	}
+}
+
+const char *ocsf_word(enum ocsf_disposition d, const char *verdict)
+{
+	switch (d) {
+	case OCSF_ALLOWED:
+		return "allowed";
+	case OCSF_APPROVED:
+		return "approved";
+	case OCSF_ALERT:
+		return "alert";
+	case OCSF_DELAYED:
+		return "held";
+	case OCSF_REJECTED:
+		return "rejected";
+	case OCSF_BLOCKED:
+		return verdict && !strcmp(verdict, "kill") ? "killed" : "denied";
+	case OCSF_UNSTATED:
+		break;
+	}
+	return "seen";
+}
+
+static void put_disposition(struct json *j, enum ocsf_disposition d)
+{
+	if (d == OCSF_UNSTATED)
+		return;
+	json_put_int(j, "action_id", action_of(d));
+	json_put_int(j, "disposition_id", d);
+}
+
+static int severity_id(const char *severity)
+{
+	static const char *const names[] = { "low", "medium", "high", "critical" };
+
+	for (size_t i = 0; severity && i < ARRAY_SIZE(names); i++)
+		if (!strcmp(severity, names[i]))
+			return i + 2;
+	return 1;
+}
+
+static void put_decision(struct json *j, const struct ocsf_event *e)
+{
+	if (e->hold)
+		json_put_uint(j, "hold", e->hold);
+	put_known(j, "verdict", e->verdict);
+	put_known(j, "signature", e->signature);
+	put_known(j, "severity", e->severity);
+	put_known(j, "why", e->why);
+	put_known(j, "instead", e->instead);
+	put_known(j, "carrier", e->carrier);
+	put_known(j, "policy_version", e->policy_version);
+	put_known(j, "by", e->by);
+	put_known(j, "reason", e->reason);
+	if (e->latency_ns)
+		json_put_uint(j, "latency_ns", e->latency_ns);
+}
+
+static void put_unmapped_process(struct json *j, const struct ocsf_process *p)
+{
+	if (p->argv)
+		json_put_argv(j, "argv", p->argv);
+	if (p->truncated)
+		json_put_bool(j, "argv_truncated", true);
+	if (p->euid != p->uid)
+		json_put_uint(j, "euid", p->euid);
+	put_known(j, "cgroup", p->cgroup);
+}
+
+static void put_unmapped(struct json *j, const struct ocsf_host *h, const struct ocsf_event *e,
+			 int term_signal)
+{
+	json_open_object(j, "unmapped");
+	json_open_object(j, "backstop");
+	put_known(j, "session", e->session);
+	put_known(j, "agent", e->agent);
+	put_known(j, "tier", h->tier);
+	put_known(j, "mode", e->mode);
+	put_decision(j, e);
+	put_unmapped_process(j, &e->process);
+	if (term_signal)
+		json_put_int(j, "signal", term_signal);
+	json_close_object(j);
+	json_close_object(j);
+}
+
+static void put_head(struct json *j, const struct ocsf_host *h, const struct ocsf_event *e,
+		     enum ocsf_class class, int activity)
+{
+	json_open_object(j, NULL);
+	json_put_int(j, "class_uid", class);
+	json_put_int(j, "category_uid", class / 1000);
+	json_put_int(j, "activity_id", activity);
+	json_put_int(j, "type_uid", class * 100 + activity);
+	json_put_int(j, "time", e->time_ms);
+	put_metadata(j, h, e);
+	put_device(j, h);
+}
+
+static void put_process_message(struct json *j, const char *what, const struct ocsf_process *p)
+{
+	if (p->argv && p->argv[0])
+		put_command(j, "message", what, p->argv, MESSAGE_MAX);
+	else
+		put_formatted(j, "message", "%s%s", what, known(p->path));
+}
+
+void ocsf_exec(struct strbuf *out, const struct ocsf_host *h, const struct ocsf_event *e)
+{
+	struct json j = JSON_INIT(out);
+
+	put_head(&j, h, e, CLASS_PROCESS, 1);
+	json_put_int(&j, "severity_id", 1);
+	put_process_message(&j, "exec: ", &e->process);
+	put_disposition(&j, e->disposition);
+	json_put_int(&j, "launch_type_id", 3);
+	put_actor(&j, h, e);
+	put_process(&j, h, e);
+	put_unmapped(&j, h, e, 0);
+	json_close_object(&j);
+}
+
+void ocsf_exit(struct strbuf *out, const struct ocsf_host *h, const struct ocsf_event *e)
+{
+	int status = e->process.exit_code, signo = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+	struct json j = JSON_INIT(out);
+
+	put_head(&j, h, e, CLASS_PROCESS, 2);
+	json_put_int(&j, "severity_id", 1);
+	put_process_message(&j, "exit: ", &e->process);
+	put_disposition(&j, e->disposition);
+	json_put_int(&j, "exit_code", signo ? 128 + signo : WEXITSTATUS(status));
+	put_actor(&j, h, e);
+	put_process(&j, h, e);
+	put_unmapped(&j, h, e, signo);
+	json_close_object(&j);
+}
+
+/* T1561.001 is a technique and its part. */
+static void put_attacks(struct json *j, const char *technique)
+{
+	size_t len = technique ? strcspn(technique, ".") : 0;
+
+	if (!len)
+		return;
+	json_open_array(j, "attacks");
+	json_open_object(j, NULL);
+	json_open_object(j, "technique");
+	json_put_string_n(j, "uid", technique, len);
+	json_close_object(j);
+	if (technique[len]) {
+		json_open_object(j, "sub_technique");
+		json_put_string(j, "uid", technique);
+		json_close_object(j);
+	}
+	json_close_object(j);
+	json_close_array(j);
+}
+
+static void put_analytic(struct json *j, const struct ocsf_event *e)
+{
+	json_open_object(j, "analytic");
+	json_put_int(j, "type_id", 1);
+	json_put_string(j, "uid", e->signature);
+	json_put_string(j, "name", e->signature);
+	put_known(j, "version", e->policy_version);
+	json_close_object(j);
+}
+
+static void put_finding_info(struct json *j, const struct ocsf_host *h, const struct ocsf_event *e)
+{
+	const struct ocsf_process *p = &e->process;
+
+	json_open_object(j, "finding_info");
+	put_formatted(j, "uid", "%s:%d:%" PRIu64 ":%s%" PRIu64, known(h->boot_id), p->pid,
+		      p->start_ns, e->hold ? "hold-" : "event-", e->hold ? e->hold : e->sequence);
+	put_formatted(j, "title", "%s by %s", e->signature ? e->signature : "no signature",
+		      e->agent ? e->agent : "an agent");
+	put_known(j, "desc", e->why);
+	json_put_int(j, "created_time", e->time_ms);
+	if (e->signature)
+		put_analytic(j, e);
+	put_attacks(j, e->technique);
+	json_close_object(j);
+}
+
+static void put_evidences(struct json *j, const struct ocsf_host *h, const struct ocsf_event *e)
+{
+	json_open_array(j, "evidences");
+	json_open_object(j, NULL);
+	put_actor(j, h, e);
+	put_process(j, h, e);
+	json_close_object(j);
+	json_close_array(j);
+}
+
+static void put_policy(struct json *j, const struct ocsf_event *e)
+{
+	json_open_object(j, "policy");
+	json_put_string(j, "name", "backstop");
+	put_known(j, "version", e->policy_version);
+	json_close_object(j);
+}
+
+static void put_remediation(struct json *j, const char *instead)
+{
+	if (!instead)
+		return;
+	json_open_object(j, "remediation");
+	json_put_string(j, "desc", instead);
+	json_close_object(j);
+}
+
+static void put_finding_message(struct json *j, const struct ocsf_event *e)
+{
+	_cleanup_strbuf_ struct strbuf what = STRBUF_INIT;
+
+	strbuf_addf(&what, "%s: ", ocsf_word(e->disposition, e->verdict));
+	put_process_message(j, strbuf_str(&what), &e->process);
+}
+
+void ocsf_finding(struct strbuf *out, const struct ocsf_host *h, const struct ocsf_event *e)
+{
+	bool open = e->disposition == OCSF_DELAYED;
+	struct json j = JSON_INIT(out);
+
+	put_head(&j, h, e, CLASS_FINDING, e->hold && !open ? 3 : 1);
+	json_put_int(&j, "severity_id", severity_id(e->severity));
+	json_put_int(&j, "status_id", open || e->disposition == OCSF_ALERT ? 1 : 4);
+	json_put_int(&j, "confidence_id", 3);
+	json_put_bool(&j, "is_alert", e->disposition != OCSF_ALLOWED);
+	put_finding_message(&j, e);
+	put_disposition(&j, e->disposition);
+	put_finding_info(&j, h, e);
+	put_evidences(&j, h, e);
+	put_policy(&j, e);
+	put_remediation(&j, e->instead);
+	put_unmapped(&j, h, e, 0);
+	json_close_object(&j);
+}
+
+static int guard_activity(const char *name)
+{
+	if (!strcmp(name, "started"))
+		return 3;
+	return strcmp(name, "stopped") ? 99 : 4;
+}
+
+void ocsf_guard(struct strbuf *out, const struct ocsf_host *h, const struct ocsf_event *e,
+		const char *name, const char *message)
+{
+	const struct ocsf_event said = {
+		.session = e->session, .agent = e->agent, .severity = e->severity, .mode = e->mode
+	};
+	struct json j = JSON_INIT(out);
+
+	put_head(&j, h, e, CLASS_APPLICATION, guard_activity(name));
+	json_put_string(&j, "activity_name", name);
+	json_put_int(&j, "severity_id", severity_id(e->severity));
+	json_put_string(&j, "message", message);
+	json_open_object(&j, "app");
+	json_put_string(&j, "name", "backstop guard");
+	json_put_string(&j, "vendor_name", "Backstop");
+	put_known(&j, "version", h->version);
+	json_close_object(&j);
+	put_unmapped(&j, h, &said, 0);
+	json_close_object(&j);
+}
