@@ -51,13 +51,14 @@ $(BUILD)/obj/%.o: src/%.c Makefile
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # --- the kernel side: one object from one file a concern
-BPF_SRC  := $(wildcard bpf/*.bpf.c)
+# definitions come first: libbpf 1.1's linker gives a map declared before it is defined offset 0
+BPF_SRC  := bpf/maps.bpf.c $(filter-out bpf/maps.bpf.c,$(wildcard bpf/*.bpf.c))
 BPF_ARCH := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(shell uname -m)))
 BPF_SYS  := $(shell echo | $(CLANG) -v -E - 2>&1 | sed -n '/<...> search starts here:/,/End of search list./{ s|^ \(/.*\)|-idirafter \1|p }')
 
 $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c Makefile
 	@mkdir -p $(@D)
-	$(CLANG) -target bpf -mcpu=v3 -O2 -g $(WARN) -Wno-missing-prototypes -Wno-unused-function -D__TARGET_ARCH_$(BPF_ARCH) -DBACKSTOP_BPF \
+	$(CLANG) -target bpf -mcpu=v3 -O2 -g $(WARN) -Wno-missing-prototypes -Wno-unused-function -Wno-unused-parameter -Wno-gnu-variable-sized-type-not-at-end -D__TARGET_ARCH_$(BPF_ARCH) -DBACKSTOP_BPF \
 		-Iinclude -Ibpf $(BPF_SYS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/backstop.bpf.o: $(patsubst bpf/%.bpf.c,$(BUILD)/bpf/%.bpf.o,$(BPF_SRC))

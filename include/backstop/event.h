@@ -4,15 +4,22 @@
 #ifndef BACKSTOP_EVENT_H
 #define BACKSTOP_EVENT_H
 
-#include "backstop/types.h"
+#include "backstop/scan_tables.h"
 
 /* The label of a tracked task, in task local storage: inherited by each new task. */
 struct bs_label {
 	u64 session;
 	u32 approval; /* the hold whose approval covers this task and what follows from it, 0: none
 		       */
-	u32 flags;    /* none yet */
+	u32 slot;     /* 1 + index of the slot it last had, 0: none; not inherited */
 };
+
+/* A session in the map of sessions, keyed by its number. */
+struct bs_session {
+	u64 tasks; /* alive; at 0 the session has ended */
+	u64 execs;
+};
+#define BS_SESSIONS 4096 /* the guard refuses to start more */
 
 /* A candidate's place in the array of holds, which the guard maps into its memory. Each state is
  *left by one side's compare-and-swap, so that the two never disagree on who stops the task:
@@ -21,8 +28,12 @@ struct bs_label {
  *guard) ASKED -> ALLOWED	guard: go on, nothing was stopped; the kernel frees the slot ASKED
  *-> SEIZED		guard: traced and interrupted, so the task traps by itself ASKED -> STOPPED
  *kernel: the guard was late, SIGSTOP is sent
- *	SEIZED|STOPPED -> RELEASED	guard: decided; only now may the task enter a system call
+ *	ASKED -> FREE		kernel: a traced task, which cannot be held, got no answer and is
+ *killed SEIZED|STOPPED -> RELEASED	guard: decided; only now may the task enter a system call
  *again RELEASED, or the task gone -> FREE	guard
+ *
+ * The word holds a ticket above the state. Each claim makes a new ticket, so that a late answer to
+ *a former owner of the slot is no answer to the next.
  */
 enum bs_slot_state {
 	BS_SLOT_FREE,
@@ -31,14 +42,15 @@ enum bs_slot_state {
 	BS_SLOT_ALLOWED,
 	BS_SLOT_SEIZED,
 	BS_SLOT_STOPPED,
-	BS_SLOT_RELEASED,
 };
+#define BS_SLOT_STATE(word)	    ((word)&7)
+#define BS_SLOT_WORD(ticket, state) ((ticket) << 3 | (state))
 
 struct bs_slot {
-	u32 state; /* enum bs_slot_state */
-	u32 tgid;  /* which is also the tid: a task that has just exec'ed is alone in its process */
+	u32 word;  /* ticket << 3 | enum bs_slot_state */
+	u32 tgid;  /* also the tid: a task that has just exec'ed is alone in its process */
 	u64 start; /* of the task: with tgid, its identity */
-	u64 asked; /* when */
+	u64 session;
 };
 
 #define BS_SLOTS                                                                                   \
@@ -48,8 +60,9 @@ struct bs_slot {
 
 enum bs_event_type {
 	BS_EVENT_EXEC = 1,
-	BS_EVENT_ARGS, /* more of the argv of the exec just before, of the same tgid */
-	BS_EVENT_EXIT,
+	BS_EVENT_ARGS, /* argv from BS_CHUNK on, before the exec event of the same tgid */
+	BS_EVENT_EXIT, /* of a process: its last thread is gone */
+	BS_EVENT_END,  /* of a session: its last task is gone */
 };
 
 enum bs_exec_flag {
@@ -74,34 +87,35 @@ struct bs_event {
 	u32 tid;
 };
 
-#define BS_ANCESTORS  8
-#define BS_PATH_PARTS 32   /* components of a path; deeper paths lose their upper part */
-#define BS_PATH_MAX   1024 /* bytes of a path's components */
-#define BS_NAME_MAX   256
+#define BS_ANCESTORS 8
+#define BS_CWD_PARTS 32 /* components; a deeper path loses its upper part */
+#define BS_CWD_MAX   1024
+#define BS_NAME_MAX  512
 
-/* data[] holds, in this order: name (as given to execve), path (of the file that was loaded) and
- * cwd (each as components from the last to the first, each ended by NUL), and the first bytes of
+/* data[] holds, in this order: name (as given to execve) and NUL, the base name of the loaded file
+ * and NUL, cwd (its components from the last to the first, each with NUL), and the first bytes of
  * argv, words ended by NUL. */
 struct bs_exec_event {
 	struct bs_event head;
 	u64 start;  /* start time of the process */
 	u64 cgroup; /* cgroup2 id */
-	u64 inode;
-	u32 dev;   /* kernel's encoding: major << 20 | minor */
-	u32 flags; /* enum bs_exec_flag */
+	u64 inode;  /* of the loaded file, with dev */
+	u32 dev;    /* kernel's encoding: major << 20 | minor */
+	u32 flags;  /* enum bs_exec_flag */
 	u32 uid, euid, gid;
 	u32 tty;		     /* device number in the kernel's encoding, 0: none */
 	u32 slot;		     /* index of its slot, or BS_NO_SLOT */
+	u32 ticket;		     /* of that slot */
 	u32 approval;		     /* as in its label */
-	u32 ancestors[BS_ANCESTORS]; /* tgids, parent first, 0 ends */
 	u32 args_total;		     /* bytes of argv in the process */
-	u16 name_len, path_len, cwd_len, args_len; /* bytes in data[] */
-	u8 path_parts, cwd_parts;		   /* BS_PATH_PARTS: it was deeper */
-	u8 reserved[2];
+	u32 ancestors[BS_ANCESTORS]; /* tgids, parent first, 0 ends */
+	u16 name_len, file_len, cwd_len, args_len; /* bytes in data[] */
+	u32 cwd_deep; /* not 0: cwd has more than BS_CWD_PARTS components */
+	u32 reserved;
 	char data[];
 };
 
-#define BS_EVENT_MAX (sizeof(struct bs_exec_event) + BS_NAME_MAX + 2 * BS_PATH_MAX + 4096)
+#define BS_EVENT_DATA_MAX (BS_NAME_MAX + 256 + BS_CWD_MAX + BS_CHUNK)
 
 struct bs_args_event {
 	struct bs_event head;
@@ -131,13 +145,16 @@ enum bs_loss {
 /* Counters, one set for the whole machine. */
 struct bs_counters {
 	u64 losses[BS_LOSS_COUNT];
-	u64 execs, candidates, shaken, stopped, tripped;
-	u64 events; /* made, lost ones included */
+	u64 execs, candidates;
+	u64 shaken;  /* candidates that the guard answered in time */
+	u64 stopped; /* candidates that were sent SIGSTOP */
+	u64 tripped; /* held tasks that ran all the same, and were killed */
+	u64 events;  /* made, lost ones included */
 };
 
 _Static_assert(sizeof(struct bs_label) == 16, "ABI");
 _Static_assert(sizeof(struct bs_slot) == 24, "ABI");
 _Static_assert(sizeof(struct bs_event) == 32, "ABI");
-_Static_assert(sizeof(struct bs_exec_event) == 136, "ABI");
+_Static_assert(sizeof(struct bs_exec_event) == 144, "ABI");
 
 #endif

@@ -9,7 +9,7 @@
  * The side that includes this header defines, before it:
  *	BS_LOOP(count, fn, ctx)		calls fn(i, ctx) for i in 0..count-1 until it returns
  *non-zero BS_TRANS(tables, index)		the u16 at that index of the transition table
- *	BS_IS_ACCEPT(tables, state)	state < number of accepting states
+ *	BS_ACCEPTS(tables)		number of accepting states; states below are accepting
  *	BS_ACCEPT(tables, i)		pointer to struct bs_accept i, or NULL
  *	BS_ANCHOR(tables, i)		pointer to struct bs_anchor i, or NULL
  *	BS_RULE(tables, i)		pointer to struct bs_rule i, or NULL
@@ -50,6 +50,7 @@ struct bs_scan {
 	u32 hits_count;
 	u32 found_count;
 	u32 overflow; /* more hits or needles than there is room for */
+	u16 block[2 * BS_BLOCK]; /* accepting states of the block in hand */
 	u16 hits[BS_MAX_HITS];
 	u16 found[BS_MAX_FOUND];
 	u64 seen[BS_SEEN_WORDS]; /* accepting states reached */
@@ -65,35 +66,43 @@ struct bs_scan_ctx {
 	u32 candidate;
 };
 
-static __always_inline void bs_scan_hit(struct bs_scan *s, u32 state)
+static long bs_scan_hit(u32 i, void *data)
 {
+	struct bs_scan_ctx *c = data;
+	struct bs_scan *s = c->scan;
+	u32 state = s->block[i & (2 * BS_BLOCK - 1)], n = s->hits_count;
+	u32 word = (state >> 6) & (BS_SEEN_WORDS - 1);
 	u64 bit = 1ULL << (state & 63);
-	u32 word = (state >> 6) & (BS_SEEN_WORDS - 1), n = s->hits_count;
 
 	if (s->seen[word] & bit)
-		return;
+		return 0;
 	if (n >= BS_MAX_HITS) {
 		s->overflow = 1;
-		return;
+		return 1;
 	}
 	s->seen[word] |= bit;
 	s->hits[n & (BS_MAX_HITS - 1)] = state;
 	s->hits_count = n + 1;
+	return 0;
 }
 
+/* Without a branch in the body: the verifier walks it once, and each byte costs the same. */
 static long bs_scan_block(u32 i, void *data)
 {
 	struct bs_scan_ctx *c = data;
 	const u8 *p = c->data + ((i * BS_BLOCK) & (BS_CHUNK - 1));
-	u32 state = c->state;
+	u32 state = c->state, accepts = BS_ACCEPTS(c->tables), n = 0;
+	struct bs_scan *s = c->scan;
 
 #pragma GCC unroll 16
 	for (int k = 0; k < BS_BLOCK; k++) {
 		state = BS_TRANS(c->tables, state << BS_CLASS_BITS | bs_class[p[k]]);
-		if (BS_IS_ACCEPT(c->tables, state))
-			bs_scan_hit(c->scan, state);
+		s->block[n & (2 * BS_BLOCK - 1)] = state;
+		n += (state - accepts) >> 31; /* 1 where state < accepts */
 	}
 	c->state = state;
+	if (n)
+		BS_LOOP(n, bs_scan_hit, c);
 	return 0;
 }
 

@@ -1,0 +1,61 @@
+/* Lineage: who belongs to a session.
+ *
+ * tp_btf/task_newtask		a new task inherits its maker's label (threads and io_uring workers too)
+ * tp_btf/sched_process_exit	says when a process, and when a session, is gone
+ */
+#include "shared.h"
+
+/* `child` is not running yet. What can be labelled in no way would go unseen: its maker is killed. */
+static __always_inline void give_label(struct task_struct *child, struct bs_label *label)
+{
+	pid_t tid = child->pid;
+
+	if (bpf_task_storage_get(&labels, child, label, BPF_LOCAL_STORAGE_GET_F_CREATE))
+		return;
+	COUNT(losses[BS_LOSS_LABEL]);
+	if (bpf_map_update_elem(&strays, &tid, label, BPF_ANY))
+		bpf_send_signal(SIGKILL);
+}
+
+SEC("tp_btf/task_newtask")
+int BPF_PROG(lineage_newtask, struct task_struct *child)
+{
+	struct bs_label *mine = label_of(bpf_get_current_task_btf()), init = {};
+	struct bs_session *s;
+
+	if (!mine)
+		return 0;
+	init.session = mine->session;
+	init.approval = mine->approval;
+	give_label(child, &init);
+	s = bpf_map_lookup_elem(&sessions, &init.session);
+	if (s)
+		__sync_fetch_and_add(&s->tasks, 1);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(lineage_exit, struct task_struct *t)
+{
+	struct bs_label *l = label_of(t);
+	struct bs_exit_event e = {};
+	struct bs_session *s;
+	pid_t tid = t->pid;
+
+	if (!l)
+		return 0;
+	if (t->signal->live.counter == 0) {
+		event_head(&e.head, BS_EVENT_EXIT, sizeof(e), t, l->session);
+		e.start = t->group_leader->start_boottime;
+		e.code = t->exit_code;
+		emit(&e.head, sizeof(e));
+	}
+	s = bpf_map_lookup_elem(&sessions, &l->session);
+	if (s && __sync_fetch_and_sub(&s->tasks, 1) == 1) {
+		event_head(&e.head, BS_EVENT_END, sizeof(e.head), t, l->session);
+		emit(&e.head, sizeof(e.head));
+	}
+	if (counters.losses[BS_LOSS_LABEL])
+		bpf_map_delete_elem(&strays, &tid);
+	return 0;
+}

@@ -1,0 +1,27 @@
+/* Tripwire: a held task that enters a system call was woken by somebody else, and is killed.
+ *
+ * tp_btf/sys_enter	attached by the guard only while an exec is held
+ */
+#include "shared.h"
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(tripwire_enter)
+{
+	struct task_struct *t = bpf_get_current_task_btf();
+	struct bs_label *l = label_of(t);
+	struct bs_slot *s;
+	u32 at, state;
+
+	if (!l || !l->slot)
+		return 0;
+	at = l->slot - 1;
+	s = bpf_map_lookup_elem(&slots, &at);
+	if (!s || s->tgid != (u32)t->tgid || s->start != t->start_boottime)
+		return 0;
+	state = BS_SLOT_STATE(s->word);
+	if (state != BS_SLOT_SEIZED && state != BS_SLOT_STOPPED)
+		return 0;
+	COUNT(tripped);
+	bpf_send_signal(SIGKILL);
+	return 0;
+}
