@@ -1,0 +1,130 @@
+"""Fixtures: the build, the policy, a guard for most tests, and a lab for each test."""
+import os
+import subprocess
+import sys
+import tempfile
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import lab as laboratory  # noqa: E402
+from lab import TESTER, TOP, Guard, Lab, bpf_programs, command_of, end_process, leftovers, until  # noqa: E402
+
+
+def pytest_addoption(parser):
+    parser.addoption("--build", default="build", help="the build directory")
+
+
+@pytest.fixture(scope="session")
+def build(request):
+    return os.path.join(TOP, request.config.getoption("--build"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_reaper():
+    laboratory.adopt_orphans()
+    os.umask(0o022)
+
+
+@pytest.fixture(scope="session")
+def session_dir():
+    with tempfile.TemporaryDirectory(prefix="backstop-e2e-guard-") as directory:
+        os.chmod(directory, 0o755)
+        yield directory
+
+
+@pytest.fixture(scope="session")
+def policy(build, session_dir):
+    """The tests' own policy, compiled."""
+    image = os.path.join(session_dir, "policy.image")
+    pack = os.path.join(TOP, "tests/e2e/pack.yaml")
+    done = subprocess.run([f"{build}/backstop", "policy", "compile", "--output", image, pack], capture_output=True,
+                          text=True)
+    assert done.returncode == 0, done.stderr
+    return image
+
+
+@pytest.fixture(scope="session")
+def no_program_left():
+    """After all guards have ended nothing of them is loaded: not even a program that nobody holds."""
+    before = set(bpf_programs())
+    yield
+
+    def left():
+        return {i: p for i, p in bpf_programs().items() if i not in before and not p[1]}
+
+    until(lambda: not left(), lambda: f"BPF programs left loaded: {left()}", 10)
+
+
+class SharedGuard:
+    """The guard that most tests share; a test that ends it does not spoil the next one."""
+
+    def __init__(self, make):
+        self.make, self.guard = make, None
+
+    def get(self):
+        if self.guard is None or self.guard.process.poll() is not None:
+            self.guard = self.make().start()
+            laboratory.KEEP = {self.guard.process.pid}
+        return self.guard
+
+
+@pytest.fixture(scope="session")
+def shared(build, session_dir, policy, no_program_left):
+    holder = SharedGuard(lambda: Guard(build, session_dir, policy, "--hold-timeout", 60))
+    yield holder
+    if holder.guard:
+        assert holder.guard.stop() == 0, holder.guard.log()
+
+
+def check_nothing_left():
+    left = {}
+
+    def gone():
+        left.clear()
+        left.update(leftovers(laboratory.KEEP))
+        return not left
+
+    try:
+        until(gone, "all ended", 5)
+    except AssertionError:
+        told = {f"{pid} {state} {command_of(pid)}" for pid, state in left.items()}
+        for pid in left:
+            end_process(pid)
+        raise AssertionError(f"processes left behind: {told}") from None
+
+
+@pytest.fixture
+def bench(build):
+    """A lab without a guard."""
+    made = Lab(build, None)
+    yield made
+    made.close()
+    try:
+        check_nothing_left()
+    finally:
+        made.remove()
+
+
+@pytest.fixture
+def lab(build, shared):
+    """A lab under the shared guard, and the proof that the test left nothing behind."""
+    made = Lab(build, shared.get())
+    yield made
+    for hold in made.guard.holds() if made.guard.process.poll() is None else []:
+        made.guard.deny(hold)
+    made.close()
+    try:
+        check_nothing_left()
+    finally:
+        made.remove()
+
+
+@pytest.fixture(scope="session")
+def tester():
+    """A user who is nobody else."""
+    made = subprocess.run(["useradd", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/bin/bash", TESTER],
+                          capture_output=True, text=True)
+    assert made.returncode in (0, 9), made.stderr  # 9: left by a run that was interrupted
+    yield TESTER
+    subprocess.run(["userdel", TESTER], check=True, capture_output=True)

@@ -1,0 +1,396 @@
+"""What the end-to-end tests are made of: a guard, agents under it, and victims that leave a marker.
+
+Everything a test starts is a descendant of this process (which adopts orphans), lives in the test's
+own directory, and is ended by its pid."""
+import ctypes
+import fcntl
+import json
+import os
+import pty
+import shlex
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import tempfile
+import termios
+import threading
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+TESTER = "backstop-e2e"
+PR_SET_CHILD_SUBREAPER = 36
+KEEP = set()  # the shared guard
+SLOW = 20  # seconds after which what should happen at once is a failure
+
+
+def adopt_orphans():
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def until(holds, what, timeout=SLOW):
+    """Waits until holds() is true, and returns what it gave."""
+    end = time.monotonic() + timeout
+    while True:
+        result = holds()
+        if result:
+            return result
+        assert time.monotonic() < end, f"after {timeout} s still not: {what() if callable(what) else what}"
+        time.sleep(0.005)
+
+
+# --- processes
+
+def stat_of(pid):
+    """State and parent of a process, or None."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as f:
+            fields = f.read().rpartition(b")")[2].split()
+        return fields[0].decode(), int(fields[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def is_gone(pid):
+    found = stat_of(pid)
+    return found is None or found[0] in "ZX"
+
+
+def descendants(root=None):
+    """{pid: state} of all processes below `root`, zombies included."""
+    found = {int(p): stat_of(p) for p in os.listdir("/proc") if p.isdigit()}
+    below, more = {root or os.getpid()}, True
+    while more:
+        more = {p for p, s in found.items() if s and s[1] in below and p not in below}
+        below |= more
+    return {p: found[p][0] for p in below if p != (root or os.getpid()) and found[p]}
+
+
+def command_of(pid):
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as f:
+            return f.read(300).replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return "?"
+
+
+def end_process(pid):
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def reap_adopted(known):
+    """Collects the zombies that this process inherited."""
+    for pid, (state, parent) in [(p, stat_of(p) or ("", 0)) for p in descendants()]:
+        if state == "Z" and parent == os.getpid() and pid not in known:
+            try:
+                os.waitpid(pid, os.WNOHANG)
+            except ChildProcessError:
+                pass
+
+
+# --- BPF programs
+
+def bpf_programs():
+    """{id: (name, pids of those who hold it)} of all loaded BPF programs."""
+    out = subprocess.run(["bpftool", "-j", "prog", "show"], capture_output=True, check=True).stdout
+    return {p["id"]: (p.get("name", "?"), [o["pid"] for o in p.get("pids", [])]) for p in json.loads(out)}
+
+
+class Reader(threading.Thread):
+    """Collects what comes out of a file descriptor until its end."""
+
+    def __init__(self, fd):
+        super().__init__(daemon=True)
+        self.fd, self.data = fd, b""
+        self.start()
+
+    def run(self):
+        while True:
+            try:
+                more = os.read(self.fd, 65536)
+            except OSError:  # a terminal's other side is closed
+                more = b""
+            if not more:
+                break
+            self.data += more
+        os.close(self.fd)
+
+    def text(self):
+        return self.data.decode(errors="replace")
+
+
+class Agent:
+    """A command with its output collected: by pipes, or as the session leader of a terminal."""
+
+    def __init__(self, argv, terminal=False, cwd=None, stdin=subprocess.DEVNULL, env=None, stdout=None,
+                 stderr=None):
+        self.argv, self.terminal = argv, None
+        if terminal:
+            self._start_on_terminal(cwd, env)
+            return
+        mine = []
+        ends = [self._pipe(mine) if given is None else (None, given) for given in (stdout, stderr)]
+        self.process = subprocess.Popen(argv, cwd=cwd, stdin=stdin, env=env, stdout=ends[0][1],
+                                        stderr=ends[1][1], start_new_session=True)
+        for fd in mine:
+            os.close(fd)
+        self.readers = [Reader(end[0]) if end[0] is not None else None for end in ends]
+
+    @staticmethod
+    def _pipe(mine):
+        read, write = os.pipe()
+        mine.append(write)
+        return read, write
+
+    def _start_on_terminal(self, cwd, env):
+        self.terminal, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 200, 0, 0))
+
+        def lead():
+            os.setsid()
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+        self.process = subprocess.Popen(self.argv, cwd=cwd, env=env, stdin=slave, stdout=slave, stderr=slave,
+                                        preexec_fn=lead)
+        os.close(slave)
+        self.readers = [Reader(os.dup(self.terminal)), None]
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    @property
+    def out(self):
+        return self.readers[0].text() if self.readers[0] else ""
+
+    @property
+    def err(self):
+        return self.readers[1].text() if self.readers[1] else ""
+
+    @property
+    def all(self):
+        return self.out + self.err
+
+    def send(self, data):
+        os.write(self.terminal, data if isinstance(data, bytes) else data.encode())
+
+    def hang_up(self):
+        os.close(self.terminal)
+        self.terminal = None
+
+    def resize(self, rows, columns):
+        fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def wait_for(self, text):
+        until(lambda: text in self.all, lambda: f"{text!r} in {self.all!r}")
+
+    def finish(self, timeout=SLOW):
+        """The exit status as a shell would say it, when all output is in."""
+        try:
+            status = self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{self.argv} still runs after {timeout} s; its output: {self.all!r}") from None
+        if self.terminal is None:  # a terminal has no end while this side keeps it open
+            for reader in filter(None, self.readers):
+                reader.join(timeout)
+        else:
+            time.sleep(0.02)
+        return status if status >= 0 else 128 - status
+
+    def end(self):
+        if self.process.poll() is None:
+            end_process(self.pid)
+            self.process.wait()
+        if self.terminal is not None:
+            self.hang_up()
+
+
+class Guard:
+    """A guard of its own: socket, state and log in a directory."""
+
+    def __init__(self, build, directory, policy, *options):
+        self.backstop = os.path.join(build, "backstop")
+        self.directory = directory
+        self.socket = os.path.join(directory, "guard.sock")
+        self.state = os.path.join(directory, "state")
+        self.policy = policy
+        self.options = [str(o) for o in options]
+        self.process = None
+
+    @property
+    def common(self):
+        return ["--socket", self.socket]
+
+    def start(self):
+        log = open(os.path.join(self.directory, "guard.log"), "ab")
+        self.process = subprocess.Popen(
+            [self.backstop, "guard", *self.common, "--state-dir", self.state, "--policy", self.policy,
+             *self.options], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        log.close()
+        until(lambda: self.answers() or self.process.poll() is not None, lambda: "ready: " + self.log())
+        assert self.process.poll() is None, "the guard ended: " + self.log()
+        return self
+
+    def log(self):
+        with open(os.path.join(self.directory, "guard.log"), errors="replace") as f:
+            return f.read()
+
+    def request(self, message):
+        """One request over the control socket, one answer."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(SLOW)
+            s.connect(self.socket)
+            s.sendall(json.dumps(message).encode() + b"\n")
+            with s.makefile("rb") as f:
+                return json.loads(f.readline())
+
+    def answers(self):
+        try:
+            return self.request({"op": "status"})["ok"]
+        except (OSError, ValueError):
+            return False
+
+    def status(self):
+        return self.request({"op": "status"})
+
+    def holds(self):
+        return self.request({"op": "pending"})["holds"]
+
+    def wait_for_holds(self, count=1, timeout=SLOW):
+        """The holds, in order, as soon as there are `count`."""
+        return until(lambda: len(h := self.holds()) >= count and sorted(h, key=lambda x: x["id"]),
+                     lambda: f"{count} holds, but {self.holds()}; the guard said {self.log()}", timeout)
+
+    def cli(self, *words, **options):
+        """A command line of ours that asks this guard, as a human would type it."""
+        return subprocess.run([self.backstop, words[0], *self.common, *[str(w) for w in words[1:]]],
+                              capture_output=True, text=True, timeout=SLOW, **options)
+
+    def approve(self, hold):
+        done = self.cli("approve", hold["id"])
+        assert done.returncode == 0, done
+
+    def deny(self, hold, *words):
+        done = self.cli("deny", *words, hold["id"])
+        assert done.returncode == 0, done
+
+    def lines(self):
+        """The journal as text."""
+        directory, text = os.path.join(self.state, "journal"), ""
+        for name in sorted(os.listdir(directory)):
+            with open(os.path.join(directory, name), encoding="utf-8") as f:
+                text += f.read()
+        return text.splitlines()
+
+    def journal(self):
+        return [json.loads(line) for line in self.lines()]
+
+    def stop(self, sig=signal.SIGTERM):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(sig)
+        return self.process.wait(SLOW) if self.process else None
+
+
+class Lab:
+    """One test's directory, victims, agents."""
+
+    def __init__(self, build, guard):
+        self.build, self.guard = build, guard
+        self.backstop = os.path.join(build, "backstop")
+        self.launch = os.path.join(build, "victims", "launch")
+        self.dir = tempfile.mkdtemp(prefix="backstop-e2e-")
+        os.chmod(self.dir, 0o755)
+        self.bin, self.work = os.path.join(self.dir, "bin"), os.path.join(self.dir, "work")
+        os.mkdir(self.bin)
+        os.mkdir(self.work)
+        os.chmod(self.work, 0o777)
+        self.marker = os.path.join(self.work, "e2e-marker")
+        self.env = {**os.environ, "PATH": self.bin + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                    "LC_ALL": "C", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null",
+                    "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "a",
+                    "GIT_COMMITTER_EMAIL": "a@b"}
+        self.agents, self.guards = [], []
+        for name in ("terraform", "victim-alert", "victim-deny", "victim-kill", "victim-plain"):
+            self.copy_victim(name)
+
+    # --- what is run
+    def copy_victim(self, name):
+        path = os.path.join(self.bin, name)
+        shutil.copy(os.path.join(self.build, "victims", "stub"), path)
+        return path
+
+    def words(self, program="terraform", verb=None, exit=0, *more):
+        """A victim's command line."""
+        verb = verb or ("destroy" if program == "terraform" else "go")
+        return [os.path.join(self.bin, program), verb, *more, f"marker={self.marker}", f"exit={exit}"]
+
+    def script(self, name, text, directory=None):
+        path = os.path.join(directory or self.work, name)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+        os.chmod(path, 0o755)
+        return path
+
+    def plain(self, argv, **options):
+        """Runs without a guard."""
+        return self._agent(argv, options)
+
+    def run(self, argv, *options, guard=None, agent="test", **how):
+        """Runs as a session of the guard."""
+        guard = guard or self.guard
+        return self._agent([self.backstop, "run", *guard.common, "--agent", agent, *options, "--", *argv], how)
+
+    def _agent(self, argv, options):
+        options.setdefault("cwd", self.work)
+        options.setdefault("env", self.env)
+        self.agents.append(Agent(argv, **options))
+        return self.agents[-1]
+
+    def new_guard(self, *options, policy=None, name="own"):
+        """Another guard, for this test alone."""
+        directory = os.path.join(self.dir, f"{name}{len(self.guards)}")
+        os.mkdir(directory)
+        guard = Guard(self.build, directory, policy or self.guard.policy, *options)
+        self.guards.append(guard)
+        return guard.start()
+
+    # --- what is seen
+    def ran(self):
+        """How often a victim ran."""
+        try:
+            with open(self.marker, encoding="utf-8") as f:
+                return len(f.readlines()) or 1
+        except FileNotFoundError:
+            return 0
+
+    def expect_no_stop(self, agent):
+        """Nobody may see a stopped process: not in the process table, not in the output."""
+        stopped = [f"{pid} {command_of(pid)}" for pid, state in descendants().items() if state == "T"]
+        assert not stopped, f"stopped: {stopped}"
+        assert "Stopped" not in agent.all, agent.all
+
+    # --- the end
+    def close(self):
+        for agent in self.agents:
+            agent.end()
+        for guard in self.guards:
+            if guard.process.poll() is None:
+                guard.stop()
+
+    def remove(self):
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def leftovers(known):
+    """Processes of ours that are still there, apart from `known`."""
+    reap_adopted(known)
+    return {p: s for p, s in descendants().items() if p not in known and s != "Z"}
+
+
+def quote(words):
+    return shlex.join(words)
+

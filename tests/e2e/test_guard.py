@@ -1,0 +1,226 @@
+"""The guard's own life: how it starts, refuses to start, ends, and what its end does to holds."""
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+from lab import is_gone, until
+
+
+def start_badly(lab, *options, path=None, user=None):
+    """A guard that cannot start: its exit status and what it said."""
+    own = os.path.join(lab.dir, "bad")
+    argv = [lab.backstop, "guard", "--socket", path or f"{own}.sock", "--state-dir", f"{own}.state", *options]
+    prefix = ["runuser", "-u", user, "--"] if user else []
+    done = subprocess.run([*prefix, *argv], capture_output=True, text=True, timeout=20, cwd="/")
+    assert done.returncode not in (0, -signal.SIGSEGV, -signal.SIGABRT), done
+    assert done.stderr.strip(), "it says why"
+    return done.stderr
+
+
+def image_of(lab, change):
+    with open(lab.guard.policy, "rb") as f:
+        image = bytearray(f.read())
+    path = os.path.join(lab.dir, "broken.image")
+    with open(path, "wb") as f:
+        f.write(change(image))
+    return path
+
+
+def flip_middle(image):
+    image[len(image) // 2] ^= 0xff
+    return image
+
+
+def other_version(image):
+    """The first word after the magic is the version, whatever it is called."""
+    for i in range(4, 16):
+        image[i] ^= 0x55
+    return image
+
+
+@pytest.mark.parametrize("change", [lambda i: b"", lambda i: i[:100], lambda i: i[:-1], lambda i: i + b"x",
+                                    lambda i: b"pack: terraform\n", flip_middle, other_version],
+                         ids=["empty", "head only", "one byte short", "one byte more", "YAML", "damaged", "version"])
+def test_broken_policy(lab, change):
+    path = image_of(lab, change)
+    assert path in start_badly(lab, "--policy", path)
+
+
+def test_no_policy(lab):
+    assert "/nonexistent.image" in start_badly(lab, "--policy", "/nonexistent.image")
+
+
+@pytest.mark.parametrize("path", ["/dev/null/guard.sock", "/proc/guard.sock", "/tmp/" + "x" * 200])
+def test_unusable_socket(lab, path):
+    assert path in start_badly(lab, "--policy", lab.guard.policy, path=path)
+
+
+def test_not_root(lab, tester):
+    assert "root" in start_badly(lab, "--policy", lab.guard.policy, user=tester)
+
+
+def test_run_not_root_and_no_guard(lab, tester):
+    done = subprocess.run(["runuser", "-u", tester, "--", lab.backstop, "run", "--socket", f"{lab.dir}/none.sock", "--",
+                           *lab.words()], capture_output=True, text=True, timeout=20, cwd="/")
+    assert done.returncode not in (0, 2) and "root" in done.stderr, done
+    assert not lab.ran(), "without a guard nothing runs"
+
+
+def test_second_guard(lab):
+    said = start_badly(lab, "--policy", lab.guard.policy, path=lab.guard.socket)
+    assert lab.guard.socket in said
+    assert lab.guard.answers(), "the first one goes on"
+    agent = lab.run(lab.words("victim-deny"))
+    assert agent.finish() == 126
+
+
+def test_stale_socket(lab):
+    """What a killed guard left behind is in nobody's way."""
+    guard = lab.new_guard()
+    guard.stop(signal.SIGKILL)
+    assert os.path.exists(guard.socket)
+    guard.start()
+    agent = lab.run(lab.words("victim-deny"), guard=guard)
+    assert agent.finish() == 126
+    assert guard.stop() == 0
+    assert not os.path.exists(guard.socket)
+
+
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
+def test_end_denies_holds(lab, sig):
+    """A guard that is asked to end denies what is held, and says so."""
+    guard = lab.new_guard()
+    agent = lab.run(["bash", "-c", " ".join(lab.words()) + "; exit $?"], guard=guard)
+    hold = guard.wait_for_holds()[0]
+    assert guard.stop(sig) == 0, guard.log()
+    assert agent.finish() == 126
+    assert not lab.ran()
+    assert agent.err.splitlines()[-1].startswith(f"backstop: denied: hold {hold['id']}: ")
+
+
+def test_killed_guard_lets_nothing_go(lab):
+    guard = lab.new_guard()
+    agent = lab.run(["bash", "-c", " ".join(lab.words()) + "; exit $?"], guard=guard)
+    hold = guard.wait_for_holds()[0]
+    guard.stop(signal.SIGKILL)
+    until(lambda: is_gone(hold["pid"]), "the held process is gone")
+    assert agent.finish() == 137
+    assert not lab.ran()
+
+
+def test_stopped_guard_lets_nothing_go(lab):
+    """While the guard does not run, candidates wait."""
+    guard = lab.new_guard()
+    shell = lab.run(["bash"], guard=guard, stdin=subprocess.PIPE)
+    os.kill(guard.process.pid, signal.SIGSTOP)
+    shell.process.stdin.write(f"{' '.join(lab.words('victim-deny'))}\n".encode())
+    shell.process.stdin.flush()
+    time.sleep(0.3)
+    assert not lab.ran()
+    os.kill(guard.process.pid, signal.SIGCONT)
+    shell.process.stdin.close()
+    assert shell.finish() == 126
+    assert not lab.ran()
+
+
+@pytest.fixture
+def small_disk(lab):
+    """A state directory with hardly any room."""
+    path = os.path.join(lab.dir, "disk")
+    os.mkdir(path)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k,mode=755", "none", path], check=True)
+    yield path
+    for guard in lab.guards:
+        guard.stop()
+    subprocess.run(["umount", path], check=True)
+
+
+def test_full_disk(lab, small_disk):
+    """It keeps deciding, counts what the journal lost, and goes on writing when there is room again."""
+    guard = lab.new_guard()
+    guard.stop()
+    guard.state = os.path.join(small_disk, "state")
+    guard.start()
+    filler = os.path.join(small_disk, "filler")
+    with open(filler, "wb", buffering=0) as f:
+        try:
+            while True:
+                f.write(b"x" * 4096)
+        except OSError:
+            pass
+    for _ in range(40):
+        assert lab.run(lab.words("victim-deny"), guard=guard).finish() == 126
+    agent = lab.run(lab.words(), guard=guard)
+    guard.deny(guard.wait_for_holds()[0])
+    assert agent.finish() == 126
+    assert not lab.ran()
+    status = guard.status()
+    assert status["journal"]["lost"] > 0 and status["losses"]["journal"] == status["journal"]["lost"], status
+    assert status["journal"]["error"], status
+    assert "journal" in guard.cli("status").stdout
+    os.unlink(filler)
+    assert lab.run(lab.words("victim-deny"), guard=guard).finish() == 126
+    until(lambda: not guard.status()["journal"]["error"], "the journal is written again")
+    assert "victim-deny" in guard.lines()[-1] + guard.lines()[-2] + guard.lines()[-3]
+    assert all(isinstance(json.loads(line), dict) for line in guard.lines()), "no torn line"
+
+
+def test_bad_requests(lab):
+    """Whatever is sent, an answer comes, and the guard goes on."""
+    for message in ({}, [], "x", 7, None, {"op": 7}, {"op": "nothing"}, {"op": "approve"}, {"op": "approve", "id": "x"},
+                    {"op": "approve", "id": -1}, {"op": "deny", "id": 10**18}):
+        answer = lab.guard.request(message)
+        assert answer["ok"] is False and answer["error"], (message, answer)
+    assert lab.guard.answers()
+
+
+@pytest.mark.parametrize("data", [b"\n", b"{\n", b"\xff\xfe\n", b"x" * 8192 + b"\n", b'{"op":"status"', b"\0\n"])
+def test_bad_bytes(lab, data):
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(5)
+        s.connect(lab.guard.socket)
+        try:
+            s.sendall(data)
+            s.shutdown(socket.SHUT_WR)
+            s.recv(4096)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+    assert lab.guard.answers()
+
+
+def test_many_connections(lab):
+    """Who connects and says nothing takes nobody's place."""
+    idle = []
+    for _ in range(300):
+        s = socket.socket(socket.AF_UNIX)
+        s.settimeout(5)
+        try:
+            s.connect(lab.guard.socket)
+        except OSError:
+            s.close()
+            break
+        idle.append(s)
+    agent = lab.run(lab.words("victim-deny"))
+    assert agent.finish() in (1, 126), "denied, or no session and so nothing ran"
+    assert not lab.ran()
+    for s in idle:
+        s.close()
+    until(lab.guard.answers, "the guard answers")
+
+
+def test_two_guards(lab):
+    """Each decides for its own sessions alone."""
+    other = lab.new_guard()
+    mine, theirs = lab.run(lab.words()), lab.run(lab.words(), guard=other)
+    a, b = lab.guard.wait_for_holds(), other.wait_for_holds()
+    assert len(a) == len(b) == 1 and a[0]["pid"] != b[0]["pid"]
+    lab.guard.deny(a[0])
+    assert mine.finish() == 126
+    other.approve(b[0])
+    assert theirs.finish() == 0
+    assert lab.ran() == 1
