@@ -1,0 +1,229 @@
+#include "cli/feed.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/escape.h"
+#include "cli/client.h"
+#include "cli/table.h"
+#include "journal/ocsf.h"
+
+#define COMMAND_MAX 2000 /* bytes of a command line; --json has the rest */
+#define WHY_INDENT  24
+
+enum event_class { CLASS_PROCESS = 1007, CLASS_FINDING = 2004, CLASS_GUARD = 6002 };
+
+json_t *feed_parse(const char *line, size_t len)
+{
+	json_t *event = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
+
+	if (json_is_object(event) && json_is_integer(json_object_get(event, "class_uid")) &&
+	    json_is_integer(json_object_get(event, "time")))
+		return event;
+	json_decref(event);
+	return NULL;
+}
+
+const json_t *feed_details(const json_t *event)
+{
+	return json_object_get(json_object_get(event, "unmapped"), "backstop");
+}
+
+static const char *text(const json_t *object, const char *key)
+{
+	return json_string_value(json_object_get(object, key));
+}
+
+static void add_escaped(struct strbuf *out, const char *s)
+{
+	escape_bytes(out, s, strlen(s));
+}
+
+static void pad(struct strbuf *out, size_t start, size_t width)
+{
+	while (out->len < start + width && !strbuf_error(out))
+		strbuf_addc(out, ' ');
+}
+
+static void add_time(struct strbuf *out, uint64_t ms)
+{
+	time_t seconds = ms / 1000;
+	char stamp[64];
+	struct tm tm;
+
+	if (localtime_r(&seconds, &tm) && strftime(stamp, sizeof(stamp), "%F %T", &tm))
+		strbuf_addf(out, "%s.%03u", stamp, (unsigned int)(ms % 1000));
+	else
+		strbuf_addc(out, '-');
+}
+
+static const json_t *process_of(const json_t *event)
+{
+	const json_t *process = json_object_get(event, "process");
+
+	if (process)
+		return process;
+	return json_object_get(json_array_get(json_object_get(event, "evidences"), 0), "process");
+}
+
+/* "19ab3f2c1d0 claude[4213]" */
+static void add_who(struct strbuf *out, const json_t *event)
+{
+	const json_t *process = process_of(event), *details = feed_details(event);
+	size_t start = out->len;
+
+	add_member(out, details, "session");
+	pad(out, start, 11);
+	strbuf_addc(out, ' ');
+	start = out->len;
+	add_member(out, details, "agent");
+	if (process)
+		strbuf_addf(out, "[%ju]", (uintmax_t)member_uint(process, "pid"));
+	pad(out, start, 18);
+}
+
+static const char *colour_of(const char *word)
+{
+	static const struct {
+		const char *word, *colour;
+	} colours[] = {
+		{ "held", "33" },     { "alert", "35" },    { "denied", "31" },	 { "killed", "31" },
+		{ "rejected", "31" }, { "approved", "32" }, { "allowed", "32" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(colours); i++)
+		if (!strcmp(word, colours[i].word))
+			return colours[i].colour;
+	return "2";
+}
+
+static const char *word_of(const json_t *event)
+{
+	uint64_t class = member_uint(event, "class_uid");
+
+	if (class == CLASS_GUARD)
+		return "guard";
+	if (class == CLASS_PROCESS)
+		return member_uint(event, "activity_id") == 2 ? "exit" : "exec";
+	return ocsf_word(member_uint(event, "disposition_id"),
+			 text(feed_details(event), "verdict"));
+}
+
+static void add_word(struct strbuf *out, const char *word, bool colour)
+{
+	if (colour)
+		strbuf_addf(out, " \033[%sm%-8s\033[0m ", colour_of(word), word);
+	else
+		strbuf_addf(out, " %-8s ", word);
+}
+
+static void add_argv(struct strbuf *out, const json_t *words)
+{
+	size_t count = json_array_size(words), i;
+	_cleanup_free_ char **argv = calloc(count + 1, sizeof(*argv));
+	const json_t *word;
+
+	if (!argv) {
+		out->failed = true;
+		return;
+	}
+	json_array_foreach((json_t *)words, i, word)
+	{
+		const char *s = json_string_value(word);
+
+		argv[i] = (char *)(s ? s : "");
+	}
+	escape_argv(out, argv, COMMAND_MAX);
+}
+
+static void add_what(struct strbuf *out, const json_t *event)
+{
+	const json_t *words = json_object_get(feed_details(event), "argv");
+	const char *message = text(event, "message");
+
+	if (json_array_size(words))
+		add_argv(out, words);
+	else if (message)
+		add_escaped(out, message);
+}
+
+static void add_exit(struct strbuf *out, const json_t *event)
+{
+	const char *signame = sigabbrev_np(member_uint(feed_details(event), "signal"));
+
+	if (signame)
+		strbuf_addf(out, "  (SIG%s)", signame);
+	else
+		strbuf_addf(out, "  (status %ju)", (uintmax_t)member_uint(event, "exit_code"));
+}
+
+static void add_part(struct strbuf *out, const char *before, const json_t *details, const char *key)
+{
+	if (!json_object_get(details, key))
+		return;
+	strbuf_adds(out, before);
+	add_member(out, details, key);
+}
+
+/* "(terraform.destroy, critical, hold 7, by uid 1000 (dev): checked)" */
+static void add_decision(struct strbuf *out, const json_t *details)
+{
+	strbuf_adds(out, "  (");
+	if (json_object_get(details, "signature"))
+		add_member(out, details, "signature");
+	else
+		strbuf_adds(out, "no signature");
+	add_part(out, ", ", details, "severity");
+	add_part(out, ", hold ", details, "hold");
+	add_part(out, ", through ", details, "carrier");
+	if (json_object_get(details, "by"))
+		add_part(out, ", by ", details, "by");
+	else
+		strbuf_adds(out, ", by the policy");
+	add_part(out, ": ", details, "reason");
+	strbuf_addc(out, ')');
+}
+
+/* Where an action was let go there is nothing to explain. */
+static void add_why(struct strbuf *out, const json_t *event)
+{
+	uint64_t disposition = member_uint(event, "disposition_id");
+	const char *why = text(feed_details(event), "why");
+
+	if (!why || (disposition != OCSF_DELAYED && disposition != OCSF_BLOCKED &&
+		     disposition != OCSF_ALERT))
+		return;
+	strbuf_addf(out, "%*swhy: ", WHY_INDENT, "");
+	add_escaped(out, why);
+	strbuf_addc(out, '\n');
+}
+
+void feed_format_event(struct strbuf *out, const json_t *event, bool colour)
+{
+	uint64_t class = member_uint(event, "class_uid");
+
+	add_time(out, member_uint(event, "time"));
+	strbuf_addc(out, ' ');
+	add_who(out, event);
+	add_word(out, word_of(event), colour);
+	add_what(out, event);
+	if (class == CLASS_PROCESS && member_uint(event, "activity_id") == 2)
+		add_exit(out, event);
+	if (class == CLASS_FINDING)
+		add_decision(out, feed_details(event));
+	strbuf_addc(out, '\n');
+	if (class == CLASS_FINDING)
+		add_why(out, event);
+}
+
+int feed_format(struct strbuf *out, const char *line, size_t len, bool colour)
+{
+	_cleanup_json_ json_t *event = feed_parse(line, len);
+
+	if (!event)
+		return -EINVAL;
+	feed_format_event(out, event, colour);
+	return strbuf_error(out);
+}
