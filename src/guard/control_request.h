@@ -1,0 +1,35 @@
+/* One request on the control socket: who asks, may they, and the answer. */
+#ifndef GUARD_CONTROL_REQUEST_H
+#define GUARD_CONTROL_REQUEST_H
+
+#include "guard/guard.h"
+
+#define REQUEST_MAX 4096 /* bytes of a request, its newline included */
+
+struct control_rights {
+	bool embedded;
+	uid_t owner; /* of an embedded guard */
+	bool has_group;
+	gid_t group;
+};
+
+struct control_peer {
+	pid_t pid;
+	int pidfd; /* -1: the process is gone, or cannot be told from another one */
+	uid_t uid;
+	bool in_group;
+};
+
+/* Who is at the other end of the socket `fd`. The pidfd is the caller's. 0 or a negative errno. */
+int control_peer_read(int fd, const struct control_rights *rights, struct control_peer *ret);
+/* By uid and groups alone; a label is another matter. */
+bool control_peer_has_rights(const struct control_peer *p, const struct control_rights *rights);
+
+/* Appends the reply, one line, to `out`. True where the peer watches from now on. */
+bool control_answer(struct guard *g, const struct control_rights *rights,
+		    const struct control_peer *peer, const char *line, size_t len,
+		    struct strbuf *out);
+/* Appends {"ok":false,"error":…}. */
+void control_refuse(struct strbuf *out, const char *error);
+
+#endif
