@@ -1,14 +1,14 @@
 /* exec: what is a tracked task about to run?
  *
- * tp_btf/sched_process_exec	the new image is loaded, argv is on its stack, no instruction of it has run: scans
- *				argv, reports the exec, and freezes a candidate
+ * tp_btf/sched_process_exec	the new image is loaded, argv is on its stack, no instruction of it
+ *has run: scans argv, reports the exec, and freezes a candidate
  */
 #include "shared.h"
 #include "hold.h"
 #include "scan.h"
 
-/* One event under construction; args are scanned where they lie. The room behind lets the verifier see that a chunk
- * that starts anywhere in data[] stays inside. */
+/* One event under construction; args are scanned where they lie. The room behind lets the verifier
+ * see that a chunk that starts anywhere in data[] stays inside. */
 struct work {
 	struct bs_scan scan;
 	struct bs_exec_event event;
@@ -25,7 +25,8 @@ struct {
 	__type(value, struct work);
 } works SEC(".maps");
 
-/* Events of candidates. The guard's answer does not depend on one: it also finds them by their slots. */
+/* Events of candidates. The guard's answer does not depend on one: it also finds them by their
+ * slots. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 512 * 1024);
@@ -98,8 +99,7 @@ static long cwd_step(u32 i, void *data)
 		c->w->event.cwd_deep = 1;
 		return 1;
 	}
-	n = bpf_probe_read_kernel_str(c->w->data + at, 256,
-				      BPF_CORE_READ(dentry, d_name.name));
+	n = bpf_probe_read_kernel_str(c->w->data + at, 256, BPF_CORE_READ(dentry, d_name.name));
 	if (n <= 0)
 		return 1;
 	c->at = at + n;
@@ -128,7 +128,8 @@ static __always_inline u32 read_cwd(struct work *w, struct task_struct *t, u32 a
 	return c.at;
 }
 
-/* The file's base name, then the name as given to execve, scanned as one; returns where they end in data[]. */
+/* The file's base name, then the name as given to execve, scanned as one; returns where they end in
+ * data[]. */
 static __always_inline u32 read_names(struct work *w, struct linux_binprm *bprm)
 {
 	const unsigned char *file = BPF_CORE_READ(bprm, file, f_path.dentry, d_name.name);
@@ -155,16 +156,17 @@ static __always_inline void read_ids(struct bs_exec_event *e, struct task_struct
 	e->uid = cred->uid.val;
 	e->euid = cred->euid.val;
 	e->gid = cred->gid.val;
-	e->flags = cred->uid.val != cred->euid.val || cred->gid.val != cred->egid.val ? BS_EXEC_SETID
-										       : 0;
+	e->flags = cred->uid.val != cred->euid.val || cred->gid.val != cred->egid.val
+			   ? BS_EXEC_SETID
+			   : 0;
 	e->inode = BPF_CORE_READ(inode, i_ino);
 	e->dev = BPF_CORE_READ(inode, i_sb, s_dev);
 	e->tty = 0;
 	if (tty) {
 		struct tty_driver *d = BPF_CORE_READ(tty, driver);
 
-		e->tty = (BPF_CORE_READ(d, major) << 20) +
-			 BPF_CORE_READ(d, minor_start) + BPF_CORE_READ(tty, index);
+		e->tty = (BPF_CORE_READ(d, major) << 20) + BPF_CORE_READ(d, minor_start) +
+			 BPF_CORE_READ(tty, index);
 	}
 	if (BPF_CORE_READ(inode, i_nlink) == 0)
 		e->flags |= BS_EXEC_DELETED;
@@ -204,7 +206,8 @@ static long args_step(u32 i, void *data)
 		return 1;
 	}
 	scan_more(w, len);
-	event_head(&w->more.head, BS_EVENT_ARGS, sizeof(w->more) + len, a->task, w->event.head.session);
+	event_head(&w->more.head, BS_EVENT_ARGS, sizeof(w->more) + len, a->task,
+		   w->event.head.session);
 	w->more.offset = offset;
 	w->more.len = len;
 	emit(&w->more.head, sizeof(w->more) + (len & (2 * BS_CHUNK - 1)));
@@ -244,7 +247,8 @@ static __always_inline bool is_candidate(struct work *w)
 }
 
 /* Sends the event of a candidate and freezes it. */
-static __always_inline void freeze(struct work *w, struct task_struct *t, struct bs_label *l, u32 size)
+static __always_inline void freeze(struct work *w, struct task_struct *t, struct bs_label *l,
+				   u32 size)
 {
 	struct bs_exec_event *e = &w->event;
 	struct bs_slot *s = claim_slot(t, l, e);

@@ -4,8 +4,8 @@
 
 #include "shared.h"
 
-/* How long a candidate waits in the kernel for the guard to take it over, so that no parent sees a stop; 0 with one CPU,
- * where the guard could not run meanwhile. */
+/* How long a candidate waits in the kernel for the guard to take it over, so that no parent sees a
+ * stop; 0 with one CPU, where the guard could not run meanwhile. */
 const volatile u64 wait_ns = 100 * 1000;
 /* A traced task cannot be stopped reliably: it waits longer, and without an answer it dies. */
 const volatile u64 wait_traced_ns = 500 * 1000;

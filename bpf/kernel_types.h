@@ -1,5 +1,5 @@
-/* The kernel's types, with only the fields that are read. libbpf relocates the offsets at load; the widths
- * are ours, and tests/unit/kernel/test_types.c compares each with the running kernel's. */
+/* The kernel's types, with only the fields that are read. libbpf relocates the offsets at load; the
+ * widths are ours, and tests/unit/kernel/test_types.c compares each with the running kernel's. */
 #ifndef BPF_KERNEL_TYPES_H
 #define BPF_KERNEL_TYPES_H
 

@@ -1,11 +1,12 @@
 /* Lineage: who belongs to a session.
  *
- * tp_btf/task_newtask		a new task inherits its maker's label (threads and io_uring workers too)
- * tp_btf/sched_process_exit	says when a process, and when a session, is gone
+ * tp_btf/task_newtask		a new task inherits its maker's label (threads and io_uring workers
+ * too) tp_btf/sched_process_exit	says when a process, and when a session, is gone
  */
 #include "shared.h"
 
-/* `child` is not running yet. What can be labelled in no way would go unseen: its maker is killed. */
+/* `child` is not running yet. What can be labelled in no way would go unseen: its maker is killed.
+ */
 static __always_inline void give_label(struct task_struct *child, struct bs_label *label)
 {
 	pid_t tid = child->pid;

@@ -5,11 +5,12 @@
 #include "shared.h"
 
 /* Known to the verifier, as they are set before load. */
-const volatile u32 scan_mask = 0;  /* entries of the transition table, a power of two, less one */
+const volatile u32 scan_mask = 0;    /* entries of the transition table, a power of two, less one */
 const volatile u32 scan_accepts = 0; /* states below are accepting */
 const volatile u32 scan_start = 0;
 
-/* One value: the whole table of u16, so that a step is a plain load. Its size is set before load. */
+/* One value: the whole table of u16, so that a step is a plain load. Its size is set before load.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -43,12 +44,12 @@ static __always_inline void *scan_at(void *map, u32 i)
 	return bpf_map_lookup_elem(map, &i);
 }
 
-#define BS_LOOP(count, fn, ctx)	    bpf_loop(count, fn, ctx, 0)
-#define BS_TRANS(tables, index)	    (((const u16 *)(tables))[(index) & scan_mask])
-#define BS_ACCEPTS(tables)	    scan_accepts
-#define BS_ACCEPT(tables, i)	    scan_at(&scan_accept, i)
-#define BS_ANCHOR(tables, i)	    scan_at(&scan_anchor, i)
-#define BS_RULE(tables, i)	    scan_at(&scan_rule, i)
+#define BS_LOOP(count, fn, ctx) bpf_loop(count, fn, ctx, 0)
+#define BS_TRANS(tables, index) (((const u16 *)(tables))[(index)&scan_mask])
+#define BS_ACCEPTS(tables)	scan_accepts
+#define BS_ACCEPT(tables, i)	scan_at(&scan_accept, i)
+#define BS_ANCHOR(tables, i)	scan_at(&scan_anchor, i)
+#define BS_RULE(tables, i)	scan_at(&scan_rule, i)
 
 #include "backstop/match.h"
 

@@ -22,7 +22,8 @@ struct labels_map {
 };
 extern struct labels_map labels SEC(".maps");
 
-/* Labels of tasks for which storage could not be had (no memory, or a lock held below us), by tid. */
+/* Labels of tasks for which storage could not be had (no memory, or a lock held below us), by tid.
+ */
 struct strays_map {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 256);
@@ -31,7 +32,8 @@ struct strays_map {
 };
 extern struct strays_map strays SEC(".maps");
 
-/* The guard puts a session in before it labels the first task; when full it refuses to start one. */
+/* The guard puts a session in before it labels the first task; when full it refuses to start one.
+ */
 struct sessions_map {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, BS_SESSIONS);
@@ -50,7 +52,8 @@ struct slots_map {
 };
 extern struct slots_map slots SEC(".maps");
 
-/* All that is seen, for the journal. Full: the event is lost and counted; no verdict depends on it. */
+/* All that is seen, for the journal. Full: the event is lost and counted; no verdict depends on it.
+ */
 struct events_map {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4 * 1024 * 1024);
@@ -84,7 +87,8 @@ static __always_inline void event_head(struct bs_event *e, u16 type, u32 size,
 	e->tid = t->pid;
 }
 
-/* Wakes the guard only when it sleeps or a quarter of the ring waits: a wake-up costs more than all else here. */
+/* Wakes the guard only when it sleeps or a quarter of the ring waits: a wake-up costs more than all
+ * else here. */
 static __always_inline void emit(struct bs_event *e, u32 size)
 {
 	u64 wake = guard_polls && bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) < 1024 * 1024

@@ -24,6 +24,7 @@ struct guard_options {
 	unsigned int hold_timeout; /* seconds */
 	bool embedded;		   /* ends with its last session; `owner` may approve as well */
 	uid_t owner;
+	int log_fd; /* where messages go once it is ready, with the time; 0: they stay on stderr */
 };
 
 struct guard;

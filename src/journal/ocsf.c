@@ -113,6 +113,8 @@ static void put_process_head(struct json *j, const struct ocsf_host *h,
 	put_known(j, "name", process_name(p));
 	if (p->argv)
 		put_command(j, "cmd_line", "", p->argv, CMD_LINE_MAX);
+	else if (p->command)
+		json_put_string(j, "cmd_line", p->command);
 	if (p->created_ms)
 		json_put_int(j, "created_time", p->created_ms);
 }

@@ -19,6 +19,7 @@ struct ocsf_process {
 	int64_t created_ms; /* epoch; 0: not known */
 	const char *path;   /* of its file; NULL: not known */
 	char *const *argv;  /* NULL: not known */
+	const char *command; /* where argv is NULL: the command line, escaped; may be NULL too */
 	const char *cwd;    /* NULL: not known */
 	const char *tty;    /* "pts/3"; NULL: none */
 	const char *cgroup; /* path; NULL: not known */

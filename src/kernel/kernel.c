@@ -173,7 +173,8 @@ int kernel_open(const struct scan_tables *t, u64 wait_ns, struct kernel **ret, s
 	load_messages = NULL;
 	if (r) {
 		strbuf_addf(err,
-			    "the kernel refused the BPF programs (%s): 'backstop doctor' says what is missing\n%s",
+			    "the kernel refused the BPF programs (%s): 'backstop doctor' says what "
+			    "is missing\n%s",
 			    strerror(-r), strbuf_str(&messages));
 		return r;
 	}

@@ -8,9 +8,10 @@
 
 struct kernel;
 
-/* Loads the programs with the scan's tables and attaches them. `wait_ns`: how long a candidate waits in the kernel
- * for the guard before it is stopped. On failure `err` says what was refused and what is needed.
- * 0 or a negative errno. Everything is detached by kernel_close(), or when the process ends. */
+/* Loads the programs with the scan's tables and attaches them. `wait_ns`: how long a candidate
+ * waits in the kernel for the guard before it is stopped. On failure `err` says what was refused
+ * and what is needed. 0 or a negative errno. Everything is detached by kernel_close(), or when the
+ * process ends. */
 int kernel_open(const struct scan_tables *t, u64 wait_ns, struct kernel **ret, struct strbuf *err);
 void kernel_close(struct kernel *k);
 DEFINE_CLEANUP(struct kernel, kernel_close);

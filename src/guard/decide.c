@@ -1,0 +1,85 @@
+/* The verdict on a frozen exec, in the order of DESIGN section 5. */
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "guard/internal.h"
+
+static int open_root(pid_t pid)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d/root", pid);
+	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+static void match(struct guard *g, const struct exec *x, struct finding *ret)
+{
+	const struct session *s = x->session;
+	_cleanup_close_ int root = open_root(x->tgid);
+	struct action a = {
+		.argv = x->argv,
+		.path = x->path ?: x->file,
+		.name = x->name,
+		.cwd = x->cwd,
+		.home = s ? s->home : NULL,
+		.workspace = s ? s->workspace : NULL,
+		.root_fd = root,
+	};
+
+	policy_match(g->policy, &a, ret);
+}
+
+/* The mode, and the session, bend the policy's verdict. */
+static void bend(const struct guard *g, const struct exec *x, struct decision *d)
+{
+	if (d->verdict <= VERDICT_ALERT)
+		return;
+	if (g->options.mode != GUARD_ENFORCE) {
+		d->verdict = VERDICT_ALERT;
+		d->reason = g->options.mode == GUARD_SHADOW ? "mode shadow: nothing is prevented"
+							    : "mode record: nothing is prevented";
+		return;
+	}
+	if (d->verdict == VERDICT_HOLD && x->session && x->session->unattended) {
+		d->verdict = VERDICT_DENY;
+		d->reason = "the session is unattended: nobody would answer";
+	}
+}
+
+/* Does the label carry an approval of this very signature? */
+static bool is_covered(const struct guard *g, const struct exec *x, const struct finding *f)
+{
+	uintptr_t approved = (uintptr_t)map_get(&g->approvals, x->approval);
+
+	return x->approval && approved && approved - 1 == f->signature;
+}
+
+static void let_pass(struct decision *d, u64 hold, const char *reason)
+{
+	d->verdict = VERDICT_ALLOW;
+	d->approval = hold;
+	d->reason = reason;
+}
+
+void decide(struct guard *g, const struct exec *x, struct decision *ret)
+{
+	u64 grant;
+
+	*ret = (struct decision) { 0 };
+	match(g, x, &ret->finding);
+	ret->verdict = ret->finding.verdict;
+	if (ret->verdict <= VERDICT_ALERT)
+		return;
+	if (is_covered(g, x, &ret->finding)) {
+		let_pass(ret, x->approval, "it follows from an approved action");
+		return;
+	}
+	if (g->options.mode == GUARD_ENFORCE) {
+		grant = grant_use(g, x);
+		if (grant) {
+			let_pass(ret, grant, "a human allowed it once");
+			return;
+		}
+	}
+	bend(g, x, ret);
+}

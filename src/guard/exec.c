@@ -1,0 +1,193 @@
+/* Kernel events -> execs. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/proc.h"
+#include "guard/internal.h"
+
+#define ARGV_MAX (8UL * 1024 * 1024) /* the kernel's own limit is 6 MiB */
+
+void exec_free(struct exec *x)
+{
+	if (!x)
+		return;
+	free(x->argv);
+	free(x->name);
+	free(x->file);
+	free(x->path);
+	free(x->cwd);
+	free(x);
+}
+
+/* Components from the last to the first, each ended by NUL -> "/first/…/last". */
+static char *join_cwd(const char *parts, size_t len, bool deep)
+{
+	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
+	size_t end = len;
+
+	if (deep)
+		strbuf_adds(&sb, "/…");
+	while (end > 0) {
+		size_t start = end - 1;
+
+		while (start > 0 && parts[start - 1])
+			start--;
+		strbuf_addc(&sb, '/');
+		strbuf_add(&sb, parts + start, end - 1 - start);
+		end = start;
+	}
+	if (!sb.len)
+		strbuf_addc(&sb, '/');
+	return strbuf_take(&sb);
+}
+
+void exec_keep_args(struct guard *g, const struct bs_args_event *e)
+{
+	struct strbuf *sb = map_get(&g->args, e->head.tgid);
+
+	if (!sb) {
+		sb = calloc(1, sizeof(*sb));
+		if (!sb || map_set(&g->args, e->head.tgid, sb)) {
+			free(sb);
+			return;
+		}
+	}
+	if (e->offset == BS_CHUNK)
+		strbuf_reset(sb);
+	if (e->offset == BS_CHUNK + sb->len)
+		strbuf_add(sb, e->data, e->len);
+}
+
+/* All of argv that the kernel sent; the rest of a long one from the process itself, if it still
+ * lives. */
+static int gather_args(struct guard *g, const struct bs_exec_event *e, const char *first,
+		       struct strbuf *ret)
+{
+	struct strbuf *more = map_remove(&g->args, e->head.tgid);
+	bool frozen = e->flags & BS_EXEC_CANDIDATE;
+
+	strbuf_add(ret, first, e->args_len);
+	if (more && !strbuf_error(more))
+		strbuf_add(ret, strbuf_str(more), more->len);
+	if (more)
+		strbuf_free(more);
+	free(more);
+	if (ret->len < e->args_total || e->flags & BS_EXEC_UNREADABLE) {
+		_cleanup_strbuf_ struct strbuf all = STRBUF_INIT;
+
+		if ((frozen || e->flags & BS_EXEC_TOO_LONG) &&
+		    !proc_read_cmdline(e->head.tgid, ARGV_MAX, &all)) {
+			strbuf_reset(ret);
+			strbuf_add(ret, strbuf_str(&all), all.len);
+		}
+	}
+	return strbuf_error(ret);
+}
+
+static int set_argv(struct exec *x, const struct strbuf *args)
+{
+	x->argv = proc_split_words(strbuf_str(args), args->len, &x->argc);
+	if (x->argv && x->argc == 0) {
+		/* an empty argv: programs then see none, or the kernel puts "" there (5.18 and
+		 * later) */
+		free(x->argv);
+		x->argv = proc_split_words("", 1, &x->argc);
+	}
+	return x->argv ? 0 : -ENOMEM;
+}
+
+static void find_path(struct guard *g, struct exec *x)
+{
+	const char *known = paths_file(g->paths, x->dev, x->inode);
+
+	if (!(x->flags & BS_EXEC_CANDIDATE) && known) {
+		x->path = strdup(known);
+		return;
+	}
+	x->path = proc_readlink(x->tgid, "exe");
+	if (x->path)
+		paths_learn(g->paths, x->dev, x->inode, x->path);
+	else if (x->name && x->name[0] == '/')
+		x->path = strdup(x->name);
+}
+
+static void copy_head(struct guard *g, struct exec *x, const struct bs_exec_event *e)
+{
+	x->time = e->head.time;
+	x->session_id = e->head.session;
+	x->session = session_get(g, e->head.session);
+	x->tgid = e->head.tgid;
+	x->start = e->start;
+	x->inode = e->inode;
+	x->dev = e->dev;
+	x->uid = e->uid;
+	x->euid = e->euid;
+	x->tty = e->tty;
+	x->flags = e->flags;
+	x->approval = e->approval;
+	x->slot = e->slot;
+	x->ticket = e->ticket;
+	x->cgroup = e->cgroup;
+	memcpy(x->ancestors, e->ancestors, sizeof(x->ancestors));
+}
+
+struct exec *exec_decode(struct guard *g, const struct bs_exec_event *e)
+{
+	_cleanup_(exec_free_ptr) struct exec *x = calloc(1, sizeof(*x));
+	_cleanup_strbuf_ struct strbuf args = STRBUF_INIT;
+	const char *file = e->data + e->name_len, *cwd = file + e->file_len;
+
+	if (!x)
+		return NULL;
+	copy_head(g, x, e);
+	x->name = strndup(e->data, e->name_len);
+	x->file = strndup(file, e->file_len);
+	x->cwd = join_cwd(cwd, e->cwd_len, e->cwd_deep);
+	if (!x->name || !x->file || !x->cwd || gather_args(g, e, cwd + e->cwd_len, &args) ||
+	    set_argv(x, &args))
+		return NULL;
+	x->truncated = args.len < e->args_total;
+	find_path(g, x);
+	return TAKE_PTR(x);
+}
+
+struct exec *exec_from_slot(struct guard *g, u32 slot, u32 ticket)
+{
+	const struct bs_slot *s = &kernel_slots(g->kernel)[slot];
+	_cleanup_(exec_free_ptr) struct exec *x = calloc(1, sizeof(*x));
+	_cleanup_strbuf_ struct strbuf args = STRBUF_INIT;
+
+	if (!x)
+		return NULL;
+	x->time = boot_ns();
+	x->tgid = s->tgid;
+	x->start = s->start;
+	x->session_id = s->session;
+	x->session = session_get(g, s->session);
+	x->flags = BS_EXEC_CANDIDATE;
+	x->slot = slot;
+	x->ticket = ticket;
+	if (proc_read_cmdline(x->tgid, ARGV_MAX, &args) || set_argv(x, &args))
+		return NULL;
+	x->path = proc_readlink(x->tgid, "exe");
+	x->cwd = proc_readlink(x->tgid, "cwd");
+	x->name = strdup(x->argv[0]);
+	x->file = strdup(x->path ? basename(x->path) : "");
+	return x->name && x->file ? TAKE_PTR(x) : NULL;
+}
+
+static bool same_string(const char *a, const char *b)
+{
+	return a && b && !strcmp(a, b);
+}
+
+bool exec_same(const struct exec *a, const struct exec *b)
+{
+	if (a->session_id != b->session_id || a->argc != b->argc || a->inode != b->inode ||
+	    a->dev != b->dev || !same_string(a->path, b->path) || !same_string(a->cwd, b->cwd))
+		return false;
+	for (size_t i = 0; i < a->argc; i++)
+		if (strcmp(a->argv[i], b->argv[i]))
+			return false;
+	return true;
+}

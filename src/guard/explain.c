@@ -1,0 +1,133 @@
+/* What the agent reads in its own tool output: lines on the stderr of the frozen task. */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include "base/escape.h"
+#include "guard/internal.h"
+
+#define COMMAND_MAX 400 /* bytes of the command that is shown */
+
+/* An open file description of our own, as O_NONBLOCK must not be set on the task's. */
+static ssize_t write_reopened(int fd, const char *text, size_t len)
+{
+	_cleanup_close_ int own = -1;
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	own = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	return own < 0 ? -1 : write(own, text, MIN(len, (size_t)PIPE_BUF));
+}
+
+/* Could a write to this file wait for a network or for another program? */
+static bool may_block(int fd)
+{
+	static const long remote[] = { NFS_SUPER_MAGIC,	 FUSE_SUPER_MAGIC, SMB2_SUPER_MAGIC,
+				       CIFS_SUPER_MAGIC, CEPH_SUPER_MAGIC, V9FS_MAGIC,
+				       AFS_SUPER_MAGIC,	 CODA_SUPER_MAGIC };
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs))
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(remote); i++)
+		if ((unsigned long)fs.f_type == (unsigned long)remote[i])
+			return true;
+	return false;
+}
+
+static ssize_t write_by_type(int fd, const char *text, size_t len)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) || (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
+		return -1;
+	if (S_ISSOCK(st.st_mode))
+		return send(fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode))
+		return write_reopened(fd, text, len);
+	return S_ISREG(st.st_mode) && !may_block(fd) ? write(fd, text, len) : -1;
+}
+
+/* What cannot be said at once is not said, and counted. */
+static void say(struct guard *g, int pidfd, const struct strbuf *text)
+{
+	_cleanup_close_ int fd = pidfd_getfd(pidfd, STDERR_FILENO, 0);
+
+	if (fd < 0 || write_by_type(fd, strbuf_str(text), text->len) != (ssize_t)text->len)
+		g->explanations_lost++;
+}
+
+static const char *verdict_word(const struct guard *g, enum verdict v)
+{
+	static const char *const words[VERDICT_COUNT] = {
+		[VERDICT_ALLOW] = "allowed", [VERDICT_ALERT] = "alert", [VERDICT_HOLD] = "held",
+		[VERDICT_DENY] = "denied",   [VERDICT_KILL] = "killed",
+	};
+	static const char *const would[VERDICT_COUNT] = {
+		[VERDICT_ALLOW] = "allowed",	    [VERDICT_ALERT] = "alert",
+		[VERDICT_HOLD] = "would be held",   [VERDICT_DENY] = "would be denied",
+		[VERDICT_KILL] = "would be killed",
+	};
+
+	return g->options.mode == GUARD_SHADOW ? would[v] : words[v];
+}
+
+static void add_why(struct strbuf *sb, const struct finding *f)
+{
+	size_t len = f->why ? strlen(f->why) : 0;
+
+	if (!len)
+		return;
+	if (f->why[len - 1] == '.')
+		len--;
+	strbuf_addf(sb, "backstop: why: %c%.*s (%s.%s, %s)\n", tolower((unsigned char)f->why[0]),
+		    (int)len - 1, f->why + 1, f->pack, f->id, severity_name(f->severity));
+}
+
+void explain_to(struct guard *g, int pidfd, u64 hold, const struct exec *x,
+		const struct decision *d)
+{
+	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
+	const struct finding *f = &d->finding;
+	bool shadow = g->options.mode == GUARD_SHADOW;
+
+	strbuf_addf(&sb, "backstop: %s: ", verdict_word(g, shadow ? f->verdict : d->verdict));
+	escape_argv(&sb, x->argv, COMMAND_MAX);
+	strbuf_addc(&sb, '\n');
+	add_why(&sb, f);
+	if (f->instead)
+		strbuf_addf(&sb, "backstop: instead: %s\n", f->instead);
+	if (d->reason && !shadow)
+		strbuf_addf(&sb, "backstop: %s\n", d->reason);
+	if (hold && !shadow)
+		strbuf_addf(&sb, "backstop: a human can allow it once: backstop approve %llu\n",
+			    (unsigned long long)hold);
+	say(g, pidfd, &sb);
+}
+
+void explain_start(struct guard *g, const struct hold *h)
+{
+	explain_to(g, h->pidfd, h->id, h->exec, &h->decision);
+}
+
+void explain_end(struct guard *g, const struct hold *h)
+{
+	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
+	const char *by = h->by && strcmp(h->by, "timeout") && strcmp(h->by, "guard") ? h->by : NULL;
+
+	strbuf_addf(&sb, "backstop: denied: hold %llu: ", (unsigned long long)h->id);
+	if (by)
+		strbuf_addf(&sb, "by %s%s", by, h->because ? ": " : "");
+	if (h->because)
+		escape_bytes(&sb, h->because, strlen(h->because));
+	strbuf_addc(&sb, '\n');
+	say(g, h->pidfd, &sb);
+}

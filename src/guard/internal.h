@@ -1,0 +1,189 @@
+/* What the files of the guard share. */
+#ifndef GUARD_INTERNAL_H
+#define GUARD_INTERNAL_H
+
+#include <sys/queue.h>
+
+#include "base/loop.h"
+#include "base/map.h"
+#include "guard/control.h"
+#include "guard/guard.h"
+#include "journal/journal.h"
+#include "journal/ocsf.h"
+#include "kernel/kernel.h"
+#include "policy/policy.h"
+
+struct users;
+struct paths;
+
+struct session {
+	u64 id;
+	char name[20]; /* the id in hex, as people see it */
+	char *agent, *workspace, *home, *tty;
+	pid_t root;
+	uid_t uid;
+	bool unattended;
+	int64_t started_ms;
+	unsigned int holds; /* that were ever made in it */
+};
+
+/* A process of a session, as its last exec left it; for the names of ancestors. */
+struct process {
+	u32 tgid;
+	u64 start;
+	char *path;
+	char *command; /* escaped, shortened */
+};
+
+/* An exec as the guard sees it: the kernel's event, decoded. Owns its strings. */
+struct exec {
+	u64 time, start, inode;
+	u32 tgid, uid, euid, dev, tty, flags, approval, slot, ticket;
+	u32 ancestors[BS_ANCESTORS];
+	u64 cgroup;
+	struct session *session; /* not owned; NULL: gone */
+	u64 session_id;
+	char **argv; /* one block */
+	size_t argc;
+	char *name, *file, *path, *cwd;
+	bool truncated;
+};
+
+struct decision {
+	enum verdict verdict; /* what is done */
+	struct finding finding;
+	const char *reason; /* why it is not the finding's verdict; may be NULL */
+	u64 approval;	    /* the hold whose grant or approval let it pass, 0: none */
+};
+
+enum hold_outcome { HOLD_OPEN, HOLD_RELEASE, HOLD_REFUSE, HOLD_KILL };
+
+/* A frozen task, from the moment the guard has seized it until it is gone or runs. */
+struct hold {
+	LIST_ENTRY(hold) entry;
+	u64 id; /* 0 where no human is asked */
+	struct guard *guard;
+	struct exec *exec; /* NULL once a grant has taken it over */
+	struct decision decision;
+	u32 tgid, slot, ticket;
+	int pidfd;
+	bool counted; /* among the guard's open holds */
+	bool trapped; /* it reported its stop: it can be released or refused */
+	bool late;    /* it was sent SIGSTOP */
+	enum hold_outcome outcome;
+	struct loop_source *timeout;
+	int64_t since_ms, expires_ms;
+	char *by, *because; /* of the decision, once there is one */
+};
+LIST_HEAD(hold_list, hold);
+
+/* The memory of holds that were refused: approving one makes a grant. */
+struct grant {
+	LIST_ENTRY(grant) entry;
+	u64 hold;
+	struct exec *exec;
+	int64_t expires_ms; /* of an approved one; 0: not approved (yet) */
+	char *by;
+};
+LIST_HEAD(grant_list, grant);
+
+struct guard {
+	struct guard_options options;
+	struct loop *loop;
+	struct kernel *kernel;
+	struct policy *policy;
+	struct journal *journal;
+	struct control *control;
+	struct users *users;
+	struct paths *paths;
+	struct ocsf_host host;
+	char *hostname, *machine_id, *release, *boot_id;
+	bool realtime; /* SCHED_FIFO was granted */
+	int64_t started_ms;
+	struct map sessions;  /* id -> struct session */
+	struct map processes; /* tgid -> struct process */
+	struct map
+		args; /* tgid -> struct strbuf: argv beyond the first chunk, until its exec event */
+	struct map approvals; /* hold -> 1 + signature it approved */
+	struct hold_list holds;
+	struct grant_list grants;
+	unsigned int open_holds, grant_count;
+	u64 last_hold, sequence, explanations_lost;
+	u64 swept_losses; /* sum of losses when slots and sessions were last looked through */
+	struct loop_source *poll, *watch_signals;
+	unsigned int idle_polls;
+};
+
+int64_t now_ms(void);		  /* epoch */
+u64 boot_ns(void);		  /* CLOCK_BOOTTIME */
+int64_t boot_to_ms(u64 boot_ns_); /* epoch */
+
+/* exec.c */
+struct exec *exec_decode(struct guard *g, const struct bs_exec_event *e);
+/* The same for a frozen task whose event was lost; NULL where it is gone. */
+struct exec *exec_from_slot(struct guard *g, u32 slot, u32 ticket);
+void exec_free(struct exec *x);
+DEFINE_CLEANUP(struct exec, exec_free);
+bool exec_same(const struct exec *a, const struct exec *b); /* file, argv, cwd and session */
+void exec_keep_args(struct guard *g, const struct bs_args_event *e);
+
+/* process.c */
+void process_exec(struct guard *g, const struct exec *x);
+void process_exit(struct guard *g, u32 tgid);
+void process_free_all(struct guard *g);
+
+/* paths.c: names for numbers */
+struct users *users_new(void);
+void users_free(struct users *u);
+const char *users_name(struct users *u, uid_t uid); /* of /etc/passwd; NULL where it has none */
+struct paths *paths_new(void);
+void paths_free(struct paths *p);
+const char *paths_cgroup(struct paths *p, u64 id); /* NULL where it cannot be found */
+/* The path of a file that some process has been seen to run. */
+void paths_learn(struct paths *p, u32 dev, u64 inode, const char *path);
+const char *paths_file(struct paths *p, u32 dev, u64 inode);
+void tty_name(u32 dev, char *buf, size_t size); /* "pts/3"; "" for none */
+
+/* decide.c */
+void decide(struct guard *g, const struct exec *x, struct decision *ret);
+
+/* grant.c */
+void grant_remember(struct guard *g, struct hold *h); /* takes its exec */
+int grant_approve(struct guard *g, u64 hold, const char *by, struct strbuf *err);
+u64 grant_use(struct guard *g, const struct exec *x); /* the hold whose grant this is, or 0 */
+void grant_free_all(struct guard *g);
+
+/* candidate.c: from the ring to a verdict */
+void candidate_event(struct guard *g, const struct bs_exec_event *e);
+void candidate_sweep(struct guard *g); /* finds those whose event was lost */
+
+/* hold.c */
+void hold_seize(struct guard *g, struct exec *x, const struct decision *d); /* takes x */
+void hold_reap(struct guard *g); /* SIGCHLD: traps and deaths */
+void hold_end_all(struct guard *g, const char *why);
+
+/* explain.c: on the frozen task's own stderr, without ever waiting */
+void explain_start(struct guard *g, const struct hold *h);
+void explain_end(struct guard *g, const struct hold *h);
+void explain_to(struct guard *g, int pidfd, u64 hold, const struct exec *x,
+		const struct decision *d);
+
+/* refuse.c: makes a trapped task exit with status 126 when it is detached; 0 or a negative errno */
+int refuse_task(pid_t pid);
+
+/* report.c: the journal and those who watch */
+void report_exec(struct guard *g, const struct exec *x, enum ocsf_disposition disposition);
+void report_finding(struct guard *g, const struct exec *x, const struct decision *d,
+		    const struct hold *h, enum ocsf_disposition disposition, u64 latency_ns);
+void report_exit(struct guard *g, const struct bs_exit_event *e);
+void report_guard(struct guard *g, const struct session *s, const char *name, const char *fmt, ...)
+	_printf_(4, 5);
+void report_sync(struct guard *g);
+
+/* session.c */
+struct session *session_get(const struct guard *g, u64 id);
+void session_end(struct guard *g, u64 id);
+void session_sweep(struct guard *g);
+void session_free_all(struct guard *g);
+
+#endif

@@ -1,0 +1,47 @@
+/* The processes of the sessions, by what they last exec'ed. */
+#include <string.h>
+
+#include "base/escape.h"
+#include "guard/internal.h"
+
+#define COMMAND_MAX 200 /* bytes kept of an ancestor's command */
+
+static void process_free(struct process *p)
+{
+	if (!p)
+		return;
+	free(p->path);
+	free(p->command);
+	free(p);
+}
+
+void process_exec(struct guard *g, const struct exec *x)
+{
+	_cleanup_strbuf_ struct strbuf command = STRBUF_INIT;
+	struct process *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return;
+	escape_argv(&command, x->argv, COMMAND_MAX);
+	p->tgid = x->tgid;
+	p->start = x->start;
+	p->path = x->path ? strdup(x->path) : NULL;
+	p->command = strbuf_take(&command);
+	process_exit(g, x->tgid);
+	if (map_set(&g->processes, x->tgid, p))
+		process_free(p);
+}
+
+void process_exit(struct guard *g, u32 tgid)
+{
+	process_free(map_remove(&g->processes, tgid));
+}
+
+void process_free_all(struct guard *g)
+{
+	struct process *p;
+
+	map_for_each (&g->processes, p)
+		process_free(p);
+	map_free(&g->processes);
+}

@@ -1,0 +1,82 @@
+/* What `backstop status` shows. */
+#include <unistd.h>
+
+#include "guard/internal.h"
+
+static void describe_session(struct guard *g, struct json *j, const struct session *s)
+{
+	struct bs_session counts = { 0 };
+
+	kernel_get_session(g->kernel, s->id, &counts);
+	json_open_object(j, NULL);
+	json_put_string(j, "id", s->name);
+	json_put_string(j, "agent", s->agent);
+	json_put_uint(j, "uid", s->uid);
+	json_put_string(j, "user", users_name(g->users, s->uid));
+	json_put_string(j, "tty", s->tty);
+	json_put_bool(j, "unattended", s->unattended);
+	json_put_int(j, "started_ms", s->started_ms);
+	json_put_uint(j, "tasks", counts.tasks);
+	json_put_uint(j, "execs", counts.execs);
+	json_put_uint(j, "holds", s->holds);
+	json_close_object(j);
+}
+
+static void describe_losses(struct guard *g, struct json *j)
+{
+	static const char *const names[BS_LOSS_COUNT] = {
+		[BS_LOSS_EVENT] = "event", [BS_LOSS_DECISION] = "decision", [BS_LOSS_SLOT] = "slot",
+		[BS_LOSS_LABEL] = "label", [BS_LOSS_STOP] = "stop",
+	};
+	const volatile struct bs_counters *c = kernel_counters(g->kernel);
+
+	json_open_object(j, "losses");
+	for (int i = 0; i < BS_LOSS_COUNT; i++)
+		json_put_uint(j, names[i], c->losses[i]);
+	json_put_uint(j, "journal", journal_get_counts(g->journal).lost);
+	json_put_uint(j, "explanation", g->explanations_lost);
+	json_close_object(j);
+}
+
+static void describe_counters(struct guard *g, struct json *j)
+{
+	const volatile struct bs_counters *c = kernel_counters(g->kernel);
+	struct journal_counts journal = journal_get_counts(g->journal);
+
+	json_open_object(j, "counters");
+	json_put_uint(j, "execs", c->execs);
+	json_put_uint(j, "candidates", c->candidates);
+	json_put_uint(j, "shaken", c->shaken);
+	json_put_uint(j, "stopped", c->stopped);
+	json_put_uint(j, "tripped", c->tripped);
+	json_put_uint(j, "events", c->events);
+	json_close_object(j);
+	json_open_object(j, "journal");
+	json_put_uint(j, "written", journal.written);
+	json_put_uint(j, "lost", journal.lost);
+	json_put_int(j, "error", journal.last_error);
+	json_close_object(j);
+}
+
+void guard_describe_status(struct guard *g, struct json *j)
+{
+	struct session *s;
+
+	json_put_int(j, "pid", getpid());
+	json_put_string(j, "version", BACKSTOP_VERSION);
+	json_put_string(j, "mode", guard_mode_name(g->options.mode));
+	json_put_string(j, "tier", g->host.tier);
+	json_put_bool(j, "embedded", g->options.embedded);
+	json_put_string(j, "policy", g->options.policy);
+	json_put_string(j, "policy_version", policy_version(g->policy));
+	json_put_uint(j, "signatures", policy_signature_count(g->policy));
+	json_put_int(j, "uptime_ms", now_ms() - g->started_ms);
+	json_put_string(j, "scheduling", g->realtime ? "fifo" : "normal");
+	json_put_uint(j, "holds", g->open_holds);
+	json_open_array(j, "sessions");
+	map_for_each (&g->sessions, s)
+		describe_session(g, j, s);
+	json_close_array(j);
+	describe_losses(g, j);
+	describe_counters(g, j);
+}
