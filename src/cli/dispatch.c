@@ -39,9 +39,10 @@ void usage_command(struct strbuf *out, const struct command *c)
 	static const struct option_def help = {
 		"help", 'h', OPTION_FLAG, NULL, "show this text", 0
 	};
+	const char *arguments = c->arguments ? c->arguments : "";
 
 	strbuf_addf(out, "Usage: backstop %s [OPTION…]%s%s\n\n%s\n\nOptions:\n", c->name,
-		    c->arguments ? " " : "", c->arguments ? c->arguments : "", c->help);
+		    *arguments ? " " : "", arguments, c->help);
 	for (const struct option_def *o = c->options; o && o->name; o++)
 		usage_option(out, o);
 	usage_option(out, &help);

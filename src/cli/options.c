@@ -226,8 +226,7 @@ static int check_operands(struct parser *p)
 		blame(p, p->argv[c->max_operands]);
 	if (n > c->max_operands)
 		strbuf_addf(p->err, " is one operand too many");
-	strbuf_addf(p->err, ": backstop %s%s%s", c->name, c->arguments ? " " : "",
-		    c->arguments ? c->arguments : "");
+	strbuf_addf(p->err, ": backstop %s %s", c->name, c->arguments ? c->arguments : "");
 	return -EINVAL;
 }
 

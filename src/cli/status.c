@@ -156,7 +156,7 @@ static const struct option_def option_defs[] = {
 
 const struct command command_status = {
 	.name = "status",
-	.help = "Show the guard, its tier, its sessions, holds and losses.",
+	.help = "show the guard, its tier, its sessions, holds and losses",
 	.example = "backstop status",
 	.options = option_defs,
 	.options_size = sizeof(struct options),

@@ -217,8 +217,10 @@ static int add_event(struct watch *w, const char *line, size_t len, bool *ret_fi
 {
 	_cleanup_json_ json_t *event = feed_parse(line, len);
 
-	if (!event)
+	if (!event) {
+		write_out(w);
 		return log_last_line(line, len);
+	}
 	feed_format_event(&w->out, event, true);
 	if (member_uint(event, "class_uid") == CLASS_FINDING)
 		*ret_finding = true;
@@ -234,6 +236,8 @@ static int read_feed(struct watch *w, bool *ret_finding)
 
 	for (int i = 0; i < LINES_AT_ONCE; i++) {
 		r = client_read_line(&w->client, 0, &line, &len);
+		if (r < 0)
+			write_out(w);
 		if (r <= 0)
 			return r < 0 ? log_gone(r) : 0;
 		r = add_event(w, line, len, ret_finding);
@@ -253,8 +257,8 @@ static void on_feed(void *data, uint32_t events _unused_)
 
 	erase_prompt(w);
 	r = read_feed(w, &finding);
+	write_out(w); /* before anything is logged */
 	if (r < 0) {
-		write_out(w);
 		loop_quit(w->loop, EXIT_FAILURE);
 		return;
 	}
@@ -407,7 +411,7 @@ static const struct option_def option_defs[] = {
 
 const struct command command_watch = {
 	.name = "watch",
-	.help = "Show what happens as it happens; on a terminal, a key approves or denies a hold.",
+	.help = "show what happens as it happens; on a terminal a key approves or denies a hold",
 	.example = "backstop watch",
 	.options = option_defs,
 	.options_size = sizeof(struct options),
