@@ -141,12 +141,13 @@ static void add_argv(struct strbuf *out, const json_t *words)
 static void add_what(struct strbuf *out, const json_t *event)
 {
 	const json_t *words = json_object_get(feed_details(event), "argv");
+	const char *command = text(process_of(event), "cmd_line");
 	const char *message = text(event, "message");
 
 	if (json_array_size(words))
 		add_argv(out, words);
-	else if (message)
-		add_escaped(out, message);
+	else if (command || message)
+		add_escaped(out, command ? command : message);
 }
 
 static void add_exit(struct strbuf *out, const json_t *event)

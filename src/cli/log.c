@@ -27,12 +27,14 @@ struct kept_line {
 	char text[];
 };
 
+STAILQ_HEAD(kept_lines, kept_line);
+
 /* Prints at once, or keeps the last `keep` lines. */
 struct output {
 	const struct options *options;
 	bool colour;
 	unsigned int keep, kept;
-	STAILQ_HEAD(, kept_line) lines;
+	struct kept_lines lines;
 };
 
 static bool is_wanted(const struct options *o, const json_t *event)

@@ -36,6 +36,16 @@ void journal_close(struct journal *j)
 	free(j);
 }
 
+static int open_dir(struct journal *j, const char *dir)
+{
+	int err = io_mkdir_p(dir, DIR_MODE);
+
+	if (err)
+		return err;
+	j->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return j->dir_fd < 0 ? -errno : 0;
+}
+
 static int lock(struct journal *j)
 {
 	j->lock_fd = openat(j->dir_fd, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
@@ -115,16 +125,11 @@ int journal_open(const struct journal_options *o, struct journal **ret)
 	j->options = *o;
 	j->options.dir = NULL;
 	j->lock_fd = j->fd = j->dir_fd = -1;
-	err = io_mkdir_p(o->dir, DIR_MODE);
-	if (err)
-		return err;
-	j->dir_fd = open(o->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (j->dir_fd < 0)
-		return -errno;
-	err = lock(j);
-	if (err)
-		return err;
-	err = open_newest(j);
+	err = open_dir(j, o->dir);
+	if (!err)
+		err = lock(j);
+	if (!err)
+		err = open_newest(j);
 	if (err)
 		return err;
 	*ret = TAKE_PTR(j);

@@ -295,7 +295,8 @@ static void put_process_message(struct json *j, const char *what, const struct o
 	if (p->argv && p->argv[0])
 		put_command(j, "message", what, p->argv, MESSAGE_MAX);
 	else
-		put_formatted(j, "message", "%s%s", what, known(p->path));
+		put_formatted(j, "message", "%s%.*s", what, MESSAGE_MAX,
+			      known(p->command ? p->command : p->path));
 }
 
 void ocsf_exec(struct strbuf *out, const struct ocsf_host *h, const struct ocsf_event *e)
@@ -434,9 +435,9 @@ void ocsf_finding(struct strbuf *out, const struct ocsf_host *h, const struct oc
 
 static int guard_activity(const char *name)
 {
-	if (!strcmp(name, "started"))
+	if (!strcmp(name, "guard started"))
 		return 3;
-	return strcmp(name, "stopped") ? 99 : 4;
+	return strcmp(name, "guard stopped") ? 99 : 4;
 }
 
 void ocsf_guard(struct strbuf *out, const struct ocsf_host *h, const struct ocsf_event *e,

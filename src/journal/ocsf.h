@@ -15,14 +15,14 @@ struct ocsf_host {
 
 struct ocsf_process {
 	pid_t pid;
-	uint64_t start_ns;  /* CLOCK_BOOTTIME; with boot_id and pid the process's uid */
-	int64_t created_ms; /* epoch; 0: not known */
-	const char *path;   /* of its file; NULL: not known */
-	char *const *argv;  /* NULL: not known */
+	uint64_t start_ns;   /* CLOCK_BOOTTIME; with boot_id and pid the process's uid */
+	int64_t created_ms;  /* epoch; 0: not known */
+	const char *path;    /* of its file; NULL: not known */
+	char *const *argv;   /* NULL: not known */
 	const char *command; /* where argv is NULL: the command line, escaped; may be NULL too */
-	const char *cwd;    /* NULL: not known */
-	const char *tty;    /* "pts/3"; NULL: none */
-	const char *cgroup; /* path; NULL: not known */
+	const char *cwd;     /* NULL: not known */
+	const char *tty;     /* "pts/3"; NULL: none */
+	const char *cgroup;  /* path; NULL: not known */
 	uid_t uid, euid;
 	const char *user; /* name of uid; NULL: not known */
 	bool truncated;	  /* argv is not whole */
@@ -71,8 +71,8 @@ void ocsf_exit(struct strbuf *out, const struct ocsf_host *h, const struct ocsf_
  * finding's uid: the first creates it, the decision closes it. */
 void ocsf_finding(struct strbuf *out, const struct ocsf_host *h, const struct ocsf_event *e);
 /* The guard itself: started, stopped, a session began or ended, losses (6002). `name` is the
- * activity in words ("started" and "stopped" are OCSF's own); of the event only its time, sequence,
- * session, agent, severity and mode count. */
+ * activity in words ("guard started" and "guard stopped" are OCSF's own); of the event only its
+ * time, sequence, session, agent, severity and mode count. */
 void ocsf_guard(struct strbuf *out, const struct ocsf_host *h, const struct ocsf_event *e,
 		const char *name, const char *message);
 

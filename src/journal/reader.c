@@ -30,12 +30,8 @@ void journal_reader_close(struct journal_reader *r)
 	free(r);
 }
 
-int journal_reader_open(const char *dir, struct journal_reader **ret)
+static int set_up(struct journal_reader *r, const char *dir)
 {
-	_cleanup_(journal_reader_close_ptr) struct journal_reader *r = calloc(1, sizeof(*r));
-
-	if (!r)
-		return -ENOMEM;
 	r->fd = -1;
 	r->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (r->dir_fd < 0)
@@ -44,6 +40,19 @@ int journal_reader_open(const char *dir, struct journal_reader **ret)
 	if (!r->data)
 		return -ENOMEM;
 	r->cap = FIRST_CAP;
+	return 0;
+}
+
+int journal_reader_open(const char *dir, struct journal_reader **ret)
+{
+	_cleanup_(journal_reader_close_ptr) struct journal_reader *r = calloc(1, sizeof(*r));
+	int err;
+
+	if (!r)
+		return -ENOMEM;
+	err = set_up(r, dir);
+	if (err)
+		return err;
 	*ret = TAKE_PTR(r);
 	return 0;
 }

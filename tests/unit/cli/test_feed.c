@@ -88,6 +88,8 @@ static void test_processes(void **state _unused_)
 	e.process.exit_code = 126 << 8;
 	ocsf_exit(&ended, &host, &e);
 	assert_shown(&ended, false, WHO "exit     terraform destroy  (status 126)\n");
+	e.process.argv = NULL;
+	e.process.command = "terraform destroy";
 	e.process.exit_code = 9;
 	ocsf_exit(&killed, &host, &e);
 	assert_shown(&killed, false, WHO "exit     terraform destroy  (SIGKILL)\n");

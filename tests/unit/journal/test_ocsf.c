@@ -185,6 +185,18 @@ static void test_exit(void **state _unused_)
 	assert_exit(11 | 128, 139, 11);
 }
 
+static void test_process_known_by_its_command_alone(void **state _unused_)
+{
+	struct ocsf_event e = bare_event;
+	json_t *event;
+
+	e.process.command = "sh -c 'a b'";
+	event = event_of(ocsf_exit, &host, &e);
+	assert_text(event, "process.cmd_line", "sh -c 'a b'");
+	assert_text(event, "message", "exit: sh -c 'a b'");
+	json_decref(event);
+}
+
 static void test_finding(void **state _unused_)
 {
 	struct ocsf_event e = full_event();
@@ -265,7 +277,7 @@ static void test_guard(void **state _unused_)
 	static const struct {
 		const char *name;
 		int activity;
-	} cases[] = { { "started", 3 }, { "stopped", 4 }, { "session ended", 99 } };
+	} cases[] = { { "guard started", 3 }, { "guard stopped", 4 }, { "session ended", 99 } };
 	struct ocsf_event e = full_event();
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -361,6 +373,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_exec),
 		cmocka_unit_test(test_exit),
+		cmocka_unit_test(test_process_known_by_its_command_alone),
 		cmocka_unit_test(test_finding),
 		cmocka_unit_test(test_decision_closes_the_finding_of_its_hold),
 		cmocka_unit_test(test_sub_technique),
