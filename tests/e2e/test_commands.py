@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -12,7 +13,7 @@ OCSF = os.path.join(TOP, "../shared/ocsf/validate.py")
 
 
 def log(lab, *options):
-    done = subprocess.run([lab.backstop, "log", "--state-dir", lab.guard.state, *options], capture_output=True,
+    done = subprocess.run([lab.backstop, "log", "--dir", f"{lab.guard.state}/journal", *options], capture_output=True,
                           text=True, timeout=20)
     assert done.returncode == 0, done
     return done.stdout
@@ -121,6 +122,7 @@ def test_watch(lab, key, status):
     hold = lab.guard.wait_for_holds()[0]
     watch.wait_for("terraform destroy")
     watch.wait_for(str(hold["id"]))
+    time.sleep(0.4)  # a key within 0.3 s may have been meant for what stood there before
     watch.send(key)
     assert agent.finish() == status, watch.out
     assert lab.ran() == (status == 5)
