@@ -28,6 +28,11 @@ OBJ_OF    = $(patsubst src/%.c,$(BUILD)/obj/%.o,$(call SRC_OF,$(1)))
 ARCHIVES := $(foreach p,$(PARTS),$(BUILD)/lib$(p).a)
 ALL_LIBS  = -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LDLIBS)
 
+# what is done is named; V=1 shows the commands
+ifndef V
+.SILENT:
+endif
+
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all unit policy e2e fuzz bench check test demo install uninstall clean deps
@@ -35,6 +40,7 @@ ALL_LIBS  = -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LDLIBS)
 all: $(BUILD)/backstop $(BUILD)/policy.image
 
 $(BUILD)/backstop: $(BUILD)/obj/cli/main.o $(ARCHIVES)
+	echo "  LINK  $@"
 	$(CC) $(SAN) -o $@ $< $(ALL_LIBS)
 
 $(BUILD)/policy.image: $(BUILD)/backstop $(wildcard signatures/*.yaml)
@@ -48,6 +54,7 @@ $(foreach p,$(PARTS),$(eval $(call ARCHIVE,$(p))))
 
 $(BUILD)/obj/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
+	echo "  CC    $@"
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # --- the kernel side: one object from one file a concern
@@ -56,10 +63,16 @@ BPF_SRC  := bpf/maps.bpf.c $(filter-out bpf/maps.bpf.c,$(wildcard bpf/*.bpf.c))
 BPF_ARCH := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(shell uname -m)))
 BPF_SYS  := $(shell echo | $(CLANG) -v -E - 2>&1 | sed -n '/<...> search starts here:/,/End of search list./{ s|^ \(/.*\)|-idirafter \1|p }')
 
-$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c Makefile
+define COMPILE_BPF
 	@mkdir -p $(@D)
+	echo "  BPF   $@"
 	$(CLANG) -target bpf -mcpu=v3 -O2 -g $(WARN) -Wno-missing-prototypes -Wno-unused-function -Wno-unused-parameter -Wno-gnu-variable-sized-type-not-at-end -D__TARGET_ARCH_$(BPF_ARCH) -DBACKSTOP_BPF \
 		-Iinclude -Ibpf $(BPF_SYS) -MMD -MP -c -o $@ $<
+endef
+$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c Makefile
+	$(COMPILE_BPF)
+$(BUILD)/tests/%.bpf.o: tests/%.bpf.c Makefile
+	$(COMPILE_BPF)
 
 $(BUILD)/backstop.bpf.o: $(patsubst bpf/%.bpf.c,$(BUILD)/bpf/%.bpf.o,$(BPF_SRC))
 	$(BPFTOOL) gen object $@ $^
@@ -75,7 +88,15 @@ UNIT := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*/test_*.c))
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(ARCHIVES)
 	@mkdir -p $(@D)
+	echo "  TEST  $@"
 	$(CC) $(ALL_CFLAGS) -Itests -o $@ $< $(ALL_LIBS) -lcmocka
+
+$(BUILD)/gen/scan.skel.h: $(BUILD)/tests/unit/kernel/scan.bpf.o
+	@mkdir -p $(@D)
+	$(BPFTOOL) gen skeleton $< name scan_bpf > $@
+
+$(BUILD)/tests/unit/kernel/test_scan: $(BUILD)/gen/scan.skel.h $(BUILD)/policy.image
+$(BUILD)/tests/unit/kernel/test_scan: ALL_CFLAGS += -DPOLICY_IMAGE='"$(BUILD)/policy.image"'
 
 unit: $(UNIT)
 	tests/run unit $(BUILD)

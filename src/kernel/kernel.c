@@ -8,6 +8,7 @@
 #include "backstop/event.h"
 #include "backstop.skel.h"
 #include "kernel/kernel.h"
+#include "kernel/scan_maps.h"
 
 struct ring {
 	struct ring_buffer *buffer;
@@ -36,63 +37,6 @@ static int collect_message(enum libbpf_print_level level, const char *fmt, va_li
 		strbuf_addf(load_messages, "  %s", line);
 	}
 	return 0;
-}
-
-static u32 round_up_pow2(u32 n)
-{
-	u32 p = 1;
-
-	while (p < n)
-		p <<= 1;
-	return p;
-}
-
-static int size_maps(struct backstop_bpf *s, const struct scan_tables *t)
-{
-	u32 entries = round_up_pow2(t->states << BS_CLASS_BITS);
-	int r;
-
-	s->rodata->scan_mask = entries - 1;
-	s->rodata->scan_accepts = t->accepts_count;
-	s->rodata->scan_start = t->start;
-	r = bpf_map__set_value_size(s->maps.scan_trans, entries * sizeof(u16));
-	if (!r)
-		r = bpf_map__set_max_entries(s->maps.scan_accept, MAX(t->accepts_count, 1U));
-	if (!r)
-		r = bpf_map__set_max_entries(s->maps.scan_anchor, t->needles + 1);
-	if (!r)
-		r = bpf_map__set_max_entries(s->maps.scan_rule, MAX(t->rules_count, 1U));
-	return r;
-}
-
-static int fill_array(struct bpf_map *map, const void *values, size_t size, u32 count)
-{
-	int r = 0;
-
-	for (u32 i = 0; i < count && !r; i++)
-		r = bpf_map_update_elem(bpf_map__fd(map), &i, (const char *)values + i * size, 0);
-	return r;
-}
-
-static int fill_maps(struct backstop_bpf *s, const struct scan_tables *t)
-{
-	size_t size = bpf_map__value_size(s->maps.scan_trans);
-	_cleanup_free_ char *table = calloc(1, size);
-	int r;
-
-	if (!table)
-		return -ENOMEM;
-	memcpy(table, t->trans, ((size_t)t->states << BS_CLASS_BITS) * sizeof(u16));
-	r = fill_array(s->maps.scan_trans, table, size, 1);
-	if (!r)
-		r = fill_array(s->maps.scan_accept, t->accepts, sizeof(*t->accepts),
-			       t->accepts_count);
-	if (!r)
-		r = fill_array(s->maps.scan_anchor, t->anchors, sizeof(*t->anchors),
-			       t->needles + 1);
-	if (!r)
-		r = fill_array(s->maps.scan_rule, t->rules, sizeof(*t->rules), t->rules_count);
-	return r;
 }
 
 static int on_record(void *data, void *record, size_t size)
@@ -147,11 +91,14 @@ static int load(struct kernel *k, const struct scan_tables *t, u64 wait_ns)
 	if (!k->skel)
 		return -errno;
 	k->skel->rodata->wait_ns = wait_ns;
-	r = size_maps(k->skel, t);
+	k->skel->rodata->scan_mask = scan_maps_mask(t);
+	k->skel->rodata->scan_accepts = t->accepts_count;
+	k->skel->rodata->scan_start = t->start;
+	r = scan_maps_size(k->skel->obj, t);
 	if (!r)
 		r = backstop_bpf__load(k->skel);
 	if (!r)
-		r = fill_maps(k->skel, t);
+		r = scan_maps_fill(k->skel->obj, t);
 	if (!r)
 		r = open_rings(k);
 	return r ?: attach(k->skel);

@@ -1,0 +1,62 @@
+#include "kernel/scan_maps.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+
+u32 scan_maps_mask(const struct scan_tables *t)
+{
+	u32 p = 1;
+
+	while (p < t->states << BS_CLASS_BITS)
+		p <<= 1;
+	return p - 1;
+}
+
+static struct bpf_map *find(struct bpf_object *o, const char *name)
+{
+	return bpf_object__find_map_by_name(o, name);
+}
+
+int scan_maps_size(struct bpf_object *o, const struct scan_tables *t)
+{
+	u32 bytes = (scan_maps_mask(t) + 1) * sizeof(u16);
+	int r = bpf_map__set_value_size(find(o, "scan_trans"), bytes);
+
+	if (!r)
+		r = bpf_map__set_max_entries(find(o, "scan_accept"), MAX(t->accepts_count, 1U));
+	if (!r)
+		r = bpf_map__set_max_entries(find(o, "scan_anchor"), t->needles + 1);
+	if (!r)
+		r = bpf_map__set_max_entries(find(o, "scan_rule"), MAX(t->rules_count, 1U));
+	return r;
+}
+
+static int fill(const struct bpf_map *map, const void *values, size_t size, u32 count)
+{
+	int r = 0;
+
+	for (u32 i = 0; i < count && !r; i++)
+		r = bpf_map_update_elem(bpf_map__fd(map), &i, (const char *)values + i * size, 0);
+	return r;
+}
+
+int scan_maps_fill(struct bpf_object *o, const struct scan_tables *t)
+{
+	size_t size = bpf_map__value_size(find(o, "scan_trans"));
+	_cleanup_free_ char *table = calloc(1, size);
+	int r;
+
+	if (!table)
+		return -ENOMEM;
+	memcpy(table, t->trans, ((size_t)t->states << BS_CLASS_BITS) * sizeof(u16));
+	r = fill(find(o, "scan_trans"), table, size, 1);
+	if (!r)
+		r = fill(find(o, "scan_accept"), t->accepts, sizeof(*t->accepts), t->accepts_count);
+	if (!r)
+		r = fill(find(o, "scan_anchor"), t->anchors, sizeof(*t->anchors), t->needles + 1);
+	if (!r)
+		r = fill(find(o, "scan_rule"), t->rules, sizeof(*t->rules), t->rules_count);
+	return r;
+}

@@ -1,0 +1,16 @@
+/* The scan's tables -> the maps of bpf/scan.h, in whatever object includes it. */
+#ifndef KERNEL_SCAN_MAPS_H
+#define KERNEL_SCAN_MAPS_H
+
+#include <bpf/libbpf.h>
+
+#include "policy/policy.h"
+
+/* The value of `scan_mask`: entries of the transition table, rounded up to a power of two, less one. */
+u32 scan_maps_mask(const struct scan_tables *t);
+/* Between open and load. 0 or a negative errno. */
+int scan_maps_size(struct bpf_object *o, const struct scan_tables *t);
+/* After load. 0 or a negative errno. */
+int scan_maps_fill(struct bpf_object *o, const struct scan_tables *t);
+
+#endif
