@@ -192,8 +192,8 @@ static int check_reply(const char *line, size_t len, json_t **ret_reply)
 		return -EREMOTEIO;
 	}
 	if (!json_is_true(json_object_get(reply, "ok")))
-		return log_errno(-EPROTO, "the guard's reply makes no sense: is it another "
-					  "release? 'backstop status' shows its version");
+		return log_errno(-EPROTO, "the guard's reply is no JSON with \"ok\": a guard of "
+					  "another release may still run, so start it again");
 	*ret_reply = TAKE_PTR(reply);
 	return 0;
 }

@@ -1,0 +1,188 @@
+/* The client before a server that says what it is told to. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "cli/client.h"
+
+struct server {
+	char dir[32], path[64];
+	int fd;
+};
+
+static int setup(void **state)
+{
+	struct server *s = calloc(1, sizeof(*s));
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+
+	strcpy(s->dir, "/tmp/test-client-XXXXXX");
+	assert_non_null(mkdtemp(s->dir));
+	snprintf(s->path, sizeof(s->path), "%s/sock", s->dir);
+	strcpy(addr.sun_path, s->path);
+	s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(s->fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(listen(s->fd, 4), 0);
+	*state = s;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct server *s = *state;
+
+	close(s->fd);
+	unlink(s->path);
+	assert_int_equal(rmdir(s->dir), 0);
+	free(s);
+	return 0;
+}
+
+/* Connects, has the server say `text` first (NULL: nothing) and end there if `end`; the server's
+ * side of the connection. */
+static int meet(struct server *s, struct client *c, const char *text, bool end)
+{
+	int fd;
+
+	assert_int_equal(client_connect(s->path, c), 0);
+	fd = accept(s->fd, NULL, NULL);
+	assert_true(fd >= 0);
+	if (text)
+		assert_int_equal(send(fd, text, strlen(text), 0), strlen(text));
+	if (!end)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static json_t *request(void)
+{
+	return json_pack("{ss}", "op", "status");
+}
+
+static void asks_in_one_line_and_gives_the_reply(void **state)
+{
+	_cleanup_client_ struct client c = CLIENT_INIT;
+	_cleanup_json_ json_t *reply = NULL;
+	char asked[64] = "";
+	int fd = meet(*state, &c, "{\"ok\":true,\"n\":1}\n{\"next\":2}\n", false);
+	const char *line;
+	size_t len;
+
+	assert_int_equal(fcntl(c.fd, F_GETFD), FD_CLOEXEC);
+	assert_int_equal(client_ask(&c, request(), &reply), 0);
+	assert_int_equal(json_integer_value(json_object_get(reply, "n")), 1);
+	assert_true(recv(fd, asked, sizeof(asked) - 1, MSG_DONTWAIT) > 0);
+	assert_string_equal(asked, "{\"op\":\"status\"}\n");
+	assert_int_equal(client_read_line(&c, 0, &line, &len), 1);
+	assert_string_equal(line, "{\"next\":2}");
+	assert_int_equal(len, 10);
+	assert_int_equal(client_read_line(&c, 0, &line, &len), 0);
+	close(fd);
+	assert_int_equal(client_read_line(&c, 0, &line, &len), -EPIPE);
+}
+
+static void lines_come_in_any_pieces(void **state)
+{
+	_cleanup_client_ struct client c = CLIENT_INIT;
+	int fd = meet(*state, &c, "ab", false);
+	const char *line;
+	size_t len;
+
+	assert_int_equal(client_read_line(&c, 0, &line, &len), 0);
+	assert_int_equal(send(fd, "c\n\nde", 5, 0), 5);
+	assert_int_equal(client_read_line(&c, 0, &line, &len), 1);
+	assert_string_equal(line, "abc");
+	assert_int_equal(client_read_line(&c, 0, &line, &len), 1);
+	assert_string_equal(line, "");
+	assert_int_equal(client_read_line(&c, 10, &line, &len), 0);
+	assert_int_equal(send(fd, "f\n", 2, 0), 2);
+	assert_int_equal(client_read_line(&c, 1000, &line, &len), 1);
+	assert_string_equal(line, "def");
+	close(fd);
+}
+
+static void a_refusal_is_an_error(void **state)
+{
+	static const char *const refusals[] = {
+		"{\"ok\":false,\"error\":\"there is no hold 8\\u001b[2J\"}\n",
+		"{\"ok\":false}\n",
+	};
+	json_t *reply = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
+		_cleanup_client_ struct client c = CLIENT_INIT;
+
+		meet(*state, &c, refusals[i], true);
+		assert_int_equal(client_ask(&c, request(), &reply), -EREMOTEIO);
+		assert_null(reply);
+	}
+}
+
+static void nonsense_is_an_error(void **state)
+{
+	static const char *const nonsense[] = { "hello\n", "[]\n", "{\"ok\":1}\n", "\n", "{}\n" };
+	json_t *reply = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(nonsense); i++) {
+		_cleanup_client_ struct client c = CLIENT_INIT;
+
+		meet(*state, &c, nonsense[i], true);
+		assert_int_equal(client_ask(&c, request(), &reply), -EPROTO);
+		assert_null(reply);
+	}
+}
+
+static void a_guard_that_goes_is_an_error(void **state)
+{
+	_cleanup_client_ struct client c = CLIENT_INIT;
+	json_t *reply = NULL;
+
+	meet(*state, &c, "{\"ok\":tr", true);
+	assert_int_equal(client_ask(&c, request(), &reply), -EPIPE);
+	assert_null(reply);
+}
+
+static void no_guard_is_told_apart(void **state)
+{
+	struct server *s = *state;
+	struct client c = CLIENT_INIT;
+	json_t *reply = NULL;
+
+	assert_int_equal(client_connect("/tmp/test-client-none/sock", &c), -ENOENT);
+	close(s->fd);
+	assert_int_equal(client_connect(s->path, &c), -ECONNREFUSED);
+	assert_int_equal(client_request(s->path, request(), &reply), -ECONNREFUSED);
+	assert_int_equal(
+		client_connect("/tmp/a-path-that-is-longer-than-what-fits-into-the-address-"
+			       "of-a-socket-which-is-one-hundred-and-seven/guard.sock",
+			       &c),
+		-ENAMETOOLONG);
+	assert_int_equal(c.fd, -1);
+	assert_null(reply);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(asks_in_one_line_and_gives_the_reply),
+		TEST(lines_come_in_any_pieces),
+		TEST(a_refusal_is_an_error),
+		TEST(nonsense_is_an_error),
+		TEST(a_guard_that_goes_is_an_error),
+		TEST(no_guard_is_told_apart),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
