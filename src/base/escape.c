@@ -85,9 +85,17 @@ static bool is_plain(const char *word, size_t len)
 
 static bool is_bare(const char *word)
 {
-	return *word &&
-	       !word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-				  "_@%+=:,./-")];
+	static const bool bare[256] = {
+		['a' ... 'z'] = true, ['A' ... 'Z'] = true, ['0' ... '9'] = true, ['_'] = true,
+		['@'] = true,	      ['%'] = true,	    ['+'] = true,	  ['='] = true,
+		[':'] = true,	      [','] = true,	    ['.'] = true,	  ['/'] = true,
+		['-'] = true,
+	};
+	const char *p = word;
+
+	while (bare[(unsigned char)*p])
+		p++;
+	return p > word && !*p;
 }
 
 static void add_single_quoted(struct strbuf *sb, const char *word)

@@ -63,8 +63,9 @@ static void begin(struct json *j, const char *key)
 		strbuf_addc(j->out, ',');
 	j->more |= 1ULL << j->level;
 	if (key) {
-		add_string(j->out, key, strlen(key));
-		strbuf_addc(j->out, ':');
+		strbuf_addc(j->out, '"');
+		strbuf_adds(j->out, key);
+		strbuf_add(j->out, "\":", 2);
 	}
 }
 
@@ -119,16 +120,30 @@ void json_put_string(struct json *j, const char *key, const char *s)
 		strbuf_adds(j->out, "null");
 }
 
+/* By hand: most of an event's members are short, and printf costs more than all else. */
+static void add_digits(struct strbuf *sb, uint64_t v)
+{
+	char digits[20];
+	size_t i = sizeof(digits);
+
+	do
+		digits[--i] = '0' + v % 10;
+	while (v /= 10);
+	strbuf_add(sb, digits + i, sizeof(digits) - i);
+}
+
 void json_put_int(struct json *j, const char *key, int64_t v)
 {
 	begin(j, key);
-	strbuf_addf(j->out, "%" PRId64, v);
+	if (v < 0)
+		strbuf_addc(j->out, '-');
+	add_digits(j->out, v < 0 ? -(uint64_t)v : (uint64_t)v);
 }
 
 void json_put_uint(struct json *j, const char *key, uint64_t v)
 {
 	begin(j, key);
-	strbuf_addf(j->out, "%" PRIu64, v);
+	add_digits(j->out, v);
 }
 
 void json_put_bool(struct json *j, const char *key, bool v)

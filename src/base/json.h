@@ -16,7 +16,7 @@ struct json {
 
 #define JSON_INIT(strbuf) ((struct json) { .out = (strbuf) })
 
-/* `key` is NULL inside an array and at the top. */
+/* `key` is NULL inside an array and at the top; it is a name of ours and written as it is. */
 void json_open_object(struct json *j, const char *key);
 void json_close_object(struct json *j);
 void json_open_array(struct json *j, const char *key);

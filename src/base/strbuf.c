@@ -58,7 +58,10 @@ void strbuf_add(struct strbuf *sb, const void *data, size_t len)
 
 void strbuf_addc(struct strbuf *sb, char c)
 {
-	strbuf_add(sb, &c, 1);
+	if (!reserve(sb, 1))
+		return;
+	sb->data[sb->len++] = c;
+	sb->data[sb->len] = '\0';
 }
 
 void strbuf_adds(struct strbuf *sb, const char *s)
@@ -66,17 +69,34 @@ void strbuf_adds(struct strbuf *sb, const char *s)
 	strbuf_add(sb, s, strlen(s));
 }
 
+/* The length that the text has; it is written where it fits into the room there is. */
+static int format_in_place(struct strbuf *sb, const char *fmt, va_list args)
+{
+	size_t room = sb->cap - sb->len;
+	int len = vsnprintf(room ? sb->data + sb->len : NULL, room, fmt, args);
+
+	if (room && (len < 0 || (size_t)len >= room))
+		sb->data[sb->len] = '\0';
+	return len;
+}
+
 void strbuf_vaddf(struct strbuf *sb, const char *fmt, va_list args)
 {
+	bool fits;
 	va_list again;
 	int len;
 
+	if (sb->failed)
+		return;
 	va_copy(again, args);
-	len = vsnprintf(NULL, 0, fmt, args);
+	len = format_in_place(sb, fmt, args);
+	fits = len >= 0 && (size_t)len < sb->cap - sb->len;
 	if (len < 0)
 		sb->failed = true;
+	else if (fits)
+		sb->len += len;
 	else if (reserve(sb, len))
-		sb->len += vsnprintf(sb->data + sb->len, sb->cap - sb->len, fmt, again);
+		sb->len += format_in_place(sb, fmt, again);
 	va_end(again);
 }
 
