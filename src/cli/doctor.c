@@ -1,0 +1,266 @@
+/* What this machine gives, what is missing, what that costs, and how to get it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/escape.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "cli/client.h"
+#include "cli/command.h"
+#include "cli/table.h"
+#include "kernel/probe.h"
+#include "policy/policy.h"
+#include "guard/guard.h"
+
+#define NAME_WIDTH 14
+
+struct options {
+	bool json;
+	const char *socket, *state_dir, *policy;
+};
+
+/* A probe of what lies outside the kernel; its own run() stays empty. */
+struct check {
+	struct probe probe;
+	int (*run)(const struct options *o, struct strbuf *detail);
+};
+
+struct result {
+	const struct probe *probe;
+	enum probe_state state;
+	struct strbuf detail;
+};
+
+static int check_guard(const struct options *o, struct strbuf *detail)
+{
+	_cleanup_client_ struct client c = CLIENT_INIT;
+	int err = client_connect(o->socket, &c);
+
+	strbuf_adds(detail, o->socket ? o->socket : GUARD_SOCKET);
+	if (err)
+		strbuf_addf(detail, ": %s", strerror(-err));
+	return err;
+}
+
+/* The directory itself, or what is there already of the path to it. */
+static int open_nearest(const char *path)
+{
+	_cleanup_free_ char *copy = strdup(path);
+	const char *dir = copy;
+	int fd = -1;
+
+	if (!copy)
+		return -ENOMEM;
+	for (;;) {
+		fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd >= 0 || errno != ENOENT || strcmp(dir, "/") == 0 || strcmp(dir, ".") == 0)
+			return fd < 0 ? -errno : fd;
+		dir = dirname((char *)dir);
+	}
+}
+
+static int check_journal(const struct options *o, struct strbuf *detail)
+{
+	_cleanup_strbuf_ struct strbuf path = STRBUF_INIT;
+	_cleanup_close_ int dir = -1, file = -1;
+
+	strbuf_addf(&path, "%s/journal", o->state_dir ? o->state_dir : GUARD_STATE_DIR);
+	strbuf_adds(detail, strbuf_str(&path));
+	dir = open_nearest(strbuf_str(&path));
+	file = dir < 0 ? -1 : openat(dir, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	if (file >= 0 || (dir >= 0 && errno == EOPNOTSUPP && faccessat(dir, ".", W_OK, 0) == 0))
+		return 0;
+	strbuf_addf(detail, ": %s", strerror(dir < 0 ? -dir : errno));
+	return -EACCES;
+}
+
+static int check_policy(const struct options *o, struct strbuf *detail)
+{
+	_cleanup_(policy_free_ptr) struct policy *policy = NULL;
+	_cleanup_free_ char *path = NULL;
+	int err = policy_find(o->policy, &path);
+
+	if (err) {
+		strbuf_addf(detail, "no image is found: %s", strerror(-err));
+		return err;
+	}
+	err = policy_open(path, &policy, detail);
+	if (!err)
+		strbuf_addf(detail, "%s: version %s, %u signatures", path, policy_version(policy),
+			    policy_signature_count(policy));
+	return err;
+}
+
+static const struct check checks[] = {
+	{ { "journal", "the directory of the journal", NEED_REQUIRED, true,
+	    "a guard does not start, as it could not record what it decides",
+	    "make it writable for root, or give another one to the guard with --state-dir DIR",
+	    NULL },
+	  check_journal },
+	{ { "policy", "the compiled policy", NEED_REQUIRED, false,
+	    "a guard does not start, as it knows nothing to look for",
+	    "make it with 'backstop policy compile --output policy.image signatures' and give it "
+	    "with --policy FILE, or install backstop",
+	    NULL },
+	  check_policy },
+	{ { "guard", "a guard that answers", NEED_BETTER, false,
+	    "only root starts sessions: 'backstop run' brings its own guard",
+	    "start one with 'sudo backstop guard'", NULL },
+	  check_guard },
+};
+
+/* --- results */
+
+static void run_all(const struct options *o, struct result *results)
+{
+	for (size_t i = 0; i < probes_count; i++) {
+		results[i].probe = &probes[i];
+		results[i].state = probe_run(&probes[i], &results[i].detail);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {
+		const struct check *c = &checks[i];
+		struct result *r = &results[probes_count + i];
+
+		r->probe = &c->probe;
+		if (c->probe.privileged && geteuid() != 0)
+			r->state = PROBE_UNKNOWN;
+		else
+			r->state = c->run(o, &r->detail) ? PROBE_MISSING : PROBE_OK;
+	}
+}
+
+static enum probe_state state_of(const struct result *results, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(results[i].probe->name, name) == 0)
+			return results[i].state;
+	return PROBE_UNKNOWN;
+}
+
+/* Where a guard answers there is nothing more to prove. */
+static bool can_work(const struct result *results, size_t count)
+{
+	if (state_of(results, count, "guard") == PROBE_OK)
+		return true;
+	for (size_t i = 0; i < count; i++)
+		if (results[i].probe->need == NEED_REQUIRED && results[i].state != PROBE_OK)
+			return false;
+	return true;
+}
+
+/* --- the two ways to show them */
+
+static void put_result(struct json *j, const struct result *r)
+{
+	static const char *const needs[] = {
+		[NEED_REQUIRED] = "required", [NEED_BETTER] = "better", [NEED_LATER] = "later"
+	};
+
+	json_open_object(j, NULL);
+	json_put_string(j, "name", r->probe->name);
+	json_put_string(j, "what", r->probe->what);
+	json_put_string(j, "need", needs[r->probe->need]);
+	json_put_string(j, "state", probe_state_name(r->state));
+	json_put_string(j, "detail", r->detail.len ? strbuf_str(&r->detail) : NULL);
+	if (r->state == PROBE_MISSING) {
+		json_put_string(j, "cost", r->probe->cost);
+		json_put_string(j, "remedy", r->probe->remedy);
+	}
+	json_close_object(j);
+}
+
+static void add_json(struct strbuf *out, const struct result *results, size_t count)
+{
+	struct json j = JSON_INIT(out);
+
+	json_open_object(&j, NULL);
+	json_put_bool(&j, "works", can_work(results, count));
+	json_put_string(&j, "tier", can_work(results, count) ? "trace" : NULL);
+	json_open_array(&j, "checks");
+	for (size_t i = 0; i < count; i++)
+		put_result(&j, &results[i]);
+	json_close_array(&j);
+	json_close_object(&j);
+	strbuf_addc(out, '\n');
+}
+
+static void add_result(struct strbuf *out, const struct result *r)
+{
+	strbuf_addf(out, "%-8s %-*s %s", probe_state_name(r->state), NAME_WIDTH, r->probe->name,
+		    r->probe->what);
+	if (r->detail.len > 0) {
+		strbuf_adds(out, " (");
+		escape_bytes(out, r->detail.data, r->detail.len);
+		strbuf_addc(out, ')');
+	}
+	strbuf_adds(out, r->probe->need == NEED_LATER && r->state == PROBE_OK
+				 ? ": available, not used yet\n"
+				 : "\n");
+	if (r->state == PROBE_MISSING)
+		strbuf_addf(out, "%*scosts: %s%s\n%*sremedy: %s\n", NAME_WIDTH + 10, "",
+			    r->probe->need == NEED_LATER ? "nothing yet; later: " : "",
+			    r->probe->cost, NAME_WIDTH + 10, "", r->probe->remedy);
+}
+
+static void add_sum(struct strbuf *out, const struct result *results, size_t count)
+{
+	bool guard = state_of(results, count, "guard") == PROBE_OK;
+
+	if (can_work(results, count))
+		strbuf_addf(out,
+			    "\ntier: trace. An exec can be held here%s; deletions, connections "
+			    "and sends cannot yet, whatever else is ok.\n",
+			    guard ? ", by the guard that runs" : "");
+	else if (geteuid() != 0)
+		strbuf_adds(out, "\ntier: unknown. What needs root could not be tried: sudo "
+				 "backstop doctor\n");
+	else
+		strbuf_adds(out, "\ntier: none. Nothing can be held here until what is missing "
+				 "above and required is there.\n");
+}
+
+static int run(const void *options, int argc _unused_, char **argv _unused_)
+{
+	const struct options *o = options;
+	size_t count = probes_count + ARRAY_SIZE(checks);
+	_cleanup_free_ struct result *results = calloc(count, sizeof(*results));
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	bool works;
+
+	if (!results)
+		return log_errno(-ENOMEM, "cannot look"), EXIT_FAILURE;
+	run_all(o, results);
+	works = can_work(results, count);
+	if (o->json)
+		add_json(&out, results, count);
+	for (size_t i = 0; !o->json && i < count; i++)
+		add_result(&out, &results[i]);
+	if (!o->json)
+		add_sum(&out, results, count);
+	for (size_t i = 0; i < count; i++)
+		strbuf_free(&results[i].detail);
+	fputs(strbuf_str(&out), stdout);
+	return works ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static const struct option_def option_defs[] = {
+	{ "json", 0, OPTION_FLAG, NULL, "print one line of JSON", offsetof(struct options, json) },
+	{ "socket", 0, OPTION_STRING, "PATH", "the guard's socket",
+	  offsetof(struct options, socket) },
+	{ "state-dir", 0, OPTION_STRING, "DIR", "where the journal is kept",
+	  offsetof(struct options, state_dir) },
+	{ "policy", 0, OPTION_STRING, "FILE", "compiled policy", offsetof(struct options, policy) },
+	{ 0 },
+};
+
+const struct command command_doctor = {
+	.name = "doctor",
+	.help = "tell what this machine gives, what is missing, and how to get it",
+	.example = "sudo backstop doctor",
+	.options = option_defs,
+	.options_size = sizeof(struct options),
+	.run = run,
+};
