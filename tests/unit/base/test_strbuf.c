@@ -58,6 +58,25 @@ static void test_bytes_and_formats(void **state _unused_)
 	assert_int_equal(sb.data[999], 'z');
 }
 
+static void test_formats_of_every_length_at_every_place(void **state _unused_)
+{
+	char text[200] = "", want[400];
+
+	for (size_t before = 0; before < 140; before++) {
+		for (size_t len = 0; len < 140; len++) {
+			_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
+
+			memset(text, 'b', before);
+			text[before] = '\0';
+			strbuf_adds(&sb, text);
+			strbuf_addf(&sb, "%*s", (int)len, "");
+			snprintf(want, sizeof(want), "%s%*s", text, (int)len, "");
+			assert_int_equal(sb.len, before + len);
+			assert_string_equal(strbuf_str(&sb), want);
+		}
+	}
+}
+
 static void test_truncate(void **state _unused_)
 {
 	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
@@ -105,6 +124,7 @@ int main(void)
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_every_length_is_terminated),
 		cmocka_unit_test(test_bytes_and_formats),
+		cmocka_unit_test(test_formats_of_every_length_at_every_place),
 		cmocka_unit_test(test_truncate),
 		cmocka_unit_test(test_out_of_memory_is_sticky),
 		cmocka_unit_test(test_take),
