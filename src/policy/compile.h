@@ -15,5 +15,8 @@ struct compile_stats {
  * or -EINVAL where there is a fault, or another negative errno. */
 int policy_compile(char *const *paths, size_t count, struct strbuf *ret_image,
 		   struct compile_stats *ret_stats, struct strbuf *err);
+/* The same for one pack in memory. */
+int policy_compile_text(const char *name, const char *text, size_t len, struct strbuf *ret_image,
+			struct compile_stats *ret_stats, struct strbuf *err);
 
 #endif

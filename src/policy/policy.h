@@ -21,6 +21,7 @@ int verdict_parse(const char *name);	  /* the verdict, or -EINVAL */
 
 enum severity { SEVERITY_LOW, SEVERITY_MEDIUM, SEVERITY_HIGH, SEVERITY_CRITICAL, SEVERITY_COUNT };
 const char *severity_name(enum severity s);
+int severity_parse(const char *name); /* the severity, or -EINVAL */
 
 /* An exec about to happen. Strings are not owned. */
 struct action {
@@ -35,7 +36,7 @@ struct action {
 };
 
 /* The workspace that a session in `cwd` has: cwd itself, but none (NULL) where that is "/", the
- * home, or a directory above the home. The string is `cwd` or NULL. */
+ * home, or a directory above the home, or in scratch (/tmp …). The string is `cwd` or NULL. */
 const char *policy_workspace(const char *cwd, const char *home);
 
 /* What was found. Strings live as long as the policy. */
@@ -51,6 +52,11 @@ struct finding {
 };
 
 struct policy;
+
+/* Where the image is: `option` if not NULL, else policy.image beside the running executable, else
+ * ../share/backstop/policy.image from there. The last place is returned where there is none. 0 or a
+ * negative errno; `ret` is owned by the caller. */
+int policy_find(const char *option, char **ret);
 
 /* Maps and validates the image. On failure `err` says what is wrong with which file, and what would
  * be right. 0, or -EINVAL (not an image, damaged), -ESTALE (another version), or another negative
@@ -82,6 +88,10 @@ const struct scan_tables *policy_scan_tables(const struct policy *p);
 /* For lists: signature `i`, 0 .. count-1, as its pack states it. */
 u32 policy_signature_count(const struct policy *p);
 void policy_signature(const struct policy *p, u32 i, struct finding *ret);
+/* Its usage line `n`, 0 …, or NULL behind the last. */
+const char *policy_command(const struct policy *p, u32 signature, u32 n);
+/* The title of its pack. */
+const char *policy_title(const struct policy *p, u32 signature);
 /* First 16 hex digits of the image's hash, for messages and events: which policy decided. */
 const char *policy_version(const struct policy *p);
 

@@ -1,0 +1,498 @@
+#include "policy/build.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/glob.h"
+#include "policy/image.h"
+#include "policy/regex.h"
+
+/* A usage line that goes into the image, with its program found. */
+struct line {
+	const struct pack *pack;
+	const struct program *program;
+	const struct usage *usage;
+	u32 signature; /* IMAGE_NONE: an allow rule */
+};
+
+struct builder {
+	struct arena *arena;
+	struct pack **packs;
+	size_t packs_count;
+	struct program **programs;
+	size_t programs_count;
+	struct line *lines;
+	size_t lines_count;
+	struct strbuf sections[SECTION_COUNT];
+	struct map strings; /* hash -> offset + 1 */
+	struct needles needles;
+};
+
+static u32 count_of(const struct builder *b, enum image_section s)
+{
+	return (u32)(b->sections[s].len / image_element_size[s]);
+}
+
+static u32 add_string(struct builder *b, const char *text)
+{
+	struct strbuf *out = &b->sections[SECTION_STRINGS];
+	uint64_t h = 0xcbf29ce484222325ULL;
+	uintptr_t known;
+	u32 offset;
+
+	for (const char *p = text; *p; p++)
+		h = (h ^ (unsigned char)*p) * 0x100000001b3ULL;
+	known = (uintptr_t)map_get(&b->strings, h);
+	if (known && strcmp(strbuf_str(out) + known - 1, text) == 0)
+		return (u32)(known - 1);
+	offset = (u32)out->len;
+	strbuf_add(out, text, strlen(text) + 1);
+	map_set(&b->strings, h, (void *)(uintptr_t)(offset + 1));
+	return offset;
+}
+
+static void add(struct builder *b, enum image_section s, const void *element)
+{
+	strbuf_add(&b->sections[s], element, image_element_size[s]);
+}
+
+/* --- checks over all packs */
+
+static void check_packs(struct builder *b)
+{
+	for (size_t i = 0; i < b->packs_count; i++) {
+		const struct pack *p = b->packs[i];
+
+		for (size_t k = 0; k < i; k++)
+			if (p->name.s && b->packs[k]->name.s &&
+			    strcmp(p->name.s, b->packs[k]->name.s) == 0)
+				source_fault(&p->src, p->name.spot,
+					     "pack '%s' is taken: %s has that name", p->name.s,
+					     b->packs[k]->src.name);
+	}
+}
+
+static const struct program *find_in_pack(const struct pack *p, const char *name)
+{
+	for (size_t i = 0; i < p->programs_count; i++)
+		if (strcmp(p->programs[i].key.s, name) == 0)
+			return &p->programs[i];
+	return NULL;
+}
+
+/* The program of a usage line: of its own file, else the only one of that name. */
+static const struct program *find_program(struct builder *b, const struct pack *pack,
+					  const struct usage *u)
+{
+	const struct program *found = find_in_pack(pack, u->program), *other;
+	const char **names = NULL;
+	size_t names_count = 0;
+
+	for (size_t i = 0; i < b->packs_count && !found; i++)
+		found = find_in_pack(b->packs[i], u->program);
+	for (size_t i = 0; found && found->pack != pack && i < b->packs_count; i++) {
+		other = find_in_pack(b->packs[i], u->program);
+		if (!other || other == found)
+			continue;
+		source_fault(&pack->src, u->line.spot,
+			     "program '%s' is in %s and in %s: list it under programs: here too",
+			     u->program, found->pack->src.name, other->pack->src.name);
+		return NULL;
+	}
+	if (found)
+		return found;
+	for (size_t i = 0; i < b->programs_count; i++)
+		ARENA_PUSH(b->arena, names, b->programs[i]->key.s);
+	const char *nearest = source_nearest(u->program, names, names_count);
+	source_fault(&pack->src, source_spot(&pack->src, u->line, 0),
+		     "unknown program '%s': %s%s%s", u->program,
+		     nearest ? "did you mean '" : "list it under programs:", nearest ? nearest : "",
+		     nearest ? "'?" : "");
+	return NULL;
+}
+
+/* --- programs */
+
+static void collect_programs(struct builder *b)
+{
+	for (size_t i = 0; i < b->packs_count; i++)
+		for (size_t k = 0; k < b->packs[i]->programs_count; k++) {
+			b->packs[i]->programs[k].number = (unsigned int)b->programs_count;
+			ARENA_PUSH(b->arena, b->programs, &b->packs[i]->programs[k]);
+		}
+}
+
+static const char *option_key(const struct program *p, const char *name)
+{
+	return p->style == STYLE_GO ? name + strspn(name, "-") : name;
+}
+
+static void add_option(struct builder *b, struct image_option **options, size_t *count,
+		       const struct program *p, const struct option_name *o, enum option_kind kind)
+{
+	struct image_option *list = *options;
+	size_t list_count = *count;
+	struct image_option option = {
+		.name = add_string(b, option_key(p, o->name)),
+		.sub = o->sub ? add_string(b, o->sub) : IMAGE_NONE,
+		.kind = kind,
+	};
+
+	for (size_t i = 0; i < list_count; i++)
+		if (list[i].name == option.name && list[i].sub == option.sub) {
+			/* what the pack says of it counts more than what a line makes of it */
+			return;
+		}
+	ARENA_PUSH(b->arena, list, option);
+	*options = list;
+	*count = list_count;
+}
+
+static const struct item *first_word(const struct usage *u)
+{
+	for (size_t i = 0; i < u->items_count; i++)
+		if (u->items[i].kind == ITEM_WORD && !u->items[i].negated)
+			return &u->items[i];
+	return NULL;
+}
+
+/* An option with a value in a usage line takes one, at least behind the line's first word. */
+static void add_line_option(struct builder *b, struct image_option **options, size_t *count,
+			    const struct line *l, const struct alt *alt)
+{
+	const struct item *first = first_word(l->usage);
+	struct option_name o = { .name = alt->text };
+	enum option_kind kind = alt->cond.kind == COND_NONE ? OPTION_NAMED : OPTION_VALUE;
+
+	if (!first || kind == OPTION_NAMED) {
+		add_option(b, options, count, l->program, &o, kind);
+		return;
+	}
+	for (size_t i = 0; i < first->alts_count; i++) {
+		if (glob_has_wildcard(first->alts[i].text)) {
+			o.sub = NULL;
+			add_option(b, options, count, l->program, &o, kind);
+			continue;
+		}
+		o.sub = first->alts[i].text;
+		add_option(b, options, count, l->program, &o, kind);
+	}
+}
+
+static int compare_options(const void *a, const void *b, void *strings)
+{
+	const struct image_option *x = a, *y = b;
+
+	return strcmp((const char *)strings + x->name, (const char *)strings + y->name);
+}
+
+/* Writes the options of one program: those of values: and flags:, then those that lines name. */
+static void write_options(struct builder *b, const struct program *p, struct image_program *ret)
+{
+	struct image_option *options = NULL;
+	size_t options_count = 0;
+
+	for (size_t i = 0; i < p->flags_count; i++)
+		add_option(b, &options, &options_count, p, &p->flags[i], OPTION_PLAIN);
+	for (size_t i = 0; i < p->values_count; i++)
+		add_option(b, &options, &options_count, p, &p->values[i],
+			   p->values[i].attached ? OPTION_ATTACHED : OPTION_VALUE);
+	for (int pass = 0; pass < 2; pass++)
+		for (size_t i = 0; i < b->lines_count; i++) {
+			const struct usage *u = b->lines[i].usage;
+
+			if (b->lines[i].program != p)
+				continue;
+			for (size_t k = 0; k < u->items_count; k++)
+				for (size_t m = 0; m < u->items[k].alts_count; m++) {
+					const struct alt *alt = &u->items[k].alts[m];
+
+					/* those with a value first */
+					if (u->items[k].kind == ITEM_OPTION &&
+					    (alt->cond.kind == COND_NONE) == pass)
+						add_line_option(b, &options, &options_count,
+								&b->lines[i], alt);
+				}
+		}
+	if (options)
+		qsort_r(options, options_count, sizeof(*options), compare_options,
+			b->sections[SECTION_STRINGS].data);
+	ret->options = count_of(b, SECTION_OPTIONS);
+	ret->options_count = (u32)options_count;
+	for (size_t i = 0; i < options_count; i++)
+		add(b, SECTION_OPTIONS, &options[i]);
+}
+
+/* --- usage lines */
+
+static void check_line(const struct line *l)
+{
+	const struct source *src = &l->pack->src;
+
+	for (size_t i = 0; i < l->usage->items_count; i++) {
+		const struct item *item = &l->usage->items[i];
+
+		for (size_t k = 0; k < item->alts_count; k++) {
+			const struct alt *alt = &item->alts[k];
+
+			if (item->kind == ITEM_OPTION && l->program->style != STYLE_GO &&
+			    alt->text[1] != '-' && alt->text[2])
+				source_fault(src, alt->spot,
+					     "'%s': one letter follows a single dash here; write "
+					     "-%c -%c …, or set options: go for the program",
+					     alt->text, alt->text[1], alt->text[2]);
+		}
+	}
+}
+
+static void check_regexes(const struct line *l)
+{
+	for (size_t i = 0; i < l->usage->items_count; i++)
+		for (size_t k = 0; k < l->usage->items[i].alts_count; k++) {
+			const struct alt *alt = &l->usage->items[i].alts[k];
+			_cleanup_strbuf_ struct strbuf err = STRBUF_INIT;
+			size_t offset;
+
+			if (alt->cond.kind == COND_RE && regex_check(alt->cond.arg, &offset, &err))
+				source_fault(&l->pack->src, alt->spot,
+					     "no regular expression: %s, at byte %zu of '%s'",
+					     strbuf_str(&err), offset + 1, alt->cond.arg);
+		}
+}
+
+static void collect_line(struct builder *b, struct pack *pack, const struct usage *u, u32 signature,
+			 bool *faulty)
+{
+	struct line l = { pack, find_program(b, pack, u), u, signature };
+	unsigned int before = pack->src.faults->count;
+
+	if (l.program) {
+		check_line(&l);
+		check_regexes(&l);
+	}
+	if (l.program && pack->src.faults->count == before &&
+	    !needles_add_line(&b->needles, l.program, u))
+		source_fault(&pack->src, l.program->key.spot,
+			     "program '%s' has a name that cannot be searched for: letters or "
+			     "digits are needed in it and in each of also:",
+			     l.program->key.s);
+	if (l.program && pack->src.faults->count == before)
+		ARENA_PUSH(b->arena, b->lines, l);
+	else
+		*faulty = true;
+}
+
+static void collect_signature(struct builder *b, struct pack *pack, struct signature *s,
+			      u32 pack_number)
+{
+	struct image_signature image = {
+		.pack = pack_number,
+		.id = add_string(b, s->id.s),
+		.why = add_string(b, s->why.s),
+		.instead = s->instead.s ? add_string(b, s->instead.s) : IMAGE_NONE,
+		.attack = add_string(b, s->attack),
+		.verdict = s->verdict,
+		.severity = s->severity,
+	};
+
+	s->number = count_of(b, SECTION_SIGNATURES);
+	for (size_t i = 0; i < s->commands_count; i++)
+		collect_line(b, pack, &s->commands[i], s->number, &s->faulty);
+	add(b, SECTION_SIGNATURES, &image);
+}
+
+static void collect_lines(struct builder *b)
+{
+	for (size_t i = 0; i < b->packs_count; i++) {
+		struct pack *p = b->packs[i];
+		struct image_pack image = { .name = add_string(b, p->name.s ? p->name.s : ""),
+					    .title = add_string(b, p->title) };
+		bool faulty = false;
+
+		for (size_t k = 0; k < p->signatures_count; k++)
+			if (!p->signatures[k].faulty)
+				collect_signature(b, p, &p->signatures[k], (u32)i);
+		for (size_t k = 0; k < p->allow_count; k++)
+			collect_line(b, p, &p->allow[k], IMAGE_NONE, &faulty);
+		add(b, SECTION_PACKS, &image);
+	}
+}
+
+static void write_item(struct builder *b, const struct item *item)
+{
+	struct image_item image = {
+		.kind = item->kind,
+		.negated = item->negated,
+		.alts = count_of(b, SECTION_ALTS),
+		.alts_count = (u16)item->alts_count,
+	};
+
+	for (size_t i = 0; i < item->alts_count; i++) {
+		const struct alt *alt = &item->alts[i];
+		struct image_alt a = {
+			.text = add_string(b, alt->text),
+			.arg = add_string(b, alt->cond.arg ? alt->cond.arg : ""),
+			.cond = alt->cond.kind,
+			.path_class = alt->cond.path_class,
+		};
+
+		add(b, SECTION_ALTS, &a);
+	}
+	add(b, SECTION_ITEMS, &image);
+}
+
+static void write_line(struct builder *b, const struct line *l)
+{
+	struct image_line image = {
+		.text = add_string(b, l->usage->line.s),
+		.signature = l->signature,
+		.items = count_of(b, SECTION_ITEMS),
+		.items_count = (u32)l->usage->items_count,
+		.open = l->usage->open,
+	};
+
+	while (b->packs[image.pack] != l->pack)
+		image.pack++;
+	for (size_t i = 0; i < l->usage->items_count; i++) {
+		const struct item *item = &l->usage->items[i];
+
+		image.words += item->kind == ITEM_WORD && !item->negated;
+		write_item(b, item);
+	}
+	add(b, SECTION_LINES, &image);
+}
+
+/* --- programs, once all lines are known */
+
+static void add_name(struct builder *b, const char *name, u32 program)
+{
+	struct image_name n = { .text = add_string(b, name), .program = program };
+
+	add(b, glob_has_wildcard(name) ? SECTION_GLOBS : SECTION_NAMES, &n);
+}
+
+static void write_program(struct builder *b, const struct program *p)
+{
+	struct image_program image = {
+		.name = add_string(b, p->key.s),
+		.style = p->style,
+		.nocase = p->nocase,
+		.lines = count_of(b, SECTION_LINES),
+	};
+
+	while (b->packs[image.pack] != p->pack)
+		image.pack++;
+	/* allow rules first: where one matches nothing else counts */
+	for (int allow = 1; allow >= 0; allow--)
+		for (size_t i = 0; i < b->lines_count; i++)
+			if (b->lines[i].program == p &&
+			    (b->lines[i].signature == IMAGE_NONE) == allow)
+				write_line(b, &b->lines[i]);
+	image.lines_count = count_of(b, SECTION_LINES) - image.lines;
+	write_options(b, p, &image);
+	add_name(b, p->key.s, p->number);
+	for (size_t i = 0; i < p->also_count; i++)
+		add_name(b, p->also[i].s, p->number);
+	add(b, SECTION_PROGRAMS, &image);
+}
+
+static int compare_names(const void *a, const void *b, void *strings)
+{
+	const struct image_name *x = a, *y = b;
+
+	return strcmp((const char *)strings + x->text, (const char *)strings + y->text);
+}
+
+static void write_programs(struct builder *b)
+{
+	struct strbuf *names = &b->sections[SECTION_NAMES];
+
+	for (size_t i = 0; i < b->programs_count; i++)
+		write_program(b, b->programs[i]);
+	if (names->len)
+		qsort_r(names->data, count_of(b, SECTION_NAMES), sizeof(struct image_name),
+			compare_names, b->sections[SECTION_STRINGS].data);
+}
+
+/* --- the image */
+
+static void write_scan(struct builder *b, const struct automaton *m)
+{
+	strbuf_add(&b->sections[SECTION_TRANS], m->trans,
+		   ((size_t)m->states << BS_CLASS_BITS) * sizeof(u16));
+	strbuf_add(&b->sections[SECTION_ACCEPTS], m->accepts,
+		   m->accepts_count * sizeof(struct bs_accept));
+	strbuf_add(&b->sections[SECTION_ANCHORS], m->anchors,
+		   (m->needles + 1) * sizeof(struct bs_anchor));
+	strbuf_add(&b->sections[SECTION_RULES], m->rules, m->rules_count * sizeof(struct bs_rule));
+}
+
+static int write_image(struct builder *b, u32 start, struct strbuf *out)
+{
+	struct image_header h = { .magic = IMAGE_MAGIC, .version = IMAGE_VERSION, .start = start };
+	static const char padding[8];
+	size_t at = sizeof(h);
+
+	for (size_t i = 0; i < SECTION_COUNT; i++) {
+		h.sections[i].offset = (u32)at;
+		h.sections[i].count = count_of(b, (enum image_section)i);
+		at += (b->sections[i].len + 7) & ~(size_t)7;
+	}
+	if (at > IMAGE_MAX)
+		return -E2BIG;
+	h.size = (u32)at;
+	strbuf_add(out, &h, sizeof(h));
+	for (size_t i = 0; i < SECTION_COUNT; i++) {
+		size_t len = b->sections[i].len;
+
+		if (strbuf_error(&b->sections[i]))
+			return -ENOMEM;
+		if (len)
+			strbuf_add(out, b->sections[i].data, len);
+		strbuf_add(out, padding, (8 - len % 8) % 8);
+	}
+	if (strbuf_error(out))
+		return -ENOMEM;
+	h.hash = image_hash(out->data, out->len);
+	memcpy(out->data, &h, sizeof(h));
+	return 0;
+}
+
+static void builder_free(struct builder *b)
+{
+	for (size_t i = 0; i < SECTION_COUNT; i++)
+		strbuf_free(&b->sections[i]);
+	map_free(&b->strings);
+	needles_free(&b->needles);
+}
+
+int build_image(struct arena *a, struct pack **packs, size_t count, struct strbuf *ret_image,
+		struct build_stats *ret_stats)
+{
+	_cleanup_(builder_free) struct builder b = { .arena = a,
+						     .packs = packs,
+						     .packs_count = count };
+	struct automaton m;
+	int r;
+
+	needles_init(&b.needles, a);
+	needles_add_remote(&b.needles);
+	add_string(&b, "");
+	collect_programs(&b);
+	check_packs(&b);
+	collect_lines(&b);
+	write_programs(&b);
+	r = automaton_build(&b.needles, &m);
+	if (r)
+		return r;
+	write_scan(&b, &m);
+	*ret_stats = (struct build_stats) {
+		.signatures = count_of(&b, SECTION_SIGNATURES),
+		.programs = (u32)b.programs_count,
+		.needles = m.needles,
+		.states = m.states,
+		.rules = m.rules_count,
+	};
+	return write_image(&b, m.start, ret_image);
+}

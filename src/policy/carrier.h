@@ -1,0 +1,58 @@
+/* Carriers: programs that do not exec what they are given here, but run it themselves or
+ * elsewhere. */
+#ifndef POLICY_CARRIER_H
+#define POLICY_CARRIER_H
+
+#include "backstop/types.h"
+#include "base/util.h"
+
+#define CARRIER_NAMES 4
+
+/* A command by the names its program has. */
+struct command_view {
+	const char *names[CARRIER_NAMES]; /* base names; the first of them is kept in `name` */
+	u32 names_count;
+	char *const *words; /* behind the program's name */
+	u32 count;
+	char name[256]; /* for a name that is part of a word */
+};
+
+/* What `name` with these words runs in its own process: a script, a module, an applet. NULL where
+ * it is no such carrier, else the carrier's name. */
+const char *carrier_local(const char *name, char *const *words, u32 count,
+			  struct command_view *ret);
+
+enum remote_kind {
+	REMOTE_NONE,
+	REMOTE_WORDS, /* run as they are */
+	REMOTE_SHELL  /* joined by blanks and read by a shell */
+};
+
+/* What `name` with these words runs on another machine or in a container: `ret_first` is the index
+ * of the first word. `ret_carrier`: such as "docker exec". `ret_entrypoint`: the program, where an
+ * option names it, else NULL. */
+enum remote_kind carrier_remote(const char *name, char *const *words, u32 count, u32 *ret_first,
+				const char **ret_carrier, const char **ret_entrypoint);
+
+enum wrapper_kind {
+	WRAPPER_NONE,
+	WRAPPER_RUNS,  /* the words from `ret_first` on are a command */
+	WRAPPER_SHELL, /* the word at `ret_first` is shell text */
+	WRAPPER_EVAL,  /* the words from `ret_first` on, joined by blanks, are shell text */
+};
+
+/* What sudo, env, timeout, sh -c … run; only where their own exec cannot be seen. `words` include
+ * the program itself. */
+enum wrapper_kind carrier_wrapper(char *const *words, u32 count, u32 *ret_first);
+
+const char *carrier_base_name(const char *path);
+
+/* The words of an exec of which a remote carrier is part: whatever has all of one group in it is a
+ * candidate, for what is carried may be quoted in any way. NULL ends each list. */
+struct remote_mark {
+	const char *program, *sub; /* sub: NULL where there is none */
+};
+extern const struct remote_mark carrier_remote_marks[];
+extern const u32 carrier_remote_marks_count;
+
+#endif

@@ -1,0 +1,168 @@
+#include "policy/compile.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/io.h"
+#include "policy/build.h"
+#include "policy/examples.h"
+
+#define PACK_MAX (1U << 20) /* bytes of one pack */
+
+struct compiler {
+	struct arena arena;
+	struct faults faults;
+	char **files;
+	size_t files_count;
+	struct pack **packs;
+	size_t packs_count;
+};
+
+static int is_pack_file(const struct dirent *d)
+{
+	size_t len = strlen(d->d_name);
+
+	return d->d_name[0] != '.' && len > 5 && strcmp(d->d_name + len - 5, ".yaml") == 0;
+}
+
+static void tell(struct compiler *c, const char *path, const char *what)
+{
+	strbuf_addf(c->faults.out, "%s: %s\n", path, what);
+	c->faults.count++;
+}
+
+static void add_directory(struct compiler *c, const char *path)
+{
+	struct dirent **entries;
+	int n = scandir(path, &entries, is_pack_file, alphasort);
+
+	if (n < 0) {
+		tell(c, path, strerror(errno));
+		return;
+	}
+	if (n == 0)
+		tell(c, path, "there is no pack (NAME.yaml) in this directory");
+	for (int i = 0; i < n; i++) {
+		char *file = arena_printf(&c->arena, "%s/%s", path, entries[i]->d_name);
+
+		ARENA_PUSH(&c->arena, c->files, file);
+		free(entries[i]);
+	}
+	free(entries);
+}
+
+static void add_path(struct compiler *c, const char *path)
+{
+	size_t len = strlen(path);
+	struct stat st;
+	char *name;
+
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	name = arena_strndup(&c->arena, path, len);
+	if (stat(name, &st))
+		tell(c, name, strerror(errno));
+	else if (S_ISDIR(st.st_mode))
+		add_directory(c, name);
+	else
+		ARENA_PUSH(&c->arena, c->files, name);
+}
+
+static void read_text(struct compiler *c, const char *name, const char *text, size_t len)
+{
+	struct pack *pack = arena_alloc(&c->arena, sizeof(*pack));
+	struct source src = { .name = name,
+			      .text = arena_strndup(&c->arena, text, len),
+			      .len = len,
+			      .faults = &c->faults };
+
+	pack_read(&c->arena, src, pack);
+	ARENA_PUSH(&c->arena, c->packs, pack);
+}
+
+static void read_file(struct compiler *c, const char *path)
+{
+	_cleanup_strbuf_ struct strbuf data = STRBUF_INIT;
+	int r = io_read_file(AT_FDCWD, path, PACK_MAX, &data);
+
+	if (r)
+		tell(c, path, r == -EFBIG ? "a pack is at most 1 MiB" : strerror(-r));
+	else
+		read_text(c, path, strbuf_str(&data), data.len);
+}
+
+static int try_examples(struct compiler *c, const struct strbuf *image, unsigned int *ret_count)
+{
+	_cleanup_(policy_free_ptr) struct policy *p = NULL;
+	unsigned int count = 0;
+	int r = policy_from_memory(image->data, image->len, &p, c->faults.out);
+
+	if (r)
+		return r;
+	for (size_t i = 0; i < c->packs_count; i++)
+		count += examples_try(p, c->packs[i]);
+	*ret_count = count;
+	return 0;
+}
+
+static int finish(struct compiler *c, struct strbuf *ret_image, struct compile_stats *ret_stats)
+{
+	_cleanup_strbuf_ struct strbuf image = STRBUF_INIT;
+	struct build_stats built;
+	unsigned int examples = 0;
+	int r = build_image(&c->arena, c->packs, c->packs_count, &image, &built);
+
+	if (r == -E2BIG)
+		strbuf_adds(c->faults.out, "the packs are too many for one policy: more than 16383 "
+					   "needles, 65535 states or 64 MiB\n");
+	if (!r)
+		r = try_examples(c, &image, &examples);
+	if (!r && c->faults.count > SOURCE_MAX_FAULTS)
+		strbuf_addf(c->faults.out, "and %u faults more\n",
+			    c->faults.count - SOURCE_MAX_FAULTS);
+	if (r || c->faults.count)
+		return r ? r : -EINVAL;
+	*ret_stats = (struct compile_stats) {
+		.packs = (unsigned int)c->packs_count,
+		.signatures = built.signatures,
+		.programs = built.programs,
+		.examples = examples,
+		.needles = built.needles,
+		.states = built.states,
+		.rules = built.rules,
+	};
+	strbuf_free(ret_image);
+	*ret_image = image;
+	image = STRBUF_INIT;
+	return 0;
+}
+
+int policy_compile(char *const *paths, size_t count, struct strbuf *ret_image,
+		   struct compile_stats *ret_stats, struct strbuf *err)
+{
+	struct compiler c = { .faults.out = err };
+	int r;
+
+	for (size_t i = 0; i < count; i++)
+		add_path(&c, paths[i]);
+	for (size_t i = 0; i < c.files_count; i++)
+		read_file(&c, c.files[i]);
+	r = finish(&c, ret_image, ret_stats);
+	arena_free(&c.arena);
+	return r;
+}
+
+int policy_compile_text(const char *name, const char *text, size_t len, struct strbuf *ret_image,
+			struct compile_stats *ret_stats, struct strbuf *err)
+{
+	struct compiler c = { .faults.out = err };
+	int r;
+
+	read_text(&c, name, text, len);
+	r = finish(&c, ret_image, ret_stats);
+	arena_free(&c.arena);
+	return r;
+}

@@ -1,0 +1,258 @@
+#include "policy/exact.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "policy/glob.h"
+#include "policy/sql.h"
+
+#define MAX_READINGS 64 /* of a command with unknown options; more are as doubtful as it gets */
+
+struct matcher {
+	const struct exact *e;
+	bool strict; /* an allow rule */
+	const struct image_item *words[USAGE_MAX_ITEMS];
+	u32 words_count;
+	u32 taken[USAGE_MAX_ITEMS];
+	u32 readings;
+};
+
+static const char *string(const struct matcher *m, u32 offset)
+{
+	return m->e->args.image->strings + offset;
+}
+
+static bool is_nocase(const struct matcher *m)
+{
+	return m->e->args.program->nocase;
+}
+
+/* Does the value satisfy the condition of alternative `n`? `otherwise`: what counts where that
+ * cannot be found out. */
+static bool holds(const struct matcher *m, u32 n, const char *value, bool otherwise)
+{
+	const struct image_alt *a = &m->e->args.image->alts[n];
+
+	switch ((enum cond_kind)a->cond) {
+	case COND_NONE:
+	case COND_COUNT:
+		return true;
+	case COND_GLOB:
+		return glob_match(string(m, a->arg), value, is_nocase(m));
+	case COND_PATH:
+		return paths_has_class(m->e->paths, value, (enum path_class)a->path_class);
+	case COND_PATH_GLOB:
+		return paths_match_glob(m->e->paths, value, string(m, a->arg));
+	case COND_RE:
+		return regexes_match(m->e->regexes, n, value, otherwise);
+	case COND_SQL:
+		return sql_is_destructive(value, strlen(value));
+	}
+	return false;
+}
+
+static bool is_word(const struct matcher *m, const struct image_item *item, const char *operand)
+{
+	for (u32 i = 0; i < item->alts_count; i++) {
+		const struct image_alt *a = &m->e->args.image->alts[item->alts + i];
+
+		if (glob_match(string(m, a->text), operand, is_nocase(m)))
+			return true;
+	}
+	return false;
+}
+
+static bool has_key(const struct matcher *m, const char *key, const char *operand)
+{
+	size_t len = strlen(key);
+	int order = is_nocase(m) ? strncasecmp(key, operand, len) : strncmp(key, operand, len);
+
+	return order == 0 && operand[len] == '=';
+}
+
+/* Is this operand one that alternative `n` of the item speaks of, and where it is a key's, what is
+ * its value? */
+static const char *operand_value(const struct matcher *m, const struct image_item *item, u32 n,
+				 const struct arg *arg)
+{
+	const char *text = string(m, m->e->args.image->alts[n].text);
+
+	if (arg->option)
+		return NULL;
+	switch (item->kind) {
+	case ITEM_WORD:
+		return glob_match(text, arg->value, is_nocase(m)) ? arg->value : NULL;
+	case ITEM_OPERAND:
+		return arg->taken ? NULL : arg->value;
+	case ITEM_KEY:
+		return has_key(m, text, arg->value) ? arg->value + strlen(text) + 1 : NULL;
+	}
+	return NULL;
+}
+
+static bool option_satisfies(const struct matcher *m, u32 n, const struct arg *arg, bool doubtful)
+{
+	const struct image_alt *a = &m->e->args.image->alts[n];
+
+	if (a->cond == COND_NONE)
+		return true;
+	if (!arg->value)
+		return false;
+	if (holds(m, n, arg->value, doubtful))
+		return true;
+	/* some programs take -x=VALUE, others would take the = as part of the value */
+	return arg->attached && arg->value[0] == '=' && holds(m, n, arg->value + 1, doubtful);
+}
+
+enum said { SAID_NOTHING, SAID_NO, SAID_YES };
+
+/* What one word of the command says of the item: nothing, where the item does not speak of it. */
+static enum said consider(const struct matcher *m, const struct image_item *item,
+			  const struct arg *arg, bool doubtful)
+{
+	enum said said = SAID_NOTHING;
+
+	for (u32 n = item->alts; n < item->alts + item->alts_count; n++) {
+		const char *value;
+
+		if (item->kind == ITEM_OPTION) {
+			if (!arg->option ||
+			    !args_is_option(&m->e->args, arg,
+					    string(m, m->e->args.image->alts[n].text), doubtful))
+				continue;
+			if (option_satisfies(m, n, arg, doubtful))
+				return SAID_YES;
+			said = SAID_NO;
+		} else if ((value = operand_value(m, item, n, arg))) {
+			if (holds(m, n, value, doubtful))
+				return SAID_YES;
+			said = SAID_NO;
+		}
+	}
+	return said;
+}
+
+static struct args_cursor begin_again(const struct matcher *m)
+{
+	struct args_cursor c = args_begin(&m->e->args);
+
+	c.taken = m->taken;
+	c.taken_count = m->words_count;
+	return c;
+}
+
+/* Does an operand from `*c` on satisfy the item? Moves on behind it. */
+static bool find_operand(const struct matcher *m, const struct image_item *item,
+			 struct args_cursor *c)
+{
+	struct arg arg;
+
+	while (args_next(c, &arg))
+		if (consider(m, item, &arg, !m->strict) == SAID_YES)
+			return true;
+	return false;
+}
+
+/* Does some word satisfy the item (for a negated one: none)? In a strict match no word may fail
+ * it. */
+static bool item_holds(const struct matcher *m, const struct image_item *item)
+{
+	bool strict = m->strict && !item->negated, found = false;
+	struct args_cursor c = begin_again(m);
+	struct arg arg;
+
+	while (args_next(&c, &arg)) {
+		enum said said = consider(m, item, &arg, m->strict == item->negated);
+
+		if (said == SAID_NO && strict)
+			return false;
+		if (said == SAID_YES && !strict)
+			return !item->negated;
+		found |= said == SAID_YES;
+	}
+	return item->negated ? !found : found;
+}
+
+/* A strict line names each operand. */
+static bool names_operand(const struct matcher *m, const struct arg *arg)
+{
+	const struct image_line *l = m->e->line;
+
+	if (arg->taken)
+		return true;
+	for (u32 i = 0; i < l->items_count; i++) {
+		const struct image_item *item = &m->e->args.image->items[l->items + i];
+
+		if (!item->negated && item->kind != ITEM_WORD &&
+		    consider(m, item, arg, false) == SAID_YES)
+			return true;
+	}
+	return false;
+}
+
+static bool names_all_operands(const struct matcher *m)
+{
+	struct args_cursor c = begin_again(m);
+	struct arg arg;
+
+	while (args_next(&c, &arg))
+		if (!arg.option && !names_operand(m, &arg))
+			return false;
+	return true;
+}
+
+/* All words stand where they must; what of the rest? Operands that predicates ask for stand in the
+ * order of the predicates. */
+static bool rest_holds(struct matcher *m)
+{
+	const struct image_line *l = m->e->line;
+	struct args_cursor c = begin_again(m);
+
+	if (++m->readings > MAX_READINGS)
+		return !m->strict;
+	for (u32 i = 0; i < l->items_count; i++) {
+		const struct image_item *item = &m->e->args.image->items[l->items + i];
+
+		if (item->kind == ITEM_WORD && !item->negated)
+			continue;
+		if (item->kind == ITEM_OPERAND && !item->negated ? !find_operand(m, item, &c)
+								 : !item_holds(m, item))
+			return false;
+	}
+	return !m->strict || l->open || names_all_operands(m);
+}
+
+/* Looks for the words from `n` on. Each unknown option that an operand follows splits the way in
+ * two; a way ends as soon as an operand is not the word that is due, so they stay few. */
+static bool walk(struct matcher *m, struct args_cursor c, u32 n)
+{
+	struct arg arg;
+
+	while (n < m->words_count) {
+		if (!args_next(&c, &arg))
+			return false;
+		if (arg.option && arg.maybe_value && !m->strict) {
+			if (walk(m, c, n))
+				return true;
+			args_skip(&c);
+		} else if (!arg.option) {
+			if (!is_word(m, m->words[n], arg.value))
+				return false;
+			m->taken[n++] = arg.index;
+		}
+	}
+	return rest_holds(m);
+}
+
+bool exact_match(const struct exact *e)
+{
+	struct matcher m = { .e = e, .strict = e->line->signature == IMAGE_NONE };
+
+	for (u32 i = 0; i < e->line->items_count; i++) {
+		const struct image_item *item = &e->args.image->items[e->line->items + i];
+
+		if (item->kind == ITEM_WORD && !item->negated)
+			m.words[m.words_count++] = item;
+	}
+	return walk(&m, args_begin(&e->args), 0);
+}

@@ -1,0 +1,16 @@
+/* The examples of packs, tried on the image that was made of them. */
+#ifndef POLICY_EXAMPLES_H
+#define POLICY_EXAMPLES_H
+
+#include "policy/pack.h"
+#include "policy/policy.h"
+
+/* Where examples run, as text: nothing is looked up. */
+#define EXAMPLE_CWD  "/home/dev/app"
+#define EXAMPLE_HOME "/home/dev"
+
+/* hits match their signature, misses do not, instead is let go. Faults go to the pack's source.
+ * Returns how many examples there were. */
+unsigned int examples_try(const struct policy *p, const struct pack *pack);
+
+#endif

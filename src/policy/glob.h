@@ -1,0 +1,16 @@
+/* Globs: * ? [a-z] [!a-z] and \ before a byte that stands for itself. */
+#ifndef POLICY_GLOB_H
+#define POLICY_GLOB_H
+
+#include "base/util.h"
+
+/* Does all of `text` match? `*` spans any bytes. */
+bool glob_match(const char *pattern, const char *text, bool nocase);
+
+/* The same for paths: `*` and `?` stay inside a component, `**` spans components, and / at the end
+ * of the pattern with it stands for nothing as well ("a/ **" without the blank matches "a"). */
+bool glob_match_path(const char *pattern, const char *path);
+
+bool glob_has_wildcard(const char *text);
+
+#endif

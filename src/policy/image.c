@@ -1,0 +1,285 @@
+#include "policy/image.h"
+
+#include <errno.h>
+#include <string.h>
+
+const u32 image_element_size[SECTION_COUNT] = {
+	[SECTION_STRINGS] = 1,
+	[SECTION_PACKS] = sizeof(struct image_pack),
+	[SECTION_PROGRAMS] = sizeof(struct image_program),
+	[SECTION_NAMES] = sizeof(struct image_name),
+	[SECTION_GLOBS] = sizeof(struct image_name),
+	[SECTION_OPTIONS] = sizeof(struct image_option),
+	[SECTION_LINES] = sizeof(struct image_line),
+	[SECTION_ITEMS] = sizeof(struct image_item),
+	[SECTION_ALTS] = sizeof(struct image_alt),
+	[SECTION_SIGNATURES] = sizeof(struct image_signature),
+	[SECTION_TRANS] = sizeof(u16),
+	[SECTION_ACCEPTS] = sizeof(struct bs_accept),
+	[SECTION_ANCHORS] = sizeof(struct bs_anchor),
+	[SECTION_RULES] = sizeof(struct bs_rule),
+};
+
+u64 image_hash(const void *image, size_t len)
+{
+	const char *data = (const char *)image + offsetof(struct image_header, start);
+	size_t left = len - offsetof(struct image_header, start);
+	u64 h = 0xcbf29ce484222325ULL ^ len;
+
+	while (left) {
+		u64 word = 0;
+		size_t n = MIN(left, sizeof(word));
+
+		memcpy(&word, data, n);
+		h = (h ^ word) * 0x9e3779b97f4a7c15ULL;
+		h ^= h >> 32;
+		data += n;
+		left -= n;
+	}
+	return h;
+}
+
+static int check_header(const struct image_header *h, size_t len, struct strbuf *err)
+{
+	if (len < sizeof(h->magic) || memcmp(h->magic, IMAGE_MAGIC, sizeof(h->magic)) != 0) {
+		strbuf_adds(err, "this is no policy image");
+		return -EINVAL;
+	}
+	if (len < offsetof(struct image_header, size)) {
+		strbuf_adds(err, "the image is cut short");
+		return -EINVAL;
+	}
+	if (h->version != IMAGE_VERSION) {
+		strbuf_addf(err, "the image has version %u, this program reads version %u",
+			    h->version, IMAGE_VERSION);
+		return -ESTALE;
+	}
+	if (len < sizeof(*h) || len < h->size) {
+		strbuf_addf(err, "the image is cut short: %zu bytes", len);
+		return -EINVAL;
+	}
+	if (len != h->size || len > IMAGE_MAX || image_hash(h, len) != h->hash) {
+		strbuf_adds(err, "the image is damaged: its checksum is not that of its content");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static bool sections_fit(const struct image_header *h)
+{
+	for (size_t i = 0; i < SECTION_COUNT; i++) {
+		u64 end = h->sections[i].offset + (u64)h->sections[i].count * image_element_size[i];
+
+		if (h->sections[i].offset % 8 || end > h->size)
+			return false;
+	}
+	return true;
+}
+
+static const void *section(const struct image_header *h, enum image_section s)
+{
+	return (const char *)h + h->sections[s].offset;
+}
+
+static void find_sections(const struct image_header *h, struct image *ret)
+{
+	*ret = (struct image) {
+		.header = h,
+		.strings = section(h, SECTION_STRINGS),
+		.packs = section(h, SECTION_PACKS),
+		.programs = section(h, SECTION_PROGRAMS),
+		.names = section(h, SECTION_NAMES),
+		.globs = section(h, SECTION_GLOBS),
+		.options = section(h, SECTION_OPTIONS),
+		.lines = section(h, SECTION_LINES),
+		.items = section(h, SECTION_ITEMS),
+		.alts = section(h, SECTION_ALTS),
+		.signatures = section(h, SECTION_SIGNATURES),
+		.packs_count = h->sections[SECTION_PACKS].count,
+		.programs_count = h->sections[SECTION_PROGRAMS].count,
+		.names_count = h->sections[SECTION_NAMES].count,
+		.globs_count = h->sections[SECTION_GLOBS].count,
+		.options_count = h->sections[SECTION_OPTIONS].count,
+		.lines_count = h->sections[SECTION_LINES].count,
+		.items_count = h->sections[SECTION_ITEMS].count,
+		.alts_count = h->sections[SECTION_ALTS].count,
+		.signatures_count = h->sections[SECTION_SIGNATURES].count,
+		.scan = {
+			.trans = section(h, SECTION_TRANS),
+			.accepts = section(h, SECTION_ACCEPTS),
+			.anchors = section(h, SECTION_ANCHORS),
+			.rules = section(h, SECTION_RULES),
+			.states = h->sections[SECTION_TRANS].count >> BS_CLASS_BITS,
+			.accepts_count = h->sections[SECTION_ACCEPTS].count,
+			.needles = h->sections[SECTION_ANCHORS].count - 1,
+			.rules_count = h->sections[SECTION_RULES].count,
+			.start = h->start,
+		},
+	};
+}
+
+static bool is_range(u32 first, u32 count, u32 total)
+{
+	return first <= total && count <= total - first;
+}
+
+static bool is_string(const struct image *im, u32 offset)
+{
+	return offset < im->header->sections[SECTION_STRINGS].count;
+}
+
+static bool is_string_or_none(const struct image *im, u32 offset)
+{
+	return offset == IMAGE_NONE || is_string(im, offset);
+}
+
+static bool names_fit(const struct image *im)
+{
+	u32 strings = im->header->sections[SECTION_STRINGS].count;
+
+	if (strings == 0 || im->strings[strings - 1])
+		return false;
+	for (u32 i = 0; i < im->packs_count; i++)
+		if (!is_string(im, im->packs[i].name) || !is_string(im, im->packs[i].title))
+			return false;
+	for (u32 i = 0; i < im->names_count; i++)
+		if (!is_string(im, im->names[i].text) || im->names[i].program >= im->programs_count)
+			return false;
+	for (u32 i = 0; i < im->globs_count; i++)
+		if (!is_string(im, im->globs[i].text) || im->globs[i].program >= im->programs_count)
+			return false;
+	return true;
+}
+
+static bool programs_fit(const struct image *im)
+{
+	for (u32 i = 0; i < im->programs_count; i++) {
+		const struct image_program *p = &im->programs[i];
+
+		if (!is_string(im, p->name) || p->pack >= im->packs_count ||
+		    p->style >= STYLE_COUNT ||
+		    !is_range(p->options, p->options_count, im->options_count) ||
+		    !is_range(p->lines, p->lines_count, im->lines_count))
+			return false;
+	}
+	for (u32 i = 0; i < im->options_count; i++) {
+		const struct image_option *o = &im->options[i];
+
+		if (!is_string(im, o->name) || !is_string_or_none(im, o->sub) ||
+		    o->kind >= OPTION_KIND_COUNT)
+			return false;
+	}
+	return true;
+}
+
+static bool signatures_fit(const struct image *im)
+{
+	for (u32 i = 0; i < im->signatures_count; i++) {
+		const struct image_signature *s = &im->signatures[i];
+
+		if (s->pack >= im->packs_count || !is_string(im, s->id) || !is_string(im, s->why) ||
+		    !is_string_or_none(im, s->instead) || !is_string(im, s->attack) ||
+		    s->verdict >= VERDICT_COUNT || s->severity >= SEVERITY_COUNT)
+			return false;
+	}
+	return true;
+}
+
+static u32 count_words(const struct image *im, const struct image_line *l)
+{
+	u32 n = 0;
+
+	for (u32 i = 0; i < l->items_count; i++) {
+		const struct image_item *item = &im->items[l->items + i];
+
+		n += item->kind == ITEM_WORD && !item->negated;
+	}
+	return n;
+}
+
+static bool lines_fit(const struct image *im)
+{
+	for (u32 i = 0; i < im->items_count; i++) {
+		const struct image_item *item = &im->items[i];
+
+		if (item->kind >= ITEM_COUNT ||
+		    !is_range(item->alts, item->alts_count, im->alts_count))
+			return false;
+	}
+	for (u32 i = 0; i < im->alts_count; i++) {
+		const struct image_alt *a = &im->alts[i];
+
+		if (!is_string(im, a->text) || !is_string(im, a->arg) || a->cond >= COND_COUNT ||
+		    a->path_class >= PATH_CLASS_COUNT)
+			return false;
+	}
+	for (u32 i = 0; i < im->lines_count; i++) {
+		const struct image_line *l = &im->lines[i];
+
+		if (!is_string(im, l->text) || l->pack >= im->packs_count ||
+		    (l->signature != IMAGE_NONE && l->signature >= im->signatures_count) ||
+		    !is_range(l->items, l->items_count, im->items_count) ||
+		    l->items_count > USAGE_MAX_ITEMS || l->words != count_words(im, l))
+			return false;
+	}
+	return true;
+}
+
+static bool trans_fit(const struct scan_tables *t)
+{
+	size_t count = (size_t)t->states << BS_CLASS_BITS;
+	u16 greatest = 0;
+
+	for (size_t i = 0; i < count; i++)
+		greatest = MAX(greatest, t->trans[i]);
+	return greatest < t->states;
+}
+
+static bool needles_fit(const struct scan_tables *t)
+{
+	for (u32 i = 0; i < t->accepts_count; i++) {
+		if (t->accepts[i].count > BS_ACCEPT_NEEDLES)
+			return false;
+		for (u32 k = 0; k < BS_ACCEPT_NEEDLES; k++)
+			if (t->accepts[i].needle[k] > t->needles)
+				return false;
+	}
+	for (u32 i = 0; i <= t->needles; i++)
+		if (!is_range(t->anchors[i].first, t->anchors[i].count, t->rules_count))
+			return false;
+	for (u32 i = 0; i < t->rules_count; i++)
+		for (u32 k = 0; k < BS_RULE_NEEDLES; k++)
+			if (t->rules[i].need[k] > t->needles)
+				return false;
+	return true;
+}
+
+static bool scan_fits(const struct image *im)
+{
+	const struct scan_tables *t = &im->scan;
+	u32 entries = im->header->sections[SECTION_TRANS].count;
+
+	return entries && entries % (1U << BS_CLASS_BITS) == 0 && t->states <= BS_MAX_STATES &&
+	       t->accepts_count <= BS_MAX_ACCEPTS && t->accepts_count <= t->states &&
+	       im->header->sections[SECTION_ANCHORS].count > 0 && t->needles < BS_MAX_NEEDLES &&
+	       t->start < t->states && trans_fit(t) && needles_fit(t);
+}
+
+int image_check(const void *data, size_t len, struct image *ret, struct strbuf *err)
+{
+	struct image im;
+	int r = check_header(data, len, err);
+
+	if (r)
+		return r;
+	if (sections_fit(data)) {
+		find_sections(data, &im);
+		if (names_fit(&im) && programs_fit(&im) && signatures_fit(&im) && lines_fit(&im) &&
+		    scan_fits(&im)) {
+			*ret = im;
+			return 0;
+		}
+	}
+	strbuf_adds(err, "the image is damaged: a number in it is out of range");
+	return -EINVAL;
+}

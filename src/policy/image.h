@@ -1,0 +1,135 @@
+/* The image: all of a policy in one flat block, offsets and numbers only. Host byte order; it is
+ * compiled on the machine that uses it. */
+#ifndef POLICY_IMAGE_H
+#define POLICY_IMAGE_H
+
+#include "backstop/scan_tables.h"
+#include "policy/policy.h"
+#include "policy/usage.h"
+
+#define IMAGE_MAGIC   "BSPOLICY"
+#define IMAGE_VERSION 1
+#define IMAGE_MAX     (64U << 20) /* bytes */
+#define IMAGE_NONE    0xffffffffU
+
+enum image_section {
+	SECTION_STRINGS, /* each ended by NUL; the first is "" */
+	SECTION_PACKS,
+	SECTION_PROGRAMS,
+	SECTION_NAMES,	 /* of programs, sorted */
+	SECTION_GLOBS,	 /* of programs */
+	SECTION_OPTIONS, /* of programs, sorted by name within each */
+	SECTION_LINES,	 /* grouped by program */
+	SECTION_ITEMS,
+	SECTION_ALTS,
+	SECTION_SIGNATURES,
+	SECTION_TRANS,
+	SECTION_ACCEPTS,
+	SECTION_ANCHORS,
+	SECTION_RULES,
+	SECTION_COUNT
+};
+
+struct image_header {
+	char magic[8];
+	u32 version;
+	u32 size;  /* bytes of the whole image */
+	u64 hash;  /* of what follows */
+	u32 start; /* of the scan */
+	u32 reserved;
+	struct {
+		u32 offset; /* bytes, a multiple of 8 */
+		u32 count;  /* elements */
+	} sections[SECTION_COUNT];
+};
+
+/* Strings are offsets in SECTION_STRINGS. */
+struct image_pack {
+	u32 name, title;
+};
+
+struct image_program {
+	u32 name, pack;
+	u32 options, options_count;
+	u32 lines, lines_count;
+	u8 style; /* enum option_style */
+	u8 nocase;
+	u16 reserved;
+};
+
+struct image_name {
+	u32 text, program;
+};
+
+enum option_kind {
+	OPTION_VALUE,	 /* takes a separate value */
+	OPTION_ATTACHED, /* takes a value only in the same word */
+	OPTION_PLAIN,	 /* takes none, or only after = */
+	OPTION_NAMED,	 /* named by a usage line, no more is known */
+	OPTION_KIND_COUNT
+};
+
+struct image_option {
+	u32 name; /* with its dashes; go style: without */
+	u32 sub;  /* only where this is the first operand; IMAGE_NONE: always */
+	u32 kind; /* enum option_kind */
+};
+
+struct image_line {
+	u32 text;
+	u32 signature; /* IMAGE_NONE: an allow rule */
+	u32 pack;
+	u32 items, items_count;
+	u32 words; /* how many items are words that must stand there */
+	u32 open;
+};
+
+struct image_item {
+	u8 kind; /* enum item_kind */
+	u8 negated;
+	u16 alts_count;
+	u32 alts;
+};
+
+struct image_alt {
+	u32 text;
+	u32 arg;
+	u8 cond;       /* enum cond_kind */
+	u8 path_class; /* enum path_class */
+	u16 reserved;
+};
+
+struct image_signature {
+	u32 pack, id, why, instead, attack; /* instead: IMAGE_NONE where there is none */
+	u8 verdict, severity;
+	u16 reserved;
+};
+
+_Static_assert(sizeof(struct image_header) == 32 + 8 * SECTION_COUNT, "layout");
+
+/* An image in memory, checked: every offset, index and number is in range. */
+struct image {
+	const struct image_header *header;
+	const char *strings;
+	const struct image_pack *packs;
+	const struct image_program *programs;
+	const struct image_name *names, *globs;
+	const struct image_option *options;
+	const struct image_line *lines;
+	const struct image_item *items;
+	const struct image_alt *alts;
+	const struct image_signature *signatures;
+	u32 packs_count, programs_count, names_count, globs_count, options_count, lines_count,
+		items_count, alts_count, signatures_count;
+	struct scan_tables scan;
+};
+
+extern const u32 image_element_size[SECTION_COUNT];
+
+u64 image_hash(const void *image, size_t len);
+
+/* Checks all of `data` (aligned to 8) and fills in `ret`, which points into it. On failure `err`
+ * says what is wrong, without the file's name. 0, -EINVAL or -ESTALE. */
+int image_check(const void *data, size_t len, struct image *ret, struct strbuf *err);
+
+#endif

@@ -1,0 +1,299 @@
+#include "policy/needles.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "backstop/class.h"
+#include "policy/carrier.h"
+#include "policy/glob.h"
+
+#define MAX_RULES_OF_LINE 256 /* beyond, a line asks for less */
+#define MAX_CHOICES	  64
+#define MAX_OF_CHOICE	  3
+
+/* One way to satisfy an item: all of these needles. */
+struct choice {
+	u16 needles[MAX_OF_CHOICE];
+	size_t count;
+};
+
+struct choices {
+	struct choice all[MAX_CHOICES];
+	size_t count;
+};
+
+static uint64_t hash(const void *data, size_t len, uint64_t h)
+{
+	const unsigned char *p = data;
+
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ p[i]) * 0x100000001b3ULL;
+	return h ? h : 1;
+}
+
+void needles_init(struct needles *n, struct arena *a)
+{
+	*n = (struct needles) { .arena = a };
+	ARENA_PUSH(a, n->all, (struct needle) { 0 });
+}
+
+void needles_free(struct needles *n)
+{
+	map_free(&n->index);
+}
+
+/* What tells one set of patterns from all others. */
+static const char *describe(struct needles *n, const struct pattern *patterns, size_t count)
+{
+	const char *text = "";
+
+	for (size_t i = 0; i < count; i++)
+		text = arena_printf(n->arena, "%s%s%s%s ", text, patterns[i].left ? "<" : "",
+				    patterns[i].text, patterns[i].right ? ">" : "");
+	return text;
+}
+
+/* The number of the needle with these patterns; 0 where there is no number left. */
+static u16 add_needle(struct needles *n, const struct pattern *patterns, size_t count)
+{
+	const char *name = describe(n, patterns, count);
+	uint64_t h = hash(name, strlen(name), 0xcbf29ce484222325ULL);
+	uintptr_t known = (uintptr_t)map_get(&n->index, h);
+	struct needle needle = { 0 };
+
+	if (known)
+		return (u16)known;
+	if (n->all_count >= BS_MAX_NEEDLES - 1) {
+		n->full = true;
+		return 0;
+	}
+	for (size_t i = 0; i < count; i++)
+		ARENA_PUSH(n->arena, needle.patterns, patterns[i]);
+	ARENA_PUSH(n->arena, n->all, needle);
+	if (map_set(&n->index, h, (void *)(uintptr_t)(n->all_count - 1)))
+		n->full = true;
+	return (u16)(n->all_count - 1);
+}
+
+/* The longest run of bytes with a class in a glob: what must be found where the glob matches. */
+static struct pattern find_run(struct needles *n, const char *glob, size_t skip)
+{
+	struct pattern best = { .text = "" };
+	size_t best_len = 0;
+
+	for (const char *p = glob + skip; *p;) {
+		const char *start = p;
+		size_t len;
+
+		while (bs_class[(unsigned char)*p])
+			p++;
+		len = (size_t)(p - start);
+		if (len > best_len) {
+			best_len = len;
+			best.text = arena_strndup(n->arena, start, len);
+			best.left = start == glob || !strchr("*?]\\", start[-1]);
+			best.right = !*p || !strchr("*?[\\", *p);
+		}
+		if (*p == '[' && strchr(p, ']'))
+			p = strchr(p, ']');
+		else if (*p == '\\' && p[1])
+			p++;
+		p += *p != '\0';
+	}
+	if (best_len < 2 && !(best.left && best.right))
+		best.text = "";
+	return best;
+}
+
+/* The needle of a program's name; what may follow is the end of the word or of the name before
+ * .exe, .py and so on. 0: none. */
+static u16 add_name(struct needles *n, const char *name)
+{
+	struct pattern p[2] = { find_run(n, name, 0) };
+	size_t count = 1;
+
+	if (!*p[0].text)
+		return 0;
+	if (p[0].right && strlen(name) == strlen(p[0].text)) {
+		p[1] = (struct pattern) { .text = arena_printf(n->arena, "%s.", p[0].text),
+					  .left = p[0].left };
+		count = 2;
+	} else if (p[0].right) {
+		p[0].right = false;
+	}
+	return add_needle(n, p, count);
+}
+
+/* All runs of a word are needles, for a word such as db:drop has several. */
+static struct choice word_choice(struct needles *n, const char *word)
+{
+	struct choice c = { 0 };
+	struct pattern p;
+
+	if (!glob_has_wildcard(word)) {
+		for (const char *at = word; *at && c.count < MAX_OF_CHOICE;) {
+			size_t len = 0;
+
+			while (bs_class[(unsigned char)at[len]])
+				len++;
+			p = (struct pattern) { arena_strndup(n->arena, at, len), true, true };
+			if (len)
+				c.needles[c.count++] = add_needle(n, &p, 1);
+			at += len + (at[len] != '\0');
+		}
+		return c;
+	}
+	p = find_run(n, word, 0);
+	if (*p.text)
+		c.needles[c.count++] = add_needle(n, &p, 1);
+	return c;
+}
+
+/* In go style the name of an option stands there in full, behind one dash or two. */
+static struct choice option_choice(struct needles *n, const char *option)
+{
+	const char *name = option + strspn(option, "-");
+	struct pattern p = { .text = arena_printf(n->arena, "-%s", name), .right = true };
+	struct choice c = { 0 };
+
+	if (strlen(name) < 3)
+		return c;
+	for (const char *at = name; *at; at++)
+		if (!bs_class[(unsigned char)*at])
+			return c;
+	c.needles[c.count++] = add_needle(n, &p, 1);
+	return c;
+}
+
+static struct choice sql_choice(struct needles *n)
+{
+	static const struct pattern words[] = {
+		{ .text = "drop" },  { .text = "truncate" }, { .text = "delete" },
+		{ .text = "alter" }, { .text = "update" },
+	};
+
+	return (struct choice) { .needles = { add_needle(n, words, ARRAY_SIZE(words)) },
+				 .count = 1 };
+}
+
+static struct choice alt_choice(struct needles *n, const struct program *p, const struct item *item,
+				const struct alt *alt)
+{
+	if (item->kind == ITEM_WORD)
+		return word_choice(n, alt->text);
+	if (alt->cond.kind == COND_SQL)
+		return sql_choice(n);
+	if (item->kind == ITEM_OPTION && p->style == STYLE_GO)
+		return option_choice(n, alt->text);
+	return (struct choice) { 0 };
+}
+
+/* The ways to satisfy an item; false where it asks for no needle. */
+static bool item_choices(struct needles *n, const struct program *p, const struct item *item,
+			 struct choices *ret)
+{
+	ret->count = 0;
+	if (item->negated || item->alts_count > MAX_CHOICES)
+		return false;
+	for (size_t i = 0; i < item->alts_count; i++) {
+		ret->all[ret->count] = alt_choice(n, p, item, &item->alts[i]);
+		if (ret->all[ret->count++].count == 0)
+			return false;
+	}
+	return true;
+}
+
+static void insert(struct needle_rule *r, u16 needle)
+{
+	size_t i = 0;
+
+	if (!needle || r->needles[BS_RULE_NEEDLES])
+		return;
+	while (r->needles[i] && r->needles[i] < needle)
+		i++;
+	if (r->needles[i] == needle)
+		return;
+	memmove(r->needles + i + 1, r->needles + i, (BS_RULE_NEEDLES - i) * sizeof(u16));
+	r->needles[i] = needle;
+}
+
+static void add_rule(struct needles *n, const struct needle_rule *r)
+{
+	uint64_t h = hash(r, sizeof(*r), 0x84222325cbf29ce4ULL);
+
+	if (map_get(&n->index, h))
+		return;
+	ARENA_PUSH(n->arena, n->rules, *r);
+	if (map_set(&n->index, h, n))
+		n->full = true;
+}
+
+/* Multiplies the rules made so far by the ways to satisfy one more item, where that stays within
+ * bounds. */
+static void multiply(struct needle_rule **rules, size_t *count, struct arena *a,
+		     const struct choices *c)
+{
+	struct needle_rule *more = NULL;
+	size_t more_count = 0;
+
+	if (*count * c->count > MAX_RULES_OF_LINE)
+		return;
+	for (size_t i = 0; i < *count; i++)
+		for (size_t k = 0; k < c->count; k++) {
+			struct needle_rule r = (*rules)[i];
+
+			for (size_t m = 0; m < c->all[k].count; m++)
+				insert(&r, c->all[k].needles[m]);
+			ARENA_PUSH(a, more, r);
+		}
+	*rules = more;
+	*count = more_count;
+}
+
+bool needles_add_line(struct needles *n, const struct program *p, const struct usage *u)
+{
+	struct needle_rule *rules = NULL;
+	size_t rules_count = 0;
+
+	for (size_t i = 0; i <= p->also_count; i++) {
+		u16 name = add_name(n, i ? p->also[i - 1].s : p->key.s);
+		struct needle_rule r = { .needles = { name } };
+
+		if (!name)
+			return n->full;
+		ARENA_PUSH(n->arena, rules, r);
+	}
+	for (size_t i = 0; i < u->items_count; i++) {
+		struct choices c;
+
+		if (item_choices(n, p, &u->items[i], &c))
+			multiply(&rules, &rules_count, n->arena, &c);
+	}
+	for (size_t i = 0; i < rules_count; i++)
+		add_rule(n, &rules[i]);
+	return true;
+}
+
+void needles_add_remote(struct needles *n)
+{
+	static const char *const pythons[] = { "python", "pypy" };
+
+	for (u32 i = 0; i < carrier_remote_marks_count; i++) {
+		struct needle_rule r = { 0 };
+
+		insert(&r, add_name(n, carrier_remote_marks[i].program));
+		if (carrier_remote_marks[i].sub)
+			insert(&r, add_name(n, carrier_remote_marks[i].sub));
+		add_rule(n, &r);
+	}
+	/* -mMODULE: the name has no boundary before it */
+	for (size_t i = 0; i < ARRAY_SIZE(pythons); i++) {
+		struct pattern name = { .text = pythons[i], .left = true };
+		struct pattern module = { .text = "-m", .left = true };
+		struct needle_rule r = { 0 };
+
+		insert(&r, add_needle(n, &name, 1));
+		insert(&r, add_needle(n, &module, 1));
+		add_rule(n, &r);
+	}
+}

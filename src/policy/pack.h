@@ -1,0 +1,61 @@
+/* A pack as its file states it, with where each thing stands. All memory is in the arena. */
+#ifndef POLICY_PACK_H
+#define POLICY_PACK_H
+
+#include "policy/arena.h"
+#include "policy/policy.h"
+#include "policy/source.h"
+#include "policy/usage.h"
+
+struct option_name { /* of values: and flags: */
+	const char *name;
+	const char *sub; /* only where this is the first operand; NULL: always */
+	bool attached;	 /* its value stands in the same word or nowhere */
+};
+
+struct program {
+	struct text key;
+	struct text *also;
+	size_t also_count;
+	enum option_style style;
+	struct option_name *values, *flags;
+	size_t values_count, flags_count;
+	bool nocase;
+	struct pack *pack;
+	unsigned int number; /* in the image */
+};
+
+struct example {
+	struct text run;
+	const char *cwd; /* NULL: the usual one */
+};
+
+struct signature {
+	struct text id, why, instead; /* instead.s: NULL where there is none */
+	const char *attack;
+	enum severity severity;
+	enum verdict verdict;
+	struct usage *commands;
+	size_t commands_count;
+	struct example *hits, *misses;
+	size_t hits_count, misses_count;
+	unsigned int number; /* in the image */
+	bool faulty;	     /* has a fault: is not compiled, its examples are not tried */
+};
+
+struct pack {
+	struct source src;
+	struct text name;
+	const char *title;
+	struct program *programs;
+	size_t programs_count;
+	struct signature *signatures;
+	size_t signatures_count;
+	struct usage *allow;
+	size_t allow_count;
+};
+
+/* Reads a pack; faults go to src.faults, and what has one is left out or marked as faulty. */
+void pack_read(struct arena *a, struct source src, struct pack *ret);
+
+#endif

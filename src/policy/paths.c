@@ -1,0 +1,518 @@
+#include "policy/paths.h"
+
+#include <ctype.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "policy/glob.h"
+#include "policy/policy.h"
+
+#define MAX_LINKS 40
+
+/* Contents of these are nobody's loss. */
+static const char *const scratch_dirs[] = {
+	"/tmp", "/var/tmp", "/dev/shm", "/var/cache", "/var/lib/apt/lists", "/run/user",
+};
+
+static const char *const harmless_devices[] = {
+	"/dev/null",  "/dev/zero",   "/dev/full",   "/dev/random",  "/dev/urandom",
+	"/dev/stdin", "/dev/stdout", "/dev/stderr", "/dev/fd",	    "/dev/ptmx",
+	"/dev/pts",   "/dev/shm",    "/dev/mqueue", "/dev/console", "/dev/hugepages",
+	"/dev/net",   "/dev/kvm",    "/dev/fuse",
+};
+
+/* Names that a build makes and can make again. */
+static const char *const output_names[] = {
+	"node_modules",
+	"target",
+	"dist",
+	"build",
+	"out",
+	".venv",
+	"venv",
+	"__pycache__",
+	".next",
+	".cache",
+	"coverage",
+	"htmlcov",
+	".terraform",
+	".pytest_cache",
+	".mypy_cache",
+	".ruff_cache",
+	".tox",
+	".gradle",
+	".nyc_output",
+	"*.pyc",
+	"*.o",
+	"*.log",
+	".coverage",
+	".coverage.*",
+	"coverage.xml",
+	".turbo",
+	".parcel-cache",
+	".nuxt",
+	".output",
+	".svelte-kit",
+	".angular",
+	".vite",
+	".eggs",
+	"*.egg-info",
+	".nox",
+	".hypothesis",
+	".ipynb_checkpoints",
+	"cmake-build-*",
+	"CMakeFiles",
+	"_build",
+	"bazel-*",
+	".dart_tool",
+	".expo",
+	".serverless",
+	".aws-sam",
+	"cdk.out",
+	"test-results",
+	"playwright-report",
+	"storybook-static",
+	".terragrunt-cache",
+	".sass-cache",
+	".jest",
+	".swc",
+	"*.pid",
+	"*.tmp",
+	"*.swp",
+	"*.class",
+	"*.pyo",
+	"*.tsbuildinfo",
+	"nohup.out",
+	"a.out",
+	".DS_Store",
+};
+
+/* The same, but only inside the workspace: elsewhere these names say less. */
+static const char *const workspace_output_names[] = { "tmp", "temp", "logs" };
+
+/* Below a home: what tools fetched and can fetch again. */
+static const char *const home_caches[] = {
+	".npm/_cacache", ".npm/_npx",	".cargo/registry", ".m2/repository",  ".gradle/caches",
+	"go/pkg/mod",	 ".pnpm-store", ".yarn/cache",	   ".nuget/packages",
+};
+
+/* Names that are precious even inside the workspace. */
+static const char *const precious_names[] = {
+	".git",	 "*.tfstate*", "*.sqlite*", "*.db",  ".env*",	"backups",     "backup",
+	"*.sql", "*.dump",     "*.pem",	    "*.key", "id_rsa*", "id_ed25519*",
+};
+
+static const char *const system_dirs[] = {
+	"/etc",	 "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32",
+	"/boot", "/opt", "/srv", "/proc", "/sys", "/nix",   "/var",   "/run",
+};
+
+static const char *const root_dirs[] = {
+	"/bin",	   "/boot",  "/dev", "/etc", "/home", "/lib",  "/lib32", "/lib64",
+	"/libx32", "/media", "/mnt", "/nix", "/opt",  "/proc", "/root",	 "/run",
+	"/sbin",   "/srv",   "/sys", "/usr", "/var",  "/*",
+};
+
+/* Operands that are no paths: find's and the shell's punctuation, standard input. */
+static const char *const punctuation[] = { "{}", ";", "+", "!", "(", ")", ",", "-" };
+
+/* Is `path` the directory `dir`, or inside it? */
+static bool is_within(const char *path, const char *dir)
+{
+	size_t len = strlen(dir);
+
+	while (len > 0 && dir[len - 1] == '/')
+		len--;
+	return strncmp(path, dir, len) == 0 && (path[len] == '/' || path[len] == '\0');
+}
+
+static bool is_within_any(const char *path, const char *const *dirs, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (is_within(path, dirs[i]))
+			return true;
+	return false;
+}
+
+static bool is_same(const char *path, const char *dir)
+{
+	return is_within(path, dir) && is_within(dir, path);
+}
+
+/* --- resolving */
+
+/* Appends one component to the absolute path in `out`, with . and .. taken out. */
+static bool add_component(char *out, const char *name, size_t len)
+{
+	size_t have = strlen(out);
+
+	if (len == 0 || (len == 1 && name[0] == '.'))
+		return true;
+	if (len == 2 && name[0] == '.' && name[1] == '.') {
+		char *slash = strrchr(out, '/');
+
+		if (slash)
+			*slash = '\0';
+		return true;
+	}
+	if (have + 1 + len >= PATHS_MAX)
+		return false;
+	out[have] = '/';
+	memcpy(out + have + 1, name, len);
+	out[have + 1 + len] = '\0';
+	return true;
+}
+
+/* Where `out` is a link, takes it away and puts its target in front of what is left of the path:
+ * 1; 0 where it is none, negative where the path is too long. */
+static int follow(const struct paths *p, char *out, char rest[PATHS_MAX], const char *after)
+{
+	char target[PATHS_MAX];
+	size_t left = strlen(after);
+	ssize_t n = readlinkat(p->root_fd, out + 1, target, sizeof(target));
+
+	if (n <= 0)
+		return 0;
+	if ((size_t)n + 1 + left >= PATHS_MAX)
+		return -1;
+	target[n] = '\0';
+	memmove(rest + n + 1, after, left + 1);
+	memcpy(rest, target, (size_t)n);
+	rest[n] = '/';
+	if (target[0] == '/')
+		out[0] = '\0';
+	else
+		*strrchr(out, '/') = '\0';
+	return 1;
+}
+
+static bool names_entry(const char *name, size_t len)
+{
+	return len && !(name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.')));
+}
+
+/* Resolves `path`, absolute, into `out` ("" is the root). Links in it are followed where that is
+ * possible, all of them: it names a directory on the way to something. */
+static bool walk(const struct paths *p, const char *path, char out[PATHS_MAX])
+{
+	char rest[PATHS_MAX];
+	const char *at = rest;
+	int links = 0;
+
+	if (strlen(path) >= sizeof(rest))
+		return false;
+	strcpy(rest, path);
+	out[0] = '\0';
+	while (*at) {
+		size_t len = strcspn(at, "/");
+
+		if (!add_component(out, at, len))
+			return false;
+		if (p->root_fd >= 0 && names_entry(at, len) && links <= MAX_LINKS) {
+			int linked = follow(p, out, rest, at + len);
+
+			if (linked < 0)
+				return false;
+			if (linked) {
+				links++;
+				at = rest;
+				continue;
+			}
+		}
+		at += len + (at[len] == '/');
+	}
+	return links <= MAX_LINKS;
+}
+
+static bool walk_dir(struct paths *p, const char *dir, char out[PATHS_MAX])
+{
+	if (strcmp(dir, p->dir) != 0) {
+		if (!walk(p, dir, p->dir_resolved)) {
+			p->dir[0] = '\0';
+			return false;
+		}
+		strcpy(p->dir, dir);
+	}
+	strcpy(out, p->dir_resolved);
+	return true;
+}
+
+/* The absolute form of `path`, nothing resolved yet. */
+static bool make_absolute(const struct paths *p, const char *path, char out[PATHS_MAX])
+{
+	const char *base = "";
+
+	if (p->remote && path[0] == '~') {
+		base = path[1] == '/' || !path[1] ? "/root" : "/home";
+		path++;
+	} else if (path[0] != '/') {
+		base = p->cwd;
+	}
+	if (!base || strlen(base) + 1 + strlen(path) >= PATHS_MAX)
+		return false;
+	stpcpy(stpcpy(stpcpy(out, base), *base ? "/" : ""), path);
+	return true;
+}
+
+/* The absolute path that `path` stands for, as an action by that name would reach it. False where
+ * nobody can know. */
+static bool resolve(struct paths *p, const char *path, char out[PATHS_MAX])
+{
+	char full[PATHS_MAX];
+	char *last;
+
+	if (p->remote && strpbrk(path, "$`"))
+		return false;
+	if (!make_absolute(p, path, full))
+		return false;
+	last = strrchr(full, '/');
+	if (!last[1] || strcmp(last + 1, ".") == 0 || strcmp(last + 1, "..") == 0) {
+		if (!walk(p, full, out))
+			return false;
+	} else {
+		*last = '\0';
+		if (!walk_dir(p, full, out) || !add_component(out, last + 1, strlen(last + 1)))
+			return false;
+	}
+	if (!*out)
+		strcpy(out, "/");
+	return true;
+}
+
+/* --- what a path means */
+
+enum meaning { MEANS_NOTHING, MEANS_OUTPUT, MEANS_PRECIOUS };
+
+static bool matches_any(const char *name, const char *const *globs, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (glob_match(globs[i], name, false))
+			return true;
+	return false;
+}
+
+static enum meaning name_meaning(const char *name, const char *whole, bool workspace)
+{
+	if (matches_any(name, output_names, ARRAY_SIZE(output_names)) ||
+	    (workspace &&
+	     matches_any(name, workspace_output_names, ARRAY_SIZE(workspace_output_names))))
+		return MEANS_OUTPUT;
+	if (!matches_any(name, precious_names, ARRAY_SIZE(precious_names)))
+		return MEANS_NOTHING;
+	if (strcmp(name, ".git") == 0 && glob_match("*.lock", whole, false))
+		return MEANS_OUTPUT;
+	return MEANS_PRECIOUS;
+}
+
+/* The first component of `path` that means something decides for all below it. */
+static enum meaning path_meaning(const char *path, bool workspace)
+{
+	char name[256];
+
+	for (const char *at = path; *at;) {
+		size_t len = strcspn(at, "/");
+		enum meaning m = MEANS_NOTHING;
+
+		if (len && len < sizeof(name)) {
+			memcpy(name, at, len);
+			name[len] = '\0';
+			m = name_meaning(name, path, workspace);
+		}
+		if (m != MEANS_NOTHING)
+			return m;
+		at += len + (at[len] == '/');
+	}
+	return MEANS_NOTHING;
+}
+
+/* The length of the home that `path` is, or is in; 0 where it is in none. */
+static size_t home_prefix(const struct paths *p, const char *path)
+{
+	if (p->home && p->home[0] == '/' && p->home[1] && is_within(path, p->home))
+		return strlen(p->home);
+	if (is_within(path, "/root"))
+		return strlen("/root");
+	if (strncmp(path, "/home/", 6) == 0 && path[6])
+		return 6 + strcspn(path + 6, "/");
+	return 0;
+}
+
+/* What lies behind the first `len` bytes. */
+static const char *below(const char *path, size_t len)
+{
+	return path + MIN(len + strspn(path + MIN(len, strlen(path)), "/"), strlen(path));
+}
+
+static bool is_harmless_device(const char *path)
+{
+	return is_within_any(path, harmless_devices, ARRAY_SIZE(harmless_devices)) ||
+	       strncmp(path, "/dev/tty", 8) == 0;
+}
+
+/* Whatever is in /dev may be somebody's disk, but for what is known to be none. */
+static bool is_device(const char *path)
+{
+	return is_within(path, "/dev") && !is_same(path, "/dev") && !is_harmless_device(path);
+}
+
+static bool in_scratch(const struct paths *p, const char *path)
+{
+	size_t home = home_prefix(p, path);
+
+	if (is_within_any(path, scratch_dirs, ARRAY_SIZE(scratch_dirs)) || is_harmless_device(path))
+		return true;
+	return home && is_within(below(path, home), ".cache");
+}
+
+static enum meaning workspace_meaning(const struct paths *p, const char *path)
+{
+	return path_meaning(below(path, strlen(p->workspace)), true);
+}
+
+static bool is_output(const struct paths *p, const char *path)
+{
+	size_t home = home_prefix(p, path);
+
+	if (p->workspace && is_within(path, p->workspace))
+		return workspace_meaning(p, path) == MEANS_OUTPUT;
+	if (!home)
+		return false;
+	path = below(path, home);
+	return is_within_any(path, home_caches, ARRAY_SIZE(home_caches)) ||
+	       path_meaning(path, false) == MEANS_OUTPUT;
+}
+
+static bool is_precious(const struct paths *p, const char *path)
+{
+	if (p->workspace && is_within(p->workspace, path))
+		return true;
+	if (p->workspace && is_within(path, p->workspace))
+		return workspace_meaning(p, path) == MEANS_PRECIOUS;
+	return !in_scratch(p, path) && !is_output(p, path);
+}
+
+static bool is_source(const struct paths *p, const char *path)
+{
+	return p->workspace && is_within(path, p->workspace) && !is_same(path, p->workspace) &&
+	       workspace_meaning(p, path) == MEANS_NOTHING;
+}
+
+/* A directory's whole content counts as the directory. */
+static void drop_star(char *path)
+{
+	char *last = strrchr(path, '/');
+
+	if (last && (strcmp(last, "/*") == 0 || strcmp(last, "/.*") == 0))
+		last[last == path ? 1 : 0] = '\0';
+}
+
+static bool is_home(const struct paths *p, char *path)
+{
+	size_t home;
+
+	drop_star(path);
+	if (strcmp(path, "/") == 0 || strcmp(path, "/home") == 0)
+		return true;
+	home = home_prefix(p, path);
+	return (home && !*below(path, home)) || (p->home && is_within(p->home, path));
+}
+
+static bool is_root(char *path)
+{
+	drop_star(path);
+	if (strcmp(path, "/") == 0)
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(root_dirs); i++)
+		if (is_same(path, root_dirs[i]))
+			return true;
+	return false;
+}
+
+static bool has_class(const struct paths *p, char *path, enum path_class c)
+{
+	switch (c) {
+	case PATH_PRECIOUS:
+		return is_precious(p, path);
+	case PATH_SOURCE:
+		return is_source(p, path);
+	case PATH_SCRATCH:
+		return in_scratch(p, path);
+	case PATH_OUTPUT:
+		return is_output(p, path);
+	case PATH_HOME:
+		return is_home(p, path);
+	case PATH_ROOT:
+		return is_root(path);
+	case PATH_DEVICE:
+		return is_device(path);
+	case PATH_SYSTEM:
+		return is_within_any(path, system_dirs, ARRAY_SIZE(system_dirs)) &&
+		       !in_scratch(p, path);
+	case PATH_CLASS_COUNT:
+		break;
+	}
+	return false;
+}
+
+void paths_init(struct paths *p, const char *cwd, const char *home, const char *workspace,
+		int root_fd)
+{
+	p->cwd = cwd && *cwd == '/' ? cwd : NULL;
+	p->home = home;
+	p->workspace = workspace;
+	p->root_fd = root_fd;
+	p->remote = false;
+	p->dir[0] = '\0';
+	p->dir_resolved[0] = '\0';
+}
+
+static bool is_punctuation(const char *operand)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(punctuation); i++)
+		if (strcmp(operand, punctuation[i]) == 0)
+			return true;
+	return false;
+}
+
+bool paths_has_class(struct paths *p, const char *path, enum path_class c)
+{
+	char full[PATHS_MAX];
+
+	if (!*path || is_punctuation(path))
+		return false;
+	if (resolve(p, path, full))
+		return has_class(p, full, c);
+	/* nobody knows where it is: only its own name can tell that it is no loss */
+	if (c == PATH_PRECIOUS || c == PATH_OUTPUT)
+		return (path_meaning(path, false) == MEANS_OUTPUT) == (c == PATH_OUTPUT);
+	return false;
+}
+
+bool paths_match_glob(struct paths *p, const char *path, const char *glob)
+{
+	char full[PATHS_MAX], wanted[PATHS_MAX];
+	const char *home = p->home ? p->home : "/root", *base = glob[0] == '~' ? home : "/**";
+
+	if (glob[0] == '/')
+		base = "";
+	if (strlen(base) + 1 + strlen(glob) >= sizeof(wanted))
+		return false;
+	if (glob[0] == '~')
+		glob++;
+	stpcpy(stpcpy(stpcpy(wanted, base), *glob == '/' || !*glob ? "" : "/"), glob);
+	if (!resolve(p, path, full)) {
+		if (strlen(path) + 2 >= sizeof(full))
+			return false;
+		stpcpy(stpcpy(full, "/"), path);
+	}
+	return glob_match_path(wanted, full);
+}
+
+const char *policy_workspace(const char *cwd, const char *home)
+{
+	if (!cwd || cwd[0] != '/' || is_same(cwd, "/"))
+		return NULL;
+	if (home && home[0] == '/' && is_within(home, cwd))
+		return NULL;
+	return is_within_any(cwd, scratch_dirs, ARRAY_SIZE(scratch_dirs)) ? NULL : cwd;
+}

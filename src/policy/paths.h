@@ -1,0 +1,42 @@
+/* The predicates on paths: what a path means to the one who might lose it. */
+#ifndef POLICY_PATHS_H
+#define POLICY_PATHS_H
+
+#include "base/util.h"
+
+enum path_class {
+	PATH_PRECIOUS,
+	PATH_SOURCE,
+	PATH_SCRATCH,
+	PATH_OUTPUT,
+	PATH_HOME,
+	PATH_ROOT,
+	PATH_DEVICE,
+	PATH_SYSTEM,
+	PATH_CLASS_COUNT
+};
+const char *path_class_name(enum path_class c);
+int path_class_parse(const char *name); /* the class, or -EINVAL */
+
+#define PATHS_MAX 4096
+
+/* Where paths are resolved. */
+struct paths {
+	const char *cwd;       /* absolute; NULL: not known */
+	const char *home;      /* NULL: not known */
+	const char *workspace; /* NULL: none */
+	int root_fd;	       /* -1: links are not followed */
+	bool remote;	       /* on another machine: nothing is known but names */
+	/* the directory resolved last, since most operands lie side by side */
+	char dir[PATHS_MAX], dir_resolved[PATHS_MAX];
+};
+
+/* `p` may be as it comes from the stack; only this sets up its cache. */
+void paths_init(struct paths *p, const char *cwd, const char *home, const char *workspace,
+		int root_fd);
+
+bool paths_has_class(struct paths *p, const char *path, enum path_class c);
+/* `glob` begins with / or ~/, else it may match from any component on. */
+bool paths_match_glob(struct paths *p, const char *path, const char *glob);
+
+#endif

@@ -1,0 +1,163 @@
+#include "policy/policy.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/io.h"
+#include "policy/search.h"
+
+static int open_data(void *data, size_t len, struct policy **ret, struct strbuf *err)
+{
+	struct policy *p = calloc(1, sizeof(*p));
+	int r;
+
+	if (!p)
+		return -ENOMEM;
+	r = image_check(data, len, &p->image, err);
+	if (!r)
+		r = regexes_new(&p->image, &p->regexes, err);
+	if (r) {
+		free(p);
+		return r;
+	}
+	p->data = data;
+	p->data_len = len;
+	snprintf(p->version, sizeof(p->version), "%016llx",
+		 (unsigned long long)p->image.header->hash);
+	*ret = p;
+	return 0;
+}
+
+int policy_from_memory(const void *image, size_t len, struct policy **ret, struct strbuf *err)
+{
+	_cleanup_free_ void *copy = malloc(len + 1);
+	int r;
+
+	if (!copy)
+		return -ENOMEM;
+	memcpy(copy, image, len);
+	r = open_data(copy, len, ret, err);
+	if (!r)
+		TAKE_PTR(copy);
+	return r;
+}
+
+int policy_open(const char *path, struct policy **ret, struct strbuf *err)
+{
+	_cleanup_strbuf_ struct strbuf data = STRBUF_INIT, reason = STRBUF_INIT;
+	int r = io_read_file(AT_FDCWD, path, IMAGE_MAX, &data);
+
+	if (r == -ENOENT)
+		strbuf_adds(&reason, "there is no such file");
+	else if (r)
+		strbuf_adds(&reason, strerror(-r));
+	else
+		r = policy_from_memory(strbuf_str(&data), data.len, ret, &reason);
+	if (r)
+		strbuf_addf(err,
+			    "policy %s: %s; run: backstop policy compile --output %s DIRECTORY",
+			    path, strbuf_str(&reason), path);
+	return r;
+}
+
+void policy_free(struct policy *p)
+{
+	if (!p)
+		return;
+	regexes_free(p->regexes);
+	free(p->data);
+	free(p);
+}
+
+static const char *string(const struct policy *p, u32 offset)
+{
+	return offset == IMAGE_NONE ? NULL : p->image.strings + offset;
+}
+
+void policy_signature(const struct policy *p, u32 i, struct finding *ret)
+{
+	const struct image_signature *s = &p->image.signatures[i];
+
+	*ret = (struct finding) {
+		.verdict = (enum verdict)s->verdict,
+		.severity = (enum severity)s->severity,
+		.pack = string(p, p->image.packs[s->pack].name),
+		.id = string(p, s->id),
+		.why = string(p, s->why),
+		.instead = string(p, s->instead),
+		.technique = string(p, s->attack),
+		.signature = i,
+	};
+}
+
+void policy_match(const struct policy *p, const struct action *a, struct finding *ret)
+{
+	struct search_result found;
+
+	search_action(p, a, IMAGE_NONE, &found);
+	if (found.line != IMAGE_NONE) {
+		policy_signature(p, p->image.lines[found.line].signature, ret);
+		ret->carrier = found.carrier;
+		return;
+	}
+	*ret = (struct finding) { .verdict = VERDICT_ALLOW, .signature = IMAGE_NONE };
+	if (found.allowed != IMAGE_NONE)
+		ret->pack = string(p, p->image.packs[p->image.lines[found.allowed].pack].name);
+}
+
+const struct scan_tables *policy_scan_tables(const struct policy *p)
+{
+	return &p->image.scan;
+}
+
+u32 policy_signature_count(const struct policy *p)
+{
+	return p->image.signatures_count;
+}
+
+const char *policy_command(const struct policy *p, u32 signature, u32 n)
+{
+	for (u32 i = 0; i < p->image.lines_count; i++)
+		if (p->image.lines[i].signature == signature && n-- == 0)
+			return string(p, p->image.lines[i].text);
+	return NULL;
+}
+
+const char *policy_title(const struct policy *p, u32 signature)
+{
+	return string(p, p->image.packs[p->image.signatures[signature].pack].title);
+}
+
+const char *policy_version(const struct policy *p)
+{
+	return p->version;
+}
+
+int policy_find(const char *option, char **ret)
+{
+	static const char *const places[] = { "policy.image", "../share/backstop/policy.image" };
+	_cleanup_free_ char *dir = NULL;
+	char *path = NULL;
+
+	if (option) {
+		path = strdup(option);
+	} else {
+		dir = io_exe_dir();
+		if (!dir)
+			return -errno;
+		for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+			free(path);
+			path = NULL;
+			if (asprintf(&path, "%s/%s", dir, places[i]) < 0)
+				return -ENOMEM;
+			if (access(path, F_OK) == 0)
+				break;
+		}
+	}
+	if (!path)
+		return -ENOMEM;
+	*ret = path;
+	return 0;
+}

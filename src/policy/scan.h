@@ -1,0 +1,10 @@
+/* The scan over bytes in memory. */
+#ifndef POLICY_SCAN_H
+#define POLICY_SCAN_H
+
+#include "policy/policy.h"
+
+/* Are these bytes, scanned as one stream, a candidate? */
+bool scan_bytes(const struct scan_tables *tables, const void *data, size_t len);
+
+#endif

@@ -1,0 +1,291 @@
+#include "policy/search.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "policy/carrier.h"
+#include "policy/exact.h"
+#include "policy/glob.h"
+#include "policy/paths.h"
+#include "policy/shell.h"
+
+#define MAX_DEPTH 8 /* carriers in carriers */
+
+struct search {
+	const struct policy *policy;
+	u32 only;
+	struct paths *paths;
+	struct paths local, remote;
+	unsigned int depth;
+	const char *carrier;
+	struct search_result result;
+};
+
+/* Is line `a` the graver one? */
+static bool is_graver(const struct image *im, const struct image_line *a, u32 than)
+{
+	const struct image_signature *s = &im->signatures[a->signature], *t;
+
+	if (than == IMAGE_NONE)
+		return true;
+	t = &im->signatures[im->lines[than].signature];
+	if (s->verdict != t->verdict)
+		return s->verdict > t->verdict;
+	return s->severity > t->severity;
+}
+
+/* Tries all lines of a program. True where an allow rule matches: then nothing else counts. */
+static bool try_program(struct search *s, const struct image_program *p, char *const *words,
+			u32 count)
+{
+	const struct image *im = &s->policy->image;
+	struct exact e = { .args = { im, p, words, count },
+			   .regexes = s->policy->regexes,
+			   .paths = s->paths };
+
+	for (u32 i = p->lines; i < p->lines + p->lines_count; i++) {
+		const struct image_line *l = &im->lines[i];
+		bool allow = l->signature == IMAGE_NONE;
+
+		if (s->only != IMAGE_NONE ? l->signature != s->only
+					  : !allow && !is_graver(im, l, s->result.line))
+			continue;
+		e.line = l;
+		if (!exact_match(&e))
+			continue;
+		if (allow) {
+			s->result.allowed = i;
+			return true;
+		}
+		s->result.line = i;
+		s->result.carrier = s->carrier;
+	}
+	return false;
+}
+
+/* Order of `name` of that length against entry `i`. */
+static int compare_name(const struct image *im, const char *name, size_t len, u32 i)
+{
+	const char *entry = im->strings + im->names[i].text;
+	int order = strncmp(name, entry, len);
+
+	return order ? order : -(entry[len] != '\0');
+}
+
+static bool try_exact_name(struct search *s, const char *name, size_t len, char *const *words,
+			   u32 count)
+{
+	const struct image *im = &s->policy->image;
+	u32 low = 0, high = im->names_count;
+
+	while (low < high) {
+		u32 middle = low + (high - low) / 2;
+
+		if (compare_name(im, name, len, middle) > 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < im->names_count && compare_name(im, name, len, low) == 0; low++)
+		if (try_program(s, &im->programs[im->names[low].program], words, count))
+			return true;
+	return false;
+}
+
+static bool try_globs(struct search *s, const char *name, char *const *words, u32 count)
+{
+	const struct image *im = &s->policy->image;
+
+	for (u32 i = 0; i < im->globs_count; i++)
+		if (glob_match(im->strings + im->globs[i].text, name, false) &&
+		    try_program(s, &im->programs[im->globs[i].program], words, count))
+			return true;
+	return false;
+}
+
+/* What a script's or a program's name may end in without being another name. */
+static size_t ending(const char *name)
+{
+	static const char *const endings[] = { ".exe", ".py",  ".js", ".mjs", ".cjs",
+					       ".rb",  ".php", ".pl", ".sh",  ".jar" };
+	const char *dot = strrchr(name, '.');
+
+	for (size_t i = 0; dot && dot != name && i < ARRAY_SIZE(endings); i++)
+		if (strcasecmp(dot, endings[i]) == 0)
+			return strlen(dot);
+	return 0;
+}
+
+static bool try_name(struct search *s, const char *name, char *const *words, u32 count)
+{
+	size_t len = strlen(name), end = ending(name);
+
+	return try_exact_name(s, name, len, words, count) ||
+	       (end && try_exact_name(s, name, len - end, words, count)) ||
+	       try_globs(s, name, words, count);
+}
+
+static void search_command(struct search *s, const char *const *names, u32 names_count,
+			   char *const *words, u32 count);
+static void search_words(void *data, char *const *words, u32 count);
+
+static void search_shell(struct search *s, char *const *words, u32 count)
+{
+	size_t len = 1;
+	_cleanup_free_ char *text = NULL;
+	char *end;
+
+	for (u32 i = 0; i < count; i++)
+		len += strlen(words[i]) + 1;
+	end = text = malloc(len);
+	if (!text)
+		return;
+	*end = '\0';
+	for (u32 i = 0; i < count; i++)
+		end = stpcpy(stpcpy(end, i ? " " : ""), words[i]);
+	shell_each_command(text, MAX_DEPTH, search_words, s);
+}
+
+/* One simple command of text that runs elsewhere: here wrappers are unwrapped as well, since what
+ * they start is no exec of ours. */
+static void search_words(void *data, char *const *words, u32 count)
+{
+	struct search *s = data;
+	u32 first;
+
+	if (count == 0 || s->depth >= MAX_DEPTH)
+		return;
+	s->depth++;
+	switch (carrier_wrapper(words, count, &first)) {
+	case WRAPPER_RUNS:
+		search_words(s, words + first, count - first);
+		break;
+	case WRAPPER_SHELL:
+		search_shell(s, words + first, 1);
+		break;
+	case WRAPPER_EVAL:
+		search_shell(s, words + first, count - first);
+		break;
+	case WRAPPER_NONE:
+		break;
+	}
+	s->depth--;
+	const char *name = carrier_base_name(words[0]);
+
+	search_command(s, &name, 1, words + 1, count - 1);
+}
+
+static void search_entrypoint(struct search *s, const char *program, char *const *words, u32 count)
+{
+	_cleanup_free_ const char **all = calloc(count + 2, sizeof(*all));
+
+	if (!all)
+		return;
+	all[0] = program;
+	memcpy(all + 1, words, count * sizeof(*all));
+	search_words(s, (char *const *)all, count + 1);
+}
+
+static void search_remote(struct search *s, const char *name, char *const *words, u32 count)
+{
+	struct paths *paths = s->paths;
+	const char *outer = s->carrier, *carrier, *entrypoint;
+	u32 first;
+	enum remote_kind kind = carrier_remote(name, words, count, &first, &carrier, &entrypoint);
+
+	if (kind == REMOTE_NONE)
+		return;
+	s->carrier = outer ? outer : carrier;
+	s->paths = &s->remote;
+	if (kind == REMOTE_SHELL)
+		search_shell(s, words + first, count - first);
+	else if (entrypoint)
+		search_entrypoint(s, entrypoint, words + first, count - first);
+	else
+		search_words(s, words + first, count - first);
+	s->paths = paths;
+	s->carrier = outer;
+}
+
+static void search_local(struct search *s, const char *name, char *const *words, u32 count)
+{
+	const char *outer = s->carrier, *carrier;
+	struct command_view v;
+
+	carrier = carrier_local(name, words, count, &v);
+	if (!carrier)
+		return;
+	s->carrier = outer ? outer : carrier;
+	search_command(s, v.names, v.names_count, v.words, v.count);
+	s->carrier = outer;
+}
+
+/* A command by all names of its program, then what it carries. An allow rule for it covers all
+ * that. */
+static void search_command(struct search *s, const char *const *names, u32 names_count,
+			   char *const *words, u32 count)
+{
+	for (u32 i = 0; i < names_count; i++)
+		if (try_name(s, names[i], words, count))
+			return;
+	if (s->depth >= MAX_DEPTH)
+		return;
+	s->depth++;
+	for (u32 i = 0; i < names_count; i++) {
+		search_local(s, names[i], words, count);
+		search_remote(s, names[i], words, count);
+	}
+	s->depth--;
+}
+
+/* Where the script whose name was exec'ed stands among the words of its interpreter. */
+static u32 find_script(const struct action *a, u32 count)
+{
+	for (u32 i = 1; i < MIN(count, 4); i++)
+		if (strcmp(a->argv[i], a->name) == 0)
+			return i;
+	return 0;
+}
+
+static void search_names(struct search *s, const struct action *a)
+{
+	const char *names[3] = { carrier_base_name(a->argv[0]) };
+	u32 n = 1, count = 0, script = 0;
+
+	while (a->argv[count])
+		count++;
+	if (a->path && strcmp(carrier_base_name(a->path), names[0]) != 0)
+		names[n++] = carrier_base_name(a->path);
+	if (a->name) {
+		const char *name = carrier_base_name(a->name);
+
+		script = find_script(a, count);
+		if (!script && strcmp(name, names[0]) != 0 && strcmp(name, names[n - 1]) != 0)
+			names[n++] = name;
+	}
+	search_command(s, names, n, a->argv + 1, count - 1);
+	if (script) {
+		names[0] = carrier_base_name(a->name);
+		search_command(s, names, 1, a->argv + script + 1, count - script - 1);
+	}
+}
+
+void search_action(const struct policy *p, const struct action *a, u32 only,
+		   struct search_result *ret)
+{
+	struct search s;
+	const char *workspace = a->workspace ? a->workspace : policy_workspace(a->cwd, a->home);
+
+	s.policy = p;
+	s.only = only;
+	s.depth = 0;
+	s.carrier = NULL;
+	s.result = (struct search_result) { .line = IMAGE_NONE, .allowed = IMAGE_NONE };
+	s.paths = &s.local;
+	paths_init(&s.local, a->cwd, a->home, workspace, a->root_fd);
+	paths_init(&s.remote, NULL, NULL, NULL, -1);
+	s.remote.remote = true;
+	if (a->argv[0])
+		search_names(&s, a);
+	*ret = s.result;
+}

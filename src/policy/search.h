@@ -1,0 +1,28 @@
+/* The search for what a policy says of an action: its names, its carriers, all usage lines. */
+#ifndef POLICY_SEARCH_H
+#define POLICY_SEARCH_H
+
+#include "policy/image.h"
+#include "policy/regex.h"
+
+/* What an open policy is made of. */
+struct policy {
+	struct image image;
+	struct regexes *regexes;
+	void *data; /* the image's bytes; owned */
+	size_t data_len;
+	char version[17];
+};
+
+/* What was found: a line, or none. `allowed`: an allow rule's line. */
+struct search_result {
+	u32 line;    /* IMAGE_NONE: nothing matches */
+	u32 allowed; /* IMAGE_NONE: no allow rule matches */
+	const char *carrier;
+};
+
+/* `only`: look for this signature and nothing else; IMAGE_NONE: for all. */
+void search_action(const struct policy *p, const struct action *a, u32 only,
+		   struct search_result *ret);
+
+#endif

@@ -1,0 +1,441 @@
+#include "policy/sql.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/util.h"
+
+#define MAX_NESTING 4  /* of code in strings: DO, EXECUTE */
+#define MAX_PARENS  64 /* deeper ones count as one */
+
+enum token_kind {
+	TOKEN_END,
+	TOKEN_WORD,
+	TOKEN_NUMBER,
+	TOKEN_STRING, /* its text is without the quotes */
+	TOKEN_NAME,   /* a quoted identifier */
+	TOKEN_OPEN,
+	TOKEN_CLOSE,
+	TOKEN_SEMICOLON,
+	TOKEN_OTHER,
+};
+
+struct token {
+	enum token_kind kind;
+	const char *s;
+	size_t len;
+};
+
+struct lexer {
+	const char *p, *end;
+	bool backslash;	 /* escapes in strings: MySQL's reading */
+	bool executable; /* inside of MySQL's comment that is code */
+	bool open;	 /* a quote or comment was not closed */
+	bool line_start;
+};
+
+static bool starts(const struct lexer *l, const char *s)
+{
+	size_t len = strlen(s);
+
+	return (size_t)(l->end - l->p) >= len && memcmp(l->p, s, len) == 0;
+}
+
+static void skip_line(struct lexer *l)
+{
+	const char *eol = memchr(l->p, '\n', (size_t)(l->end - l->p));
+
+	l->p = eol ? eol : l->end;
+}
+
+static void skip_comment(struct lexer *l)
+{
+	const char *close = memmem(l->p + 2, (size_t)(l->end - l->p - 2), "*/", 2);
+
+	l->open |= !close;
+	l->p = close ? close + 2 : l->end;
+}
+
+/* MySQL runs what stands in a comment that begins with ! and a version. */
+static void enter_executable(struct lexer *l)
+{
+	l->p += 3;
+	while (l->p < l->end && isdigit((unsigned char)*l->p))
+		l->p++;
+	l->executable = true;
+}
+
+/* Passes one comment or line of a client's own commands; false where there is none here. */
+static bool skip_remark(struct lexer *l)
+{
+	if (starts(l, "--") || (l->line_start && starts(l, "#"))) {
+		skip_line(l);
+	} else if (starts(l, "/*!")) {
+		enter_executable(l);
+	} else if (starts(l, "/*")) {
+		skip_comment(l);
+	} else if (l->executable && starts(l, "*/")) {
+		l->executable = false;
+		l->p += 2;
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static void skip_blank(struct lexer *l)
+{
+	while (l->p < l->end) {
+		if (isspace((unsigned char)*l->p) || !*l->p) {
+			l->line_start |= *l->p == '\n';
+			l->p++;
+		} else if (!skip_remark(l)) {
+			return;
+		}
+	}
+}
+
+/* A quoted text; doubled quotes stand for themselves. */
+static struct token take_quoted(struct lexer *l, enum token_kind kind)
+{
+	char quote = *l->p++;
+	struct token t = { .kind = kind, .s = l->p };
+
+	for (; l->p < l->end; l->p++) {
+		if (l->backslash && quote != '`' && *l->p == '\\' && l->p + 1 < l->end) {
+			l->p++;
+		} else if (*l->p == quote) {
+			if (l->p + 1 == l->end || l->p[1] != quote)
+				break;
+			l->p++;
+		}
+	}
+	t.len = (size_t)(l->p - t.s);
+	l->open |= l->p == l->end;
+	l->p += l->p < l->end;
+	return t;
+}
+
+/* $tag$ … $tag$; false where the dollar begins none. */
+static bool take_dollar(struct lexer *l, struct token *ret)
+{
+	const char *tag = l->p, *p = l->p + 1, *close;
+	size_t len;
+
+	while (p < l->end && (isalnum((unsigned char)*p) || *p == '_'))
+		p++;
+	if (p == l->end || *p != '$')
+		return false;
+	len = (size_t)(p + 1 - tag);
+	close = memmem(p + 1, (size_t)(l->end - p - 1), tag, len);
+	l->open |= !close;
+	*ret = (struct token) { .kind = TOKEN_STRING, .s = p + 1 };
+	ret->len = (size_t)((close ? close : l->end) - ret->s);
+	l->p = close ? close + len : l->end;
+	return true;
+}
+
+static bool is_word_byte(unsigned char c)
+{
+	return isalnum(c) || c == '_' || c == '$' || c >= 0x80;
+}
+
+static struct token take_word(struct lexer *l)
+{
+	struct token t = { .kind = isdigit((unsigned char)*l->p) ? TOKEN_NUMBER : TOKEN_WORD,
+			   .s = l->p };
+
+	while (l->p < l->end && is_word_byte((unsigned char)*l->p))
+		l->p++;
+	t.len = (size_t)(l->p - t.s);
+	return t;
+}
+
+/* A client's own command: \g and \G end a statement; a line that begins with one is not SQL. */
+static struct token take_backslash(struct lexer *l, bool line_start)
+{
+	struct token t = { .kind = TOKEN_OTHER, .s = l->p, .len = 1 };
+	char c = l->p + 1 < l->end ? l->p[1] : 0;
+
+	if (c == 'g' || c == 'G' || c == ';' || c == '\\') {
+		l->p += 2;
+		t.kind = TOKEN_SEMICOLON;
+	} else if (line_start) {
+		const char *eol = memchr(l->p, '\n', (size_t)(l->end - l->p));
+		const char *next = memmem(l->p, (size_t)(l->end - l->p), "\\\\", 2);
+
+		l->p = next && (!eol || next < eol) ? next + 2 : eol ? eol : l->end;
+		t.kind = TOKEN_SEMICOLON;
+	} else {
+		l->p++;
+	}
+	return t;
+}
+
+static struct token take_mark(struct lexer *l)
+{
+	struct token t = { .kind = TOKEN_OTHER, .s = l->p, .len = 1 };
+
+	switch (*l->p++) {
+	case '(':
+		t.kind = TOKEN_OPEN;
+		break;
+	case ')':
+		t.kind = TOKEN_CLOSE;
+		break;
+	case ';':
+		t.kind = TOKEN_SEMICOLON;
+		break;
+	}
+	return t;
+}
+
+static struct token next(struct lexer *l)
+{
+	struct token t = { .kind = TOKEN_END };
+	bool line_start;
+
+	skip_blank(l);
+	line_start = l->line_start;
+	l->line_start = false;
+	if (l->p >= l->end)
+		return t;
+	if (*l->p == '\'')
+		return take_quoted(l, TOKEN_STRING);
+	if (*l->p == '"' || *l->p == '`')
+		return take_quoted(l, TOKEN_NAME);
+	if (*l->p == '$' && take_dollar(l, &t))
+		return t;
+	if (is_word_byte((unsigned char)*l->p))
+		return take_word(l);
+	if (*l->p == '\\')
+		return take_backslash(l, line_start);
+	return take_mark(l);
+}
+
+static bool is_word(const struct token *t, const char *word)
+{
+	return t->kind == TOKEN_WORD && t->len == strlen(word) &&
+	       strncasecmp(t->s, word, t->len) == 0;
+}
+
+static bool is_one_of(const struct token *t, const char *const *words, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (is_word(t, words[i]))
+			return true;
+	return false;
+}
+
+/* --- statements */
+
+enum where { WHERE_MISSING, WHERE_BEGUN, WHERE_MEANT };
+
+/* What is known of the statement at one depth of parentheses. */
+struct scope {
+	bool begun;	 /* its first word has passed */
+	bool all_rows;	 /* DELETE or UPDATE */
+	bool altering;	 /* ALTER */
+	bool dropping;	 /* … DROP, just now */
+	bool harmless;	 /* EXPLAIN: nothing is run */
+	bool runs_texts; /* DO, EXECUTE: strings are code */
+	enum where where;
+	struct token terms[3]; /* the first of what follows WHERE */
+	unsigned int terms_count;
+};
+
+struct checker {
+	struct lexer lexer;
+	struct scope scopes[MAX_PARENS];
+	unsigned int depth, nesting;
+	bool found;
+};
+
+static bool is_destructive(const char *text, size_t len, bool backslash, unsigned int nesting,
+			   bool *ret_open);
+
+static bool is_same_literal(const struct token *a, const struct token *b)
+{
+	return a->kind == b->kind && a->len == b->len && memcmp(a->s, b->s, a->len) == 0 &&
+	       (a->kind == TOKEN_NUMBER || a->kind == TOKEN_STRING);
+}
+
+/* WHERE TRUE, WHERE 1, WHERE 1=1: as good as none. */
+static bool is_always_true(const struct scope *s)
+{
+	if (s->terms_count == 1)
+		return is_word(&s->terms[0], "true") ||
+		       (s->terms[0].kind == TOKEN_NUMBER && s->terms[0].s[0] != '0');
+	return s->terms_count == 3 && s->terms[1].s[0] == '=' &&
+	       is_same_literal(&s->terms[0], &s->terms[2]);
+}
+
+static void end_scope(struct checker *c)
+{
+	struct scope *s = &c->scopes[c->depth];
+
+	if (s->all_rows && (s->where == WHERE_MISSING || is_always_true(s)))
+		c->found = true;
+	*s = (struct scope) { 0 };
+}
+
+/* The first word of a statement, or of a query in parentheses. */
+static void begin(struct checker *c, struct scope *s, const struct token *t)
+{
+	static const char *const passing[] = { "begin", "then", "else", "loop", "declare" };
+
+	if (is_one_of(t, passing, ARRAY_SIZE(passing)))
+		return;
+	/* EXPLAIN (ANALYZE, …) */
+	if (c->depth > 0 && s[-1].harmless && is_word(t, "analyze"))
+		s[-1] = (struct scope) { 0 };
+	s->begun = true;
+	s->harmless = is_word(t, "explain") || is_word(t, "describe");
+	s->altering = is_word(t, "alter");
+	s->runs_texts |= is_word(t, "do") || is_word(t, "execute") || is_word(t, "exec");
+	s->all_rows = is_word(t, "delete") || is_word(t, "update");
+	/* DROP( and TRUNCATE( in parentheses are columns and functions */
+	if (c->depth == 0 && (is_word(t, "drop") || is_word(t, "truncate")))
+		c->found = true;
+}
+
+/* A word that is not the first. */
+static void follow(struct scope *s, const struct token *t)
+{
+	if (s->harmless && is_word(t, "analyze")) {
+		*s = (struct scope) { 0 };
+		return;
+	}
+	if (s->all_rows && is_word(t, "where") && s->where == WHERE_MISSING)
+		s->where = WHERE_BEGUN;
+	s->dropping = s->altering && is_word(t, "drop");
+	/* ClickHouse deletes by ALTER TABLE … DELETE WHERE */
+	if (s->altering && (is_word(t, "delete") || is_word(t, "update"))) {
+		s->altering = false;
+		s->all_rows = true;
+	}
+}
+
+static void take_term(struct scope *s, const struct token *t)
+{
+	if (s->terms_count < ARRAY_SIZE(s->terms))
+		s->terms[s->terms_count++] = *t;
+	else
+		s->where = WHERE_MEANT;
+	if (s->where == WHERE_MEANT)
+		s->terms_count = 0;
+}
+
+/* ALTER … DROP of what holds no data. */
+static bool is_attribute(const struct token *t)
+{
+	static const char *const words[] = { "not", "default", "identity", "expression" };
+
+	return is_one_of(t, words, ARRAY_SIZE(words));
+}
+
+static void check_text(struct checker *c, const struct token *t)
+{
+	bool open;
+
+	if (c->nesting < MAX_NESTING &&
+	    is_destructive(t->s, t->len, c->lexer.backslash, c->nesting + 1, &open))
+		c->found = true;
+}
+
+static void check_token(struct checker *c, const struct token *t)
+{
+	struct scope *s = &c->scopes[c->depth];
+
+	if (s->dropping && !is_attribute(t))
+		c->found = true;
+	s->dropping = false;
+	if (t->kind == TOKEN_STRING && s->runs_texts)
+		check_text(c, t);
+	if (s->where == WHERE_BEGUN)
+		take_term(s, t);
+	else if (t->kind == TOKEN_WORD && !s->begun)
+		begin(c, s, t);
+	else if (t->kind == TOKEN_WORD)
+		follow(s, t);
+	else
+		s->begun = true;
+}
+
+/* What follows the common table expressions of WITH is a statement of its own. */
+static void close_parens(struct checker *c)
+{
+	end_scope(c);
+	if (c->depth > 0)
+		c->depth--;
+}
+
+static void check_with(struct checker *c, const struct token *t)
+{
+	struct scope *s = &c->scopes[c->depth];
+
+	if (s->begun && !s->all_rows && !s->altering && !s->harmless && !s->runs_texts &&
+	    (is_word(t, "delete") || is_word(t, "update")))
+		s->begun = false;
+}
+
+static void check_mark(struct checker *c, const struct token *t)
+{
+	if (t->kind == TOKEN_OPEN) {
+		if (c->scopes[c->depth].where == WHERE_BEGUN)
+			take_term(&c->scopes[c->depth], t);
+		if (c->depth + 1 < MAX_PARENS) {
+			bool runs_texts = c->scopes[c->depth].runs_texts;
+
+			c->scopes[++c->depth] = (struct scope) { .runs_texts = runs_texts };
+		}
+	} else if (t->kind == TOKEN_CLOSE) {
+		close_parens(c);
+	} else {
+		while (c->depth > 0)
+			close_parens(c);
+		end_scope(c);
+	}
+}
+
+static bool is_destructive(const char *text, size_t len, bool backslash, unsigned int nesting,
+			   bool *ret_open)
+{
+	struct checker c = {
+		.lexer = { .p = text,
+			   .end = text + len,
+			   .backslash = backslash,
+			   .line_start = true },
+		.nesting = nesting,
+	};
+	bool after_close = false;
+
+	for (;;) {
+		struct token t = next(&c.lexer);
+
+		if (after_close)
+			check_with(&c, &t);
+		after_close = t.kind == TOKEN_CLOSE;
+		if (t.kind == TOKEN_OPEN || t.kind == TOKEN_CLOSE || t.kind == TOKEN_SEMICOLON ||
+		    t.kind == TOKEN_END)
+			check_mark(&c, &t);
+		else
+			check_token(&c, &t);
+		if (t.kind == TOKEN_END)
+			break;
+	}
+	*ret_open = c.lexer.open;
+	return c.found;
+}
+
+bool sql_is_destructive(const char *text, size_t len)
+{
+	bool open_plain, open_escaped;
+	bool plain = is_destructive(text, len, false, 0, &open_plain);
+	bool escaped = is_destructive(text, len, true, 0, &open_escaped);
+
+	if (open_plain == open_escaped)
+		return plain || escaped;
+	return open_plain ? escaped : plain;
+}

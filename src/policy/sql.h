@@ -1,0 +1,13 @@
+/* Does a text of SQL destroy data? A lexer for what the dialects share, no grammar. */
+#ifndef POLICY_SQL_H
+#define POLICY_SQL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* One of its statements is a DROP, a TRUNCATE, an ALTER … DROP, or a DELETE or UPDATE of all rows.
+ * Comments, strings and quoted names count for nothing. Where dialects differ, each reading that
+ * leaves no quote open counts. */
+bool sql_is_destructive(const char *text, size_t len);
+
+#endif

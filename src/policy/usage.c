@@ -1,0 +1,276 @@
+#include "policy/usage.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+
+#define MAX_ALTS 512
+
+struct parser {
+	struct arena *arena;
+	const struct source *src;
+	struct text line;
+	const char *p; /* in line.s */
+	struct usage *usage;
+	bool failed;
+};
+
+#define FAULT(ps, where, ...)                                                                      \
+	({                                                                                         \
+		source_fault((ps)->src,                                                            \
+			     source_spot((ps)->src, (ps)->line, (size_t)((where) - (ps)->line.s)), \
+			     __VA_ARGS__);                                                         \
+		(ps)->failed = true;                                                               \
+		false;                                                                             \
+	})
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n';
+}
+
+static void skip_blanks(struct parser *ps)
+{
+	while (is_blank(*ps->p))
+		ps->p++;
+}
+
+/* The } that closes the { at `open`; NULL where there is none. */
+static const char *find_brace(const char *open)
+{
+	int depth = 0;
+
+	for (const char *p = open; *p; p++) {
+		if (*p == '\\' && p[1])
+			p++;
+		else if (*p == '{')
+			depth++;
+		else if (*p == '}' && --depth == 0)
+			return p;
+	}
+	return NULL;
+}
+
+/* {path:WHAT}: a class by its name, or a glob. */
+static bool parse_path_arg(struct parser *ps, const char *where, const char *arg, struct cond *ret)
+{
+	const char *names[PATH_CLASS_COUNT];
+	int c = path_class_parse(arg);
+
+	if (c >= 0) {
+		*ret = (struct cond) { .kind = COND_PATH, .path_class = (enum path_class)c };
+		return true;
+	}
+	if (strpbrk(arg, "/~")) {
+		*ret = (struct cond) { .kind = COND_PATH_GLOB, .arg = arg };
+		return true;
+	}
+	for (size_t i = 0; i < PATH_CLASS_COUNT; i++)
+		names[i] = path_class_name((enum path_class)i);
+	const char *nearest = source_nearest(arg, names, ARRAY_SIZE(names));
+	if (nearest)
+		return FAULT(ps, where, "unknown class of paths '%s': did you mean '%s'?", arg,
+			     nearest);
+	return FAULT(ps, where,
+		     "unknown class of paths '%s': write precious, source, scratch, output, home, "
+		     "root, device, system, or a glob with a / in it",
+		     arg);
+}
+
+/* {NAME:ARG} at ps->p. */
+static bool parse_predicate(struct parser *ps, struct cond *ret)
+{
+	static const char *const names[] = { "path", "re", "sql", "glob" };
+	const char *open = ps->p, *close = find_brace(open), *colon;
+	const char *name, *arg;
+
+	if (!close)
+		return FAULT(ps, open, "this { is never closed: write {NAME:…}");
+	colon = memchr(open, ':', (size_t)(close - open));
+	if (!colon)
+		return FAULT(ps, open,
+			     "a predicate is {NAME:…}, with NAME one of path, re, sql, "
+			     "glob");
+	name = arena_strndup(ps->arena, open + 1, (size_t)(colon - open - 1));
+	arg = arena_strndup(ps->arena, colon + 1, (size_t)(close - colon - 1));
+	ps->p = close + 1;
+	if (!*arg)
+		return FAULT(ps, close, "{%s:} says nothing: an argument is missing", name);
+	if (strcmp(name, "path") == 0)
+		return parse_path_arg(ps, colon + 1, arg, ret);
+	if (strcmp(name, "sql") == 0) {
+		if (strcmp(arg, "destructive") != 0)
+			return FAULT(ps, colon + 1, "unknown class of SQL '%s': write destructive",
+				     arg);
+		*ret = (struct cond) { .kind = COND_SQL };
+		return true;
+	}
+	if (strcmp(name, "re") == 0 || strcmp(name, "glob") == 0) {
+		*ret = (struct cond) { .kind = *name == 'r' ? COND_RE : COND_GLOB, .arg = arg };
+		return true;
+	}
+	const char *nearest = source_nearest(name, names, ARRAY_SIZE(names));
+	return FAULT(ps, open + 1, "unknown predicate '%s': %s%s%s", name,
+		     nearest ? "did you mean '" : "write path, re, sql or glob",
+		     nearest ? nearest : "", nearest ? "'?" : "");
+}
+
+/* Does a bare word end here? A set of a glob may hold what else ends one. */
+static bool ends_word(char c)
+{
+	return !c || is_blank(c) || strchr("()|={}", c);
+}
+
+static const char *take_bare(struct parser *ps)
+{
+	const char *start = ps->p;
+
+	while (!ends_word(*ps->p))
+		ps->p += *ps->p == '\\' && ps->p[1] ? 2 : 1;
+	return arena_strndup(ps->arena, start, (size_t)(ps->p - start));
+}
+
+/* The value after a =: a predicate, or a glob up to the next blank. */
+static bool parse_value(struct parser *ps, struct cond *ret)
+{
+	const char *start = ps->p;
+
+	if (*ps->p == '{')
+		return parse_predicate(ps, ret);
+	while (*ps->p && !is_blank(*ps->p) && !strchr("()|", *ps->p))
+		ps->p += *ps->p == '\\' && ps->p[1] ? 2 : 1;
+	if (ps->p == start)
+		return FAULT(ps, start, "a value is missing after =");
+	*ret = (struct cond) {
+		.kind = COND_GLOB,
+		.arg = arena_strndup(ps->arena, start, (size_t)(ps->p - start)),
+	};
+	return true;
+}
+
+/* One alternative: what kind of item it makes is told by its first byte and by a = after it. */
+static bool parse_alt(struct parser *ps, struct alt *ret, enum item_kind *ret_kind)
+{
+	const char *start = ps->p;
+
+	*ret = (struct alt) {
+		.text = "", .spot = source_spot(ps->src, ps->line, (size_t)(start - ps->line.s))
+	};
+	if (*ps->p == '{') {
+		*ret_kind = ITEM_OPERAND;
+		return parse_predicate(ps, &ret->cond);
+	}
+	ret->text = take_bare(ps);
+	if (!*ret->text)
+		return FAULT(ps, start, "a word or an option is missing here");
+	*ret_kind = ret->text[0] == '-' && ret->text[1] ? ITEM_OPTION : ITEM_WORD;
+	if (*ps->p != '=')
+		return true;
+	ps->p++;
+	if (*ret_kind == ITEM_WORD)
+		*ret_kind = ITEM_KEY;
+	return parse_value(ps, &ret->cond);
+}
+
+static const char *const kind_names[ITEM_COUNT] = {
+	[ITEM_WORD] = "words",
+	[ITEM_OPTION] = "options",
+	[ITEM_OPERAND] = "predicates",
+	[ITEM_KEY] = "key=value",
+};
+
+static bool add_alt(struct parser *ps, struct item *item, struct alt alt, enum item_kind kind)
+{
+	if (item->alts_count && kind != item->kind) {
+		source_fault(ps->src, alt.spot, "alternatives are of one kind: these began with %s",
+			     kind_names[item->kind]);
+		ps->failed = true;
+		return false;
+	}
+	if (item->alts_count >= MAX_ALTS)
+		return FAULT(ps, ps->p, "more than %d alternatives", MAX_ALTS);
+	item->kind = kind;
+	ARENA_PUSH(ps->arena, item->alts, alt);
+	return true;
+}
+
+/* (A|B|C), and a =VALUE for all of them. */
+static bool parse_group(struct parser *ps, struct item *item)
+{
+	const char *open = ps->p++;
+	enum item_kind kind;
+	struct cond value;
+	struct alt alt;
+
+	for (;;) {
+		skip_blanks(ps);
+		if (!*ps->p)
+			return FAULT(ps, open, "this ( is never closed");
+		if (!parse_alt(ps, &alt, &kind) || !add_alt(ps, item, alt, kind))
+			return false;
+		skip_blanks(ps);
+		if (*ps->p == ')')
+			break;
+		if (*ps->p && *ps->p++ != '|')
+			return FAULT(ps, ps->p - 1, "| or ) is missing between alternatives");
+	}
+	ps->p++;
+	if (*ps->p != '=')
+		return true;
+	open = ps->p++;
+	if (item->kind == ITEM_OPERAND || item->alts[0].cond.kind != COND_NONE)
+		return FAULT(ps, open, "these alternatives cannot have one more value");
+	if (!parse_value(ps, &value))
+		return false;
+	item->kind = item->kind == ITEM_WORD ? ITEM_KEY : item->kind;
+	for (size_t i = 0; i < item->alts_count; i++)
+		item->alts[i].cond = value;
+	return true;
+}
+
+static bool parse_item(struct parser *ps)
+{
+	struct item item = { 0 };
+	const char *start = ps->p;
+	enum item_kind kind;
+	struct alt alt;
+
+	if (*ps->p == '!') {
+		item.negated = true;
+		ps->p++;
+	}
+	if (*ps->p == '(') {
+		if (!parse_group(ps, &item))
+			return false;
+	} else if (!parse_alt(ps, &alt, &kind) || !add_alt(ps, &item, alt, kind)) {
+		return false;
+	}
+	if (!ends_word(*ps->p) || (*ps->p && !is_blank(*ps->p)))
+		return FAULT(ps, ps->p, "unexpected '%c': a blank ends an item", *ps->p);
+	if (ps->usage->items_count >= USAGE_MAX_ITEMS)
+		return FAULT(ps, start, "more than %d items", USAGE_MAX_ITEMS);
+	ARENA_PUSH(ps->arena, ps->usage->items, item);
+	return true;
+}
+
+bool usage_parse(struct arena *a, const struct source *src, struct text line, struct usage *ret)
+{
+	struct usage usage = { .line = line };
+	struct parser ps = { .arena = a, .src = src, .line = line, .p = line.s, .usage = &usage };
+
+	skip_blanks(&ps);
+	const char *start = ps.p;
+	usage.program = take_bare(&ps);
+	if (!*usage.program || *usage.program == '-' || (*ps.p && !is_blank(*ps.p)))
+		return FAULT(&ps, start, "a usage line begins with the name of a program");
+	for (skip_blanks(&ps); *ps.p; skip_blanks(&ps)) {
+		if (strncmp(ps.p, "...", 3) == 0 && !ps.p[3 + strspn(ps.p + 3, " \t\n")]) {
+			usage.open = true;
+			break;
+		}
+		if (!parse_item(&ps))
+			return false;
+	}
+	*ret = usage;
+	return true;
+}

@@ -1,0 +1,62 @@
+/* The command language: one usage line, parsed. */
+#ifndef POLICY_USAGE_H
+#define POLICY_USAGE_H
+
+#include "policy/arena.h"
+#include "policy/paths.h"
+#include "policy/source.h"
+
+#define USAGE_MAX_ITEMS 64 /* of one usage line */
+
+enum option_style { STYLE_GETOPT, STYLE_GNU, STYLE_GO, STYLE_COUNT };
+
+enum cond_kind {
+	COND_NONE, /* true of any value, and of none */
+	COND_GLOB,
+	COND_PATH,	/* a class of paths */
+	COND_PATH_GLOB, /* a glob on the resolved path */
+	COND_RE,
+	COND_SQL,
+	COND_COUNT
+};
+
+struct cond {
+	enum cond_kind kind;
+	enum path_class path_class;
+	const char *arg; /* of glob, path glob and re */
+};
+
+enum item_kind {
+	ITEM_WORD,    /* the next operand */
+	ITEM_OPTION,  /* an option, anywhere */
+	ITEM_OPERAND, /* an operand that no word took */
+	ITEM_KEY,     /* an operand key=value */
+	ITEM_COUNT
+};
+
+/* One of the alternatives of an item. */
+struct alt {
+	const char *text; /* the word, the option with its dashes, or the key; "" for an operand */
+	struct cond cond;
+	size_t spot; /* in the source */
+};
+
+struct item {
+	enum item_kind kind;
+	bool negated;
+	struct alt *alts;
+	size_t alts_count;
+};
+
+struct usage {
+	struct text line;
+	const char *program;
+	struct item *items;
+	size_t items_count;
+	bool open; /* of an allow rule: ended by ... */
+};
+
+/* Parses `line`. Faults are told through `src`: false, nothing is returned. */
+bool usage_parse(struct arena *a, const struct source *src, struct text line, struct usage *ret);
+
+#endif
