@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "cli/client.h"
@@ -58,12 +59,13 @@ static void add_policy(struct strbuf *out, const json_t *s)
 
 static void add_journal(struct strbuf *out, const json_t *journal)
 {
+	int error = json_integer_value(json_object_get(journal, "error"));
+
 	strbuf_adds(out, "\njournal    ");
 	add_member(out, journal, "written");
 	strbuf_adds(out, " lines written, ");
 	add_member(out, journal, "lost");
-	strbuf_adds(out, " lost, last error ");
-	add_member(out, journal, "error");
+	strbuf_addf(out, " lost, last error %s", error < 0 ? strerror(-error) : "none");
 }
 
 static void print_head(const json_t *s)
@@ -84,7 +86,7 @@ static void print_head(const json_t *s)
 	puts(strbuf_str(&out));
 }
 
-enum { ID, AGENT, USER, TTY, AGE, PROCESSES, EXECS, HOLDS, COLUMNS };
+enum { ID, AGENT, USER, TTY, AGE, TASKS, EXECS, HOLDS, COLUMNS };
 
 static const struct table_column columns[COLUMNS] = {
 	[ID] = { "SESSION", 0 },
@@ -92,15 +94,15 @@ static const struct table_column columns[COLUMNS] = {
 	[USER] = { "USER", 0 },
 	[TTY] = { "TTY", 0 },
 	[AGE] = { "AGE", 0 },
-	[PROCESSES] = { "PROCESSES", SCOLS_FL_RIGHT },
+	[TASKS] = { "TASKS", SCOLS_FL_RIGHT },
 	[EXECS] = { "EXECS", SCOLS_FL_RIGHT },
 	[HOLDS] = { "HOLDS", SCOLS_FL_RIGHT },
 };
 
 static int add_session(struct libscols_table *t, const json_t *s)
 {
-	static const char *const members[COLUMNS] = { "id", "agent",	 "user",  "tty",
-						      NULL, "processes", "execs", "holds" };
+	static const char *const members[COLUMNS] = { "id", "agent", "user",  "tty",
+						      NULL, "tasks", "execs", "holds" };
 	uint64_t now = epoch_ms(), started = member_uint(s, "started_ms");
 	struct strbuf cells[COLUMNS] = { 0 };
 	int err;
