@@ -186,7 +186,7 @@ static void need_root(void)
 {
 	if (geteuid() == 0)
 		return;
-	print_message("needs root to ask as another user\n");
+	print_message("skipped: needs root to ask as another user\n");
 	skip();
 }
 
