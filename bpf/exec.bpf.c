@@ -181,6 +181,15 @@ static __always_inline void read_ancestors(struct bs_exec_event *e, struct task_
 	}
 }
 
+/* At most a chunk. The barrier keeps the compiler from proving, and dropping, the bound that the verifier of 6.1 needs. */
+static __always_inline u32 chunk_of(u64 rest)
+{
+	u32 len = rest < BS_CHUNK ? rest : BS_CHUNK;
+
+	asm volatile("" : "+r"(len));
+	return len > BS_CHUNK ? BS_CHUNK : len;
+}
+
 struct args_walk {
 	struct work *w;
 	struct task_struct *task;
@@ -198,9 +207,7 @@ static long args_step(u32 i, void *data)
 
 	if (offset >= a->total)
 		return 1;
-	len = a->total - offset;
-	if (len > BS_CHUNK)
-		len = BS_CHUNK;
+	len = chunk_of(a->total - offset);
 	if (bpf_probe_read_user(w->more_data, len, (void *)(a->start + offset))) {
 		a->failed = 1;
 		return 1;
@@ -219,7 +226,7 @@ static __always_inline u32 read_args(struct work *w, struct task_struct *t, u32 
 {
 	struct args_walk a = { .w = w, .task = t, .start = t->mm->arg_start };
 	u64 total = t->mm->arg_end - a.start;
-	u32 len = total < BS_CHUNK ? total : BS_CHUNK;
+	u32 len = chunk_of(total);
 
 	at &= 2047;
 	a.total = total < BS_SCAN_MAX ? total : BS_SCAN_MAX;
