@@ -1,0 +1,246 @@
+/* explain: what would happen to a command, and why. */
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/escape.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "cli/client.h"
+#include "cli/command.h"
+#include "policy/policy.h"
+
+struct options {
+	bool json, from_stdin;
+	const char *cwd, *home, *policy;
+};
+
+static const int statuses[VERDICT_COUNT] = {
+	[VERDICT_ALLOW] = 0, [VERDICT_ALERT] = 10, [VERDICT_HOLD] = 11,
+	[VERDICT_DENY] = 12, [VERDICT_KILL] = 12,
+};
+
+static int open_policy(const char *option, struct policy **ret)
+{
+	_cleanup_strbuf_ struct strbuf detail = STRBUF_INIT;
+	_cleanup_free_ char *path = NULL;
+	int err = policy_find(option, &path);
+
+	if (err)
+		return log_errno(err,
+				 "cannot tell where the policy is: give it with --policy FILE");
+	err = policy_open(path, ret, &detail);
+	if (err)
+		log_error("%s", strbuf_str(&detail));
+	return err;
+}
+
+/* --- what is printed */
+
+static void add_json(struct strbuf *out, const struct finding *f, bool candidate)
+{
+	_cleanup_strbuf_ struct strbuf signature = STRBUF_INIT;
+	struct json j = JSON_INIT(out);
+
+	if (f->id)
+		strbuf_addf(&signature, "%s.%s", f->pack, f->id);
+	json_open_object(&j, NULL);
+	json_put_string(&j, "verdict", verdict_name(f->verdict));
+	json_put_string(&j, "signature", f->id ? strbuf_str(&signature) : NULL);
+	json_put_string(&j, "severity", f->id ? severity_name(f->severity) : NULL);
+	json_put_string(&j, "why", f->why);
+	json_put_string(&j, "instead", f->instead);
+	json_put_string(&j, "carrier", f->carrier);
+	json_put_bool(&j, "candidate", candidate);
+	json_close_object(&j);
+	strbuf_addc(out, '\n');
+}
+
+static void add_text(struct strbuf *out, const struct finding *f, bool candidate)
+{
+	strbuf_addf(out, "verdict:   %s\n", verdict_name(f->verdict));
+	if (f->id)
+		strbuf_addf(out, "signature: %s.%s (%s)\nwhy:       %s\n", f->pack, f->id,
+			    severity_name(f->severity), f->why);
+	else if (f->pack)
+		strbuf_addf(out, "rule:      allow: of pack %s\n", f->pack);
+	if (f->instead)
+		strbuf_addf(out, "instead:   %s\n", f->instead);
+	if (f->carrier)
+		strbuf_addf(out, "carrier:   %s\n", f->carrier);
+	strbuf_addf(out, "candidate: %s\n",
+		    candidate ? "yes, the kernel asks the guard" : "no, it runs at full speed");
+}
+
+static void explain(const struct policy *p, const struct action *a, bool json, struct strbuf *out,
+		    enum verdict *ret_verdict)
+{
+	bool candidate = policy_is_candidate(p, a);
+	struct finding f;
+
+	policy_match(p, a, &f);
+	if (json)
+		add_json(out, &f, candidate);
+	else
+		add_text(out, &f, candidate);
+	*ret_verdict = f.verdict;
+}
+
+/* --- one command, in the real file system */
+
+/* The directory as the kernel would name it, owned by the caller; one that is not there stays as it
+ * is written. */
+static char *find_cwd(const char *option)
+{
+	char *real = realpath(option ? option : ".", NULL);
+
+	if (real || !option)
+		return real;
+	return option[0] == '/' ? strdup(option) : NULL;
+}
+
+static int explain_command(const struct options *o, const struct policy *p, char **argv)
+{
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	_cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_free_ char *cwd = find_cwd(o->cwd);
+	const struct passwd *user = o->home ? NULL : getpwuid(getuid());
+	enum verdict verdict;
+
+	if (!cwd) {
+		log_error("explain: --cwd %s: %s; give an absolute path", o->cwd ? o->cwd : ".",
+			  strerror(errno));
+		return EXIT_USAGE;
+	}
+	struct action a = {
+		.argv = argv, .cwd = cwd, .home = user ? user->pw_dir : o->home, .root_fd = root
+	};
+	explain(p, &a, o->json, &out, &verdict);
+	fputs(strbuf_str(&out), stdout);
+	return statuses[verdict];
+}
+
+/* --- JSON lines, as text */
+
+static void add_error(struct strbuf *out, size_t line, const char *fmt, const char *detail)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	struct json j = JSON_INIT(out);
+
+	strbuf_addf(&text, "line %zu: %s%s", line, fmt, detail);
+	json_open_object(&j, NULL);
+	json_put_string(&j, "error", strbuf_str(&text));
+	json_close_object(&j);
+	strbuf_addc(out, '\n');
+}
+
+/* The words of a JSON array, NULL-terminated; they stay the array's. NULL where it is no array of
+ * strings with at least one. */
+static char **get_argv(const json_t *array)
+{
+	size_t n = json_array_size(array);
+	_cleanup_free_ char **argv = calloc(n + 1, sizeof(*argv));
+
+	for (size_t i = 0; argv && i < n; i++) {
+		argv[i] = (char *)json_string_value(json_array_get(array, i));
+		if (!argv[i])
+			return NULL;
+	}
+	return n ? TAKE_PTR(argv) : NULL;
+}
+
+static bool is_string_or_absent(const json_t *value)
+{
+	return !value || json_is_null(value) || json_is_string(value);
+}
+
+static bool explain_line(const struct options *o, const struct policy *p, size_t number,
+			 const char *line, size_t len, struct strbuf *out)
+{
+	json_error_t error;
+	_cleanup_json_ json_t *input = json_loadb(line, len, 0, &error);
+	const json_t *cwd = json_object_get(input, "cwd"), *home = json_object_get(input, "home");
+	_cleanup_free_ char **argv = get_argv(json_object_get(input, "argv"));
+	enum verdict verdict;
+
+	if (!input)
+		add_error(out, number, "no JSON: ", error.text);
+	else if (!argv)
+		add_error(out, number, "argv is missing: an array of strings, at least one", "");
+	else if (!is_string_or_absent(cwd) || !is_string_or_absent(home))
+		add_error(out, number, "cwd and home are strings: absolute paths", "");
+	if (!input || !argv || !is_string_or_absent(cwd) || !is_string_or_absent(home))
+		return false;
+
+	struct action a = { .argv = argv,
+			    .cwd = cwd ? json_string_value(cwd) : o->cwd,
+			    .home = home ? json_string_value(home) : o->home,
+			    .root_fd = -1 };
+	explain(p, &a, true, out, &verdict);
+	return true;
+}
+
+static int explain_stdin(const struct options *o, const struct policy *p)
+{
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	_cleanup_free_ char *line = NULL;
+	size_t size = 0, number = 0;
+	int status = EXIT_SUCCESS;
+	ssize_t len;
+
+	while ((len = getline(&line, &size, stdin)) > 0) {
+		number++;
+		if (strspn(line, " \t\r\n") == (size_t)len)
+			continue;
+		strbuf_reset(&out);
+		if (!explain_line(o, p, number, line, (size_t)len, &out))
+			status = EXIT_USAGE;
+		fputs(strbuf_str(&out), stdout);
+		fflush(stdout);
+	}
+	return status;
+}
+
+static int run_explain(const void *options, int argc, char **argv)
+{
+	_cleanup_(policy_free_ptr) struct policy *p = NULL;
+	const struct options *o = options;
+
+	if (o->from_stdin == (argc > 0)) {
+		log_error("explain: give either a command behind -- or --stdin");
+		return EXIT_USAGE;
+	}
+	if (open_policy(o->policy, &p))
+		return EXIT_FAILURE;
+	return o->from_stdin ? explain_stdin(o, p) : explain_command(o, p, argv);
+}
+
+static const struct option_def explain_options[] = {
+	{ "cwd", 'C', OPTION_STRING, "DIR", "where the command would run (here)",
+	  offsetof(struct options, cwd) },
+	{ "home", 0, OPTION_STRING, "DIR", "the home of who would run it (yours)",
+	  offsetof(struct options, home) },
+	{ "json", 0, OPTION_FLAG, NULL, "print JSON", offsetof(struct options, json) },
+	{ "policy", 0, OPTION_STRING, "FILE", "the compiled policy",
+	  offsetof(struct options, policy) },
+	{ "stdin", 0, OPTION_FLAG, NULL,
+	  "read lines of {\"argv\":[…],\"cwd\":\"…\",\"home\":\"…\"}, print one JSON line each",
+	  offsetof(struct options, from_stdin) },
+	{ 0 },
+};
+
+const struct command command_explain = {
+	.name = "explain",
+	.arguments = "[--] COMMAND [ARGUMENT…]",
+	.help = "tell what would happen to COMMAND, and why: 0 allow, 10 alert, 11 hold, 12 deny",
+	.example = "backstop explain -- terraform destroy -auto-approve",
+	.options = explain_options,
+	.options_size = sizeof(struct options),
+	.run = run_explain,
+	.stops_at_operand = true,
+	.max_operands = UINT_MAX,
+};
