@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import pty
+import select
 import shlex
 import shutil
 import signal
@@ -101,15 +102,16 @@ def bpf_programs():
 
 
 class Reader(threading.Thread):
-    """Collects what comes out of a file descriptor until its end."""
+    """Collects what comes out of a file descriptor, which it closes at its end, or when told to."""
 
     def __init__(self, fd):
         super().__init__(daemon=True)
         self.fd, self.data = fd, b""
+        self.told = os.eventfd(0)
         self.start()
 
     def run(self):
-        while True:
+        while self.told not in select.select([self.fd, self.told], [], [])[0]:
             try:
                 more = os.read(self.fd, 65536)
             except OSError:  # a terminal's other side is closed
@@ -118,6 +120,12 @@ class Reader(threading.Thread):
                 break
             self.data += more
         os.close(self.fd)
+        os.close(self.told)
+
+    def close(self):
+        if self.is_alive():
+            os.eventfd_write(self.told, 1)
+            self.join()
 
     def text(self):
         return self.data.decode(errors="replace")
@@ -157,7 +165,7 @@ class Agent:
         self.process = subprocess.Popen(self.argv, cwd=cwd, env=env, stdin=slave, stdout=slave, stderr=slave,
                                         preexec_fn=lead)
         os.close(slave)
-        self.readers = [Reader(os.dup(self.terminal)), None]
+        self.readers = [Reader(self.terminal), None]
 
     @property
     def pid(self):
@@ -179,7 +187,8 @@ class Agent:
         os.write(self.terminal, data if isinstance(data, bytes) else data.encode())
 
     def hang_up(self):
-        os.close(self.terminal)
+        """Closes the terminal's other side."""
+        self.readers[0].close()
         self.terminal = None
 
     def resize(self, rows, columns):
@@ -205,7 +214,7 @@ class Agent:
         if self.process.poll() is None:
             end_process(self.pid)
             self.process.wait()
-        if self.terminal is not None:
+        if self.terminal is not None and self.readers[0].is_alive():
             self.hang_up()
 
 

@@ -126,7 +126,7 @@ def test_timeout_expires(lab):
 
 def test_timeout_expires_ignored(lab):
     """timeout(1) sends SIGTERM and SIGCONT; the one is ignored, the other must not let it run."""
-    agent = lab.run(["bash", "-c", "trap '' TERM; exec timeout 0.3 " + quote(lab.words())])
+    agent = lab.run(["timeout", "0.3", "bash", "-c", "trap '' TERM; exec " + quote(lab.words())])
     hold = lab.guard.wait_for_holds()[0]
     time.sleep(0.6)
     assert lab.guard.holds() and not lab.ran()

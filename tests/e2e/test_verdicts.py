@@ -16,7 +16,7 @@ class Shell:
 
     def start(self, command):
         self.count += 1
-        self.agent.process.stdin.write(f"{command}; echo \"status {self.count}: $?\"\n".encode())
+        self.agent.process.stdin.write(f"{command}\necho \"status {self.count}: $?\"\n".encode())
         self.agent.process.stdin.flush()
 
     def status(self):
