@@ -116,6 +116,8 @@ def lab(build, shared):
     made.close()
     try:
         check_nothing_left()
+        if made.guard.process.poll() is None:
+            until(lambda: not made.guard.status()["sessions"], lambda: made.guard.status()["sessions"], 5)
     finally:
         made.remove()
 

@@ -271,6 +271,7 @@ class Guard:
 
     def wait_for_holds(self, count=1, timeout=SLOW):
         """The holds, in order, as soon as there are `count`."""
+        until(self.answers, "the guard answers", timeout)
         return until(lambda: len(h := self.holds()) >= count and sorted(h, key=lambda x: x["id"]),
                      lambda: f"{count} holds, but {self.holds()}; the guard said {self.log()}", timeout)
 

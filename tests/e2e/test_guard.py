@@ -57,7 +57,8 @@ def test_no_policy(lab):
 
 @pytest.mark.parametrize("path", ["/dev/null/guard.sock", "/proc/guard.sock", "/tmp/" + "x" * 200])
 def test_unusable_socket(lab, path):
-    assert path in start_badly(lab, "--policy", lab.guard.policy, path=path)
+    said = start_badly(lab, "--policy", lab.guard.policy, path=path)
+    assert path in said or f"directory {os.path.dirname(path)}:" in said
 
 
 def test_not_root(lab, tester):
@@ -67,7 +68,7 @@ def test_not_root(lab, tester):
 def test_run_not_root_and_no_guard(lab, tester):
     done = subprocess.run(["runuser", "-u", tester, "--", lab.backstop, "run", "--socket", f"{lab.dir}/none.sock", "--",
                            *lab.words()], capture_output=True, text=True, timeout=20, cwd="/")
-    assert done.returncode not in (0, 2) and "root" in done.stderr, done
+    assert done.returncode not in (0, 2) and "sudo backstop" in done.stderr, done
     assert not lab.ran(), "without a guard nothing runs"
 
 

@@ -189,7 +189,7 @@ def test_sessions_end(lab):
     before = len(lab.guard.status()["sessions"])
     agent = lab.run(["sleep", "30"])
     session = until(lambda: [s for s in lab.guard.status()["sessions"] if s["agent"] == "test"], "a session")[-1]
-    assert session["uid"] == 0 and session["processes"] >= 1
+    assert session["uid"] == 0 and session["tasks"] >= 1
     agent.process.kill()
     agent.finish()
     until(lambda: len(lab.guard.status()["sessions"]) == before, "the session has ended")
