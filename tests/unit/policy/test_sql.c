@@ -1,0 +1,122 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "base/util.h"
+#include "policy/sql.h"
+
+static const char *const destructive[] = {
+	"DROP TABLE users",
+	"drop database shop;",
+	"select 1; DROP SCHEMA public CASCADE",
+	"TRUNCATE orders",
+	"/* x */ truncate table a",
+	"-- x\nDROP TABLE a",
+	"# x\nDROP TABLE a",
+	"ALTER TABLE users DROP COLUMN email",
+	"ALTER TABLE users ADD a int, DROP b",
+	"ALTER TABLE events DELETE WHERE 1=1",
+	"DELETE FROM users",
+	"DELETE FROM users;",
+	"delete from users where true",
+	"DELETE FROM users WHERE 1=1",
+	"DELETE FROM users WHERE 1",
+	"DELETE FROM users WHERE 'a' = 'a'",
+	"DELETE FROM users -- WHERE id = 1",
+	"DELETE FROM users /* WHERE id = 1 */",
+	"UPDATE users SET admin = true",
+	"UPDATE users SET note = 'WHERE id = 1'",
+	"UPDATE a SET x = (SELECT y FROM b WHERE z = 1)",
+	"WITH x AS (DELETE FROM a RETURNING *) SELECT * FROM x",
+	"WITH x AS (SELECT 1) DELETE FROM a",
+	"EXPLAIN ANALYZE DELETE FROM a",
+	"EXPLAIN (ANALYZE, BUFFERS) DELETE FROM a",
+	"BEGIN; DELETE FROM a; COMMIT",
+	"DO $$ BEGIN DROP TABLE x; END $$",
+	"DO $$ BEGIN EXECUTE 'DROP TABLE x'; END $$",
+	"DO $$ BEGIN EXECUTE format('DROP TABLE %I', t); END $$",
+	"EXECUTE IMMEDIATE 'DROP TABLE x'",
+	"/*!50000 DROP TABLE x */",
+	"select 'it''s'; drop table x",
+	"select 'a\\'; drop table x",
+	"select 'a\\''; drop table x; select ''",
+	"\\c shop\nDROP TABLE x",
+	"select 1 \\g drop table x",
+	"DROP KEYSPACE shop",
+	"((DELETE FROM a))",
+};
+
+static const char *const harmless[] = {
+	"",
+	";",
+	"SELECT 1",
+	"select count(*) from users",
+	"SELECT 'DROP TABLE users'",
+	"SELECT \"drop\" FROM a",
+	"SELECT `drop` FROM a",
+	"select $$ drop table x $$",
+	"select $a$ ; drop table x; $a$",
+	"-- DROP TABLE users",
+	"/* DROP TABLE users; */ SELECT 1",
+	"INSERT INTO log VALUES ('DELETE FROM users')",
+	"INSERT INTO a VALUES (1) ON CONFLICT (id) DO UPDATE SET x = 1",
+	"INSERT INTO a VALUES (1) ON DUPLICATE KEY UPDATE x = 1",
+	"SELECT * FROM a FOR UPDATE",
+	"DELETE FROM users WHERE id = 5",
+	"DELETE FROM users WHERE id IN (1, 2)",
+	"DELETE FROM users WHERE 1 = id",
+	"UPDATE users SET a = 1 WHERE id = 2",
+	"ALTER TABLE users ADD COLUMN email text",
+	"ALTER TABLE users ALTER COLUMN a DROP NOT NULL",
+	"CREATE TABLE a (b int REFERENCES c ON DELETE CASCADE ON UPDATE CASCADE)",
+	"GRANT DELETE ON a TO b",
+	"EXPLAIN DELETE FROM a",
+	"EXPLAIN DROP TABLE a",
+	"CREATE TRIGGER t AFTER DELETE ON a FOR EACH ROW EXECUTE FUNCTION f()",
+	"\\dt",
+	"\\d drop",
+	"SHOW TABLES LIKE 'drop%'",
+	"select it's; drop table x",
+};
+
+static void test_destructive(void **state _unused_)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(destructive); i++)
+		if (!sql_is_destructive(destructive[i], strlen(destructive[i])))
+			fail_msg("missed: %s", destructive[i]);
+}
+
+static void test_harmless(void **state _unused_)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(harmless); i++)
+		if (sql_is_destructive(harmless[i], strlen(harmless[i])))
+			fail_msg("false alarm: %s", harmless[i]);
+}
+
+/* More parentheses than there is room for, and code in strings in code: no harm is done. */
+static void test_depth(void **state _unused_)
+{
+	char text[512];
+
+	memset(text, '(', sizeof(text));
+	memcpy(text + sizeof(text) - 12, "DROP TABLE x", 12);
+	sql_is_destructive(text, sizeof(text));
+	memset(text, ')', 300);
+	memcpy(text + 300, ";DROP TABLE x", 13);
+	assert_true(sql_is_destructive(text, 313));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_destructive),
+		cmocka_unit_test(test_harmless),
+		cmocka_unit_test(test_depth),
+	};
+
+	return cmocka_run_group_tests_name("sql", tests, NULL, NULL);
+}
