@@ -181,7 +181,8 @@ static __always_inline void read_ancestors(struct bs_exec_event *e, struct task_
 	}
 }
 
-/* At most a chunk. The barrier keeps the compiler from proving, and dropping, the bound that the verifier of 6.1 needs. */
+/* At most a chunk. The barrier keeps the compiler from proving, and dropping, the bound that the
+ * verifier of 6.1 needs. */
 static __always_inline u32 chunk_of(u64 rest)
 {
 	u32 len = rest < BS_CHUNK ? rest : BS_CHUNK;
@@ -272,8 +273,12 @@ static __always_inline void freeze(struct work *w, struct task_struct *t, struct
 	COUNT(events);
 	if (bpf_ringbuf_output(&decisions, e, size, BPF_RB_FORCE_WAKEUP))
 		COUNT(losses[BS_LOSS_DECISION]);
-	if (s)
-		ask_guard(s, e->ticket, e->flags & BS_EXEC_TRACED);
+	if (!s)
+		return;
+	if (e->flags & BS_EXEC_TRACED)
+		ask_traced(s, e->ticket);
+	else
+		ask_guard(s, e->ticket);
 }
 
 SEC("tp_btf/sched_process_exec")

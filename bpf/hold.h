@@ -5,8 +5,13 @@
 #include "shared.h"
 
 /* How long a candidate waits in the kernel for the guard to take it over, so that no parent sees a
- * stop; 0 with one CPU, where the guard could not run meanwhile. */
-const volatile u64 wait_ns = 100 * 1000;
+ * stop.
+ *
+ * On the CPU where the guard wakes up it does not wait, as the guard could not run meanwhile: a
+ * realtime task wakes where it ran last. There the guard takes the CPU before the task returns to
+ * user mode, and so before the task looks at its signals; the guard takes the SIGSTOP back, and
+ * nobody sees a stop either. */
+const volatile u64 wait_ns = 300 * 1000;
 /* A traced task cannot be stopped reliably: it waits longer, and without an answer it dies. */
 const volatile u64 wait_traced_ns = 500 * 1000;
 
@@ -71,39 +76,54 @@ static long wait_step(u32 i, void *data)
 	return bpf_ktime_get_ns() > c->end;
 }
 
-/* The guard did not answer in time. */
-static __always_inline void stop_task(bool traced)
+static __always_inline void stop_task(struct bs_slot *s, u32 ticket)
 {
-	if (traced) {
-		bpf_send_signal(SIGKILL);
-		return;
-	}
 	COUNT(stopped);
 	if (bpf_send_signal_thread(SIGSTOP)) {
 		COUNT(losses[BS_LOSS_STOP]);
 		bpf_send_signal(SIGKILL);
 	}
+	s->word = BS_SLOT_WORD(ticket, BS_SLOT_STOPPED);
 }
 
-static __always_inline void ask_guard(struct bs_slot *s, u32 ticket, bool traced)
+static __always_inline void wait_for_guard(struct bs_slot *s, u32 asked, u64 ns)
+{
+	struct wait c = { .slot = s, .word = asked };
+
+	c.end = bpf_ktime_get_ns() + ns;
+	bpf_loop(1 << 20, wait_step, &c, 0);
+}
+
+/* A traced task is allowed while it waits here, or dies: its tracer could swallow any stop. */
+static __always_inline void ask_traced(struct bs_slot *s, u32 ticket)
 {
 	u32 asked = BS_SLOT_WORD(ticket, BS_SLOT_ASKED);
-	u32 late = BS_SLOT_WORD(ticket, traced ? BS_SLOT_FREE : BS_SLOT_STOPPED);
-	struct wait c = { .slot = s, .word = asked };
+	u32 none = BS_SLOT_WORD(ticket, BS_SLOT_FREE);
+
+	if (bpf_get_smp_processor_id() != guard_cpu)
+		wait_for_guard(s, asked, wait_traced_ns);
+	if (__sync_val_compare_and_swap(&s->word, asked, none) !=
+	    BS_SLOT_WORD(ticket, BS_SLOT_ALLOWED))
+		bpf_send_signal(SIGKILL);
+	s->word = none;
+}
+
+static __always_inline void ask_guard(struct bs_slot *s, u32 ticket)
+{
+	u32 asked = BS_SLOT_WORD(ticket, BS_SLOT_ASKED);
+	u32 stopping = BS_SLOT_WORD(ticket, BS_SLOT_STOPPING);
 	u32 word;
 
-	c.end = bpf_ktime_get_ns() + (traced ? wait_traced_ns : wait_ns);
-	bpf_loop(1 << 20, wait_step, &c, 0);
-	word = __sync_val_compare_and_swap(&s->word, asked, late);
+	if (bpf_get_smp_processor_id() != guard_cpu)
+		wait_for_guard(s, asked, wait_ns);
+	word = __sync_val_compare_and_swap(&s->word, asked, stopping);
 	if (word == asked) {
-		stop_task(traced);
+		stop_task(s, ticket);
 		return;
 	}
 	COUNT(shaken);
 	if (BS_SLOT_STATE(word) == BS_SLOT_ALLOWED)
 		s->word = BS_SLOT_WORD(ticket, BS_SLOT_FREE);
-	else if (traced)
-		bpf_send_signal(SIGKILL);
 }
 
 #endif

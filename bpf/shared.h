@@ -61,6 +61,7 @@ struct events_map {
 extern struct events_map events SEC(".maps");
 
 extern struct bs_counters counters;
+extern u32 guard_cpu;	/* where the guard wakes up; ~0: not known */
 extern u32 guard_polls; /* the guard looks at `events` by itself: it need not be woken */
 
 #define COUNT(field) __sync_fetch_and_add(&counters.field, 1)

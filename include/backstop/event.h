@@ -41,6 +41,7 @@ enum bs_slot_state {
 	BS_SLOT_ASKED,
 	BS_SLOT_ALLOWED,
 	BS_SLOT_SEIZED,
+	BS_SLOT_STOPPING,
 	BS_SLOT_STOPPED,
 };
 #define BS_SLOT_STATE(word)	    ((word)&7)

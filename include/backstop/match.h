@@ -36,7 +36,7 @@ struct bs_scan {
 	u32 state;
 	u32 hits_count;
 	u32 found_count;
-	u32 overflow; /* more hits or needles than there is room for */
+	u32 overflow;		 /* more hits or needles than there is room for */
 	u16 block[2 * BS_BLOCK]; /* accepting states of the block in hand */
 	u16 hits[BS_MAX_HITS];
 	u16 found[BS_MAX_FOUND];

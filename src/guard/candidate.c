@@ -5,6 +5,7 @@
 #include <sys/pidfd.h>
 
 #include "base/log.h"
+#include "base/proc.h"
 #include "guard/candidate.h"
 
 static u32 *slot_word(const struct guard *g, u32 slot)
@@ -22,7 +23,7 @@ bool slot_take(struct guard *g, u32 slot, u32 ticket, enum bs_slot_state state)
 
 void slot_free(struct guard *g, u32 slot, u32 ticket)
 {
-	static const enum bs_slot_state owned[] = { BS_SLOT_ASKED, BS_SLOT_SEIZED,
+	static const enum bs_slot_state owned[] = { BS_SLOT_ASKED, BS_SLOT_SEIZED, BS_SLOT_STOPPING,
 						    BS_SLOT_STOPPED };
 
 	for (size_t i = 0; i < ARRAY_SIZE(owned); i++) {
@@ -40,6 +41,19 @@ static enum bs_slot_state slot_state(const struct guard *g, u32 slot, u32 ticket
 	u32 word = __atomic_load_n(slot_word(g, slot), __ATOMIC_SEQ_CST);
 
 	return word >> 3 == ticket ? BS_SLOT_STATE(word) : BS_SLOT_FREE;
+}
+
+/* A SIGCONT discards a SIGSTOP only once that is pending: STOPPING lasts some nanoseconds. */
+bool slot_unstop(struct guard *g, const struct exec *x)
+{
+	struct proc_stat st;
+	bool seen;
+
+	for (int i = 0; i < 1000 && slot_state(g, x->slot, x->ticket) == BS_SLOT_STOPPING; i++)
+		usleep(10);
+	seen = !proc_read_stat(x->tgid, &st) && st.state == 'T';
+	kill(x->tgid, SIGCONT);
+	return seen;
 }
 
 static void report_allowed(struct guard *g, const struct exec *x, const struct decision *d)
@@ -91,8 +105,12 @@ static void candidate_decide(struct guard *g, struct exec *exec)
 		decide_traced(g, x, &d);
 		return;
 	}
-	if (d.verdict <= VERDICT_ALERT && !shadowed && !d.approval &&
-	    slot_take(g, x->slot, x->ticket, BS_SLOT_ALLOWED)) {
+	if (d.verdict <= VERDICT_ALERT && !shadowed && !d.approval) {
+		if (!slot_take(g, x->slot, x->ticket, BS_SLOT_ALLOWED)) {
+			if (slot_unstop(g, x))
+				wake_ancestors(g, x);
+			slot_free(g, x->slot, x->ticket);
+		}
 		report_allowed(g, x, &d);
 		return;
 	}

@@ -6,8 +6,13 @@
 
 /* ASKED -> `state`; false where the kernel was faster. */
 bool slot_take(struct guard *g, u32 slot, u32 ticket, enum bs_slot_state state);
+/* After a slot_take() that failed: takes the kernel's SIGSTOP back, so that the task goes on or
+ * traps. Returns true where the stop was seen, as the task had come to it already. */
+bool slot_unstop(struct guard *g, const struct exec *x);
 /* -> FREE, where it is still that ticket's. */
 void slot_free(struct guard *g, u32 slot, u32 ticket);
-bool hold_has_slot(const struct guard *g, u32 slot, u32 ticket); /* hold.c */
+/* hold.c */
+void wake_ancestors(const struct guard *g, const struct exec *x);
+bool hold_has_slot(const struct guard *g, u32 slot, u32 ticket);
 
 #endif

@@ -18,7 +18,6 @@
 #define IDLE_POLLS    20 /* looks without an event, after which the kernel wakes us again */
 #define BATCH	      64 /* events between looks at the decisions */
 #define FIRST_SESSION (30 * 1000 * 1000) /* microseconds an embedded guard waits for one */
-#define WAIT_NS	      (300 * 1000ULL) /* it takes 70 us to answer; 300 also on a busy machine */
 
 static const char *const mode_names[GUARD_MODE_COUNT] = {
 	[GUARD_ENFORCE] = "enforce",
@@ -97,6 +96,7 @@ static int drain(struct guard *g)
 {
 	int n, total = 0;
 
+	kernel_set_cpu(g->kernel, g->realtime ? sched_getcpu() : -1);
 	do {
 		while (kernel_consume(g->kernel, KERNEL_DECISIONS, BATCH) == BATCH)
 			;
@@ -248,8 +248,7 @@ static int open_journal(struct guard *g)
 static int open_kernel(struct guard *g)
 {
 	_cleanup_strbuf_ struct strbuf err = STRBUF_INIT;
-	bool alone = sysconf(_SC_NPROCESSORS_ONLN) < 2;
-	int r = kernel_open(policy_scan_tables(g->policy), alone ? 0 : WAIT_NS, &g->kernel, &err);
+	int r = kernel_open(policy_scan_tables(g->policy), &g->kernel, &err);
 
 	if (r) {
 		log_error("%s", strbuf_str(&err));

@@ -56,7 +56,7 @@ static void hold_free(struct guard *g, struct hold *h)
 }
 
 /* A late stop may have stopped those who stop with their child (su, script): they go on. */
-static void wake_ancestors(const struct guard *g, const struct exec *x)
+void wake_ancestors(const struct guard *g, const struct exec *x)
 {
 	for (int i = 0; i < BS_ANCESTORS && x->ancestors[i] > 1; i++) {
 		struct proc_stat s;
@@ -84,8 +84,6 @@ static void label_approved(struct guard *g, const struct hold *h)
  */
 static void hold_finish(struct guard *g, struct hold *h)
 {
-	if (h->late && h->exec)
-		wake_ancestors(g, h->exec);
 	if (h->outcome == HOLD_REFUSE && refuse_task(h->tgid))
 		h->outcome = HOLD_KILL;
 	if (h->outcome == HOLD_KILL) {
@@ -95,6 +93,8 @@ static void hold_finish(struct guard *g, struct hold *h)
 	if (h->outcome == HOLD_RELEASE && h->exec && h->decision.approval)
 		label_approved(g, h);
 	slot_free(g, h->slot, h->ticket);
+	if (h->outcome == HOLD_REFUSE)
+		kill(h->tgid, SIGCONT); /* discards a Ctrl-Z, which would keep it from ending */
 	ptrace(PTRACE_DETACH, h->tgid, NULL, NULL);
 	hold_free(g, h);
 }
@@ -211,7 +211,7 @@ static void hold_begin(struct guard *g, struct hold *h)
 		hold_open(g, h);
 	report_exec(g, h->exec, disposition);
 	if (d->finding.id)
-		report_finding(g, h->exec, d, h, disposition, 0);
+		report_finding(g, h->exec, d, h, disposition, boot_ns() - h->exec->time);
 	if (d->verdict >= VERDICT_HOLD)
 		report_sync(g);
 	if (d->verdict >= VERDICT_HOLD || g->options.mode == GUARD_SHADOW)
@@ -250,7 +250,8 @@ void hold_seize(struct guard *g, struct exec *exec, const struct decision *d)
 		return;
 	}
 	ptrace(PTRACE_INTERRUPT, x->tgid, NULL, NULL);
-	h->late = !slot_take(g, x->slot, x->ticket, BS_SLOT_SEIZED);
+	if (!slot_take(g, x->slot, x->ticket, BS_SLOT_SEIZED) && slot_unstop(g, x))
+		wake_ancestors(g, x);
 	h->guard = g;
 	h->id = d->verdict == VERDICT_HOLD || d->finding.verdict == VERDICT_HOLD ? ++g->last_hold
 										 : 0;
@@ -272,8 +273,6 @@ static void hold_trapped(struct guard *g, struct hold *h)
 	if (h->trapped)
 		return;
 	h->trapped = true;
-	if (h->late)
-		kill(h->tgid, SIGCONT);
 	if (h->outcome != HOLD_OPEN)
 		hold_finish(g, h);
 }

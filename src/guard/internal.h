@@ -69,7 +69,6 @@ struct hold {
 	int pidfd;
 	bool counted; /* among the guard's open holds */
 	bool trapped; /* it reported its stop: it can be released or refused */
-	bool late;    /* it was sent SIGSTOP */
 	enum hold_outcome outcome;
 	struct loop_source *timeout;
 	int64_t since_ms, expires_ms;

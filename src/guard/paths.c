@@ -4,7 +4,7 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
+#include <sys/stat.h>
 
 #include "base/io.h"
 #include "guard/internal.h"
@@ -12,11 +12,9 @@
 /* ---- users: /etc/passwd alone, as a look-up must never wait for a network */
 
 struct users {
-	struct map names; /* 1 + uid -> name */
-	time_t read_at;
+	struct map names;	 /* 1 + uid -> name */
+	struct timespec changed; /* the file's last change when it was read */
 };
-
-#define USERS_AGE 10 /* seconds after which an unknown uid makes us read the file again */
 
 static void users_clear(struct users *u)
 {
@@ -32,7 +30,6 @@ static void users_read(struct users *u)
 	FILE *f = fopen("/etc/passwd", "re");
 	struct passwd *pw;
 
-	u->read_at = time(NULL);
 	if (!f)
 		return;
 	users_clear(u);
@@ -47,11 +44,7 @@ static void users_read(struct users *u)
 
 struct users *users_new(void)
 {
-	struct users *u = calloc(1, sizeof(*u));
-
-	if (u)
-		users_read(u);
-	return u;
+	return calloc(1, sizeof(struct users)); /* read at the first question */
 }
 
 void users_free(struct users *u)
@@ -64,13 +57,14 @@ void users_free(struct users *u)
 
 const char *users_name(struct users *u, uid_t uid)
 {
-	const char *name = map_get(&u->names, 1ULL + uid);
+	struct stat st;
 
-	if (!name && time(NULL) - u->read_at > USERS_AGE) {
+	if (!stat("/etc/passwd", &st) &&
+	    (st.st_mtim.tv_sec != u->changed.tv_sec || st.st_mtim.tv_nsec != u->changed.tv_nsec)) {
+		u->changed = st.st_mtim;
 		users_read(u);
-		name = map_get(&u->names, 1ULL + uid);
 	}
-	return name;
+	return map_get(&u->names, 1ULL + uid);
 }
 
 /* ---- paths */

@@ -83,14 +83,13 @@ static int attach(struct backstop_bpf *s)
 	return 0;
 }
 
-static int load(struct kernel *k, const struct scan_tables *t, u64 wait_ns)
+static int load(struct kernel *k, const struct scan_tables *t)
 {
 	int r;
 
 	k->skel = backstop_bpf__open();
 	if (!k->skel)
 		return -errno;
-	k->skel->rodata->wait_ns = wait_ns;
 	k->skel->rodata->scan_mask = scan_maps_mask(t);
 	k->skel->rodata->scan_accepts = t->accepts_count;
 	k->skel->rodata->scan_start = t->start;
@@ -104,7 +103,7 @@ static int load(struct kernel *k, const struct scan_tables *t, u64 wait_ns)
 	return r ?: attach(k->skel);
 }
 
-int kernel_open(const struct scan_tables *t, u64 wait_ns, struct kernel **ret, struct strbuf *err)
+int kernel_open(const struct scan_tables *t, struct kernel **ret, struct strbuf *err)
 {
 	_cleanup_(kernel_close_ptr) struct kernel *k = calloc(1, sizeof(*k));
 	_cleanup_strbuf_ struct strbuf messages = STRBUF_INIT;
@@ -115,7 +114,7 @@ int kernel_open(const struct scan_tables *t, u64 wait_ns, struct kernel **ret, s
 		return -ENOMEM;
 	load_messages = &messages;
 	before = libbpf_set_print(collect_message);
-	r = load(k, t, wait_ns);
+	r = load(k, t);
 	libbpf_set_print(before);
 	load_messages = NULL;
 	if (r) {
@@ -164,6 +163,11 @@ int kernel_consume(struct kernel *k, enum kernel_ring ring, int max)
 void kernel_set_polling(struct kernel *k, bool polling)
 {
 	__atomic_store_n(&k->skel->bss->guard_polls, polling, __ATOMIC_SEQ_CST);
+}
+
+void kernel_set_cpu(struct kernel *k, int cpu)
+{
+	__atomic_store_n(&k->skel->data->guard_cpu, (u32)cpu, __ATOMIC_RELAXED);
 }
 
 int kernel_set_label(struct kernel *k, int pidfd, const struct bs_label *label)

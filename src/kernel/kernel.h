@@ -8,11 +8,10 @@
 
 struct kernel;
 
-/* Loads the programs with the scan's tables and attaches them. `wait_ns`: how long a candidate
- * waits in the kernel for the guard before it is stopped. On failure `err` says what was refused
- * and what is needed. 0 or a negative errno. Everything is detached by kernel_close(), or when the
- * process ends. */
-int kernel_open(const struct scan_tables *t, u64 wait_ns, struct kernel **ret, struct strbuf *err);
+/* Loads the programs with the scan's tables and attaches them. On failure `err` says what was
+ * refused and what is needed. 0 or a negative errno. Everything is detached by kernel_close(), or
+ * when the process ends. */
+int kernel_open(const struct scan_tables *t, struct kernel **ret, struct strbuf *err);
 void kernel_close(struct kernel *k);
 DEFINE_CLEANUP(struct kernel, kernel_close);
 
@@ -25,6 +24,9 @@ int kernel_ring_fd(const struct kernel *k, enum kernel_ring ring);
 int kernel_consume(struct kernel *k, enum kernel_ring ring, int max);
 /* While true the guard looks at KERNEL_EVENTS by itself and is not woken for each event. */
 void kernel_set_polling(struct kernel *k, bool polling);
+/* The CPU on which the guard will wake up, as it runs there now with realtime priority; -1: not
+ * known. */
+void kernel_set_cpu(struct kernel *k, int cpu);
 
 /* Labels, by pidfd (of a thread group leader). kernel_get_label(): -ENOENT where there is none. */
 int kernel_set_label(struct kernel *k, int pidfd, const struct bs_label *label);
