@@ -76,27 +76,29 @@ size_t source_spot(const struct source *src, struct text t, size_t index)
 	return MIN(at, src->len);
 }
 
+#define NAME_MAX_COMPARED 64
+
+/* How many bytes are to be put in, left out, changed or swapped with the next. */
 static unsigned int distance(const char *a, const char *b)
 {
-	unsigned int row[64];
-	size_t n = strlen(b);
+	unsigned int rows[3][NAME_MAX_COMPARED];
+	size_t n = strlen(b), m = strlen(a);
 
-	if (n >= ARRAY_SIZE(row) || strlen(a) >= ARRAY_SIZE(row))
-		return ARRAY_SIZE(row);
-	for (size_t j = 0; j <= n; j++)
-		row[j] = (unsigned int)j;
-	for (size_t i = 0; a[i]; i++) {
-		unsigned int diagonal = row[0];
+	if (n >= NAME_MAX_COMPARED || m >= NAME_MAX_COMPARED)
+		return NAME_MAX_COMPARED;
+	for (size_t i = 0; i <= m; i++) {
+		unsigned int *row = rows[i % 3], *up = rows[(i + 2) % 3], *up2 = rows[(i + 1) % 3];
 
-		row[0] = (unsigned int)i + 1;
-		for (size_t j = 0; j < n; j++) {
-			unsigned int change = diagonal + (a[i] != b[j]);
-
-			diagonal = row[j + 1];
-			row[j + 1] = MIN(change, MIN(row[j + 1], row[j]) + 1);
+		row[0] = (unsigned int)i;
+		for (size_t j = 1; j <= n; j++) {
+			row[j] = i ? MIN(MIN(up[j], row[j - 1]) + 1,
+					 up[j - 1] + (a[i - 1] != b[j - 1]))
+				   : (unsigned int)j;
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+				row[j] = MIN(row[j], up2[j - 2] + 1);
 		}
 	}
-	return row[n];
+	return rows[m % 3][n];
 }
 
 const char *source_nearest(const char *name, const char *const *names, size_t count)

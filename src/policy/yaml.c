@@ -66,37 +66,6 @@ static bool is_empty(const struct source *src)
 	return true;
 }
 
-bool yaml_open(struct yaml_reader *r, struct yaml *ret_root)
-{
-	struct fy_diag *diag = make_diag();
-	struct fy_parse_cfg cfg = {
-		.flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_DEFAULT_VERSION_1_2,
-		.diag = diag,
-	};
-	struct fy_node *root = NULL;
-
-	r->doc = NULL;
-	if (memchr(r->src->text, '\0', r->src->len)) {
-		source_fault(r->src, strlen(r->src->text), "a NUL byte: this is no text");
-	} else if (is_empty(r->src)) {
-		source_fault(r->src, 0, "the file is empty: a pack begins with pack: NAME");
-	} else {
-		r->doc = fy_document_build_from_string(&cfg, r->src->text, r->src->len);
-		root = r->doc ? fy_document_root(r->doc) : NULL;
-		if (!root)
-			tell_errors(r->src, diag);
-	}
-	*ret_root = (struct yaml) { .node = root };
-	fy_diag_destroy(diag);
-	return root != NULL;
-}
-
-void yaml_close(struct yaml_reader *r)
-{
-	fy_document_destroy(r->doc);
-	r->doc = NULL;
-}
-
 /* Where a node's first token stands; `otherwise` where it has none of its own. */
 static size_t spot_of(struct fy_node *node, size_t otherwise)
 {
@@ -118,6 +87,37 @@ static size_t spot_of(struct fy_node *node, size_t otherwise)
 			node = fy_node_sequence_iterate(node, &it);
 	}
 	return otherwise;
+}
+
+bool yaml_open(struct yaml_reader *r, struct yaml *ret_root)
+{
+	struct fy_diag *diag = make_diag();
+	struct fy_parse_cfg cfg = {
+		.flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_DEFAULT_VERSION_1_2,
+		.diag = diag,
+	};
+	struct fy_node *root = NULL;
+
+	r->doc = NULL;
+	if (memchr(r->src->text, '\0', r->src->len)) {
+		source_fault(r->src, strlen(r->src->text), "a NUL byte: this is no text");
+	} else if (is_empty(r->src)) {
+		source_fault(r->src, 0, "the file is empty: a pack begins with pack: NAME");
+	} else {
+		r->doc = fy_document_build_from_string(&cfg, r->src->text, r->src->len);
+		root = r->doc ? fy_document_root(r->doc) : NULL;
+		if (!root)
+			tell_errors(r->src, diag);
+	}
+	*ret_root = (struct yaml) { .node = root, .spot = spot_of(root, 0) };
+	fy_diag_destroy(diag);
+	return root != NULL;
+}
+
+void yaml_close(struct yaml_reader *r)
+{
+	fy_document_destroy(r->doc);
+	r->doc = NULL;
 }
 
 static struct yaml make(struct fy_node *node, size_t otherwise, const char *key)

@@ -13,7 +13,8 @@
 /* One program in each style of options; the hits are tried when the pack is compiled. */
 static const char pack[] =
 	"pack: t\ntitle: T\nprograms:\n"
-	"  git: {options: gnu, values: [-C, -c, --git-dir, commit -m, --depth?], flags: [-p, --bare]}\n"
+	"  git: {options: gnu, values: [-C, -c, --git-dir, commit -m, --depth?], flags: [-p, "
+	"--bare]}\n"
 	"  tar: {options: getopt, values: [-f, -b?], flags: [-v]}\n"
 	"  terraform: {options: go, values: [-chdir, -var]}\n"
 	"  redis-cli: {nocase: true, values: [-h]}\n"
@@ -21,7 +22,8 @@ static const char pack[] =
 	"  mv:\n"
 	"  psql: {options: gnu}\n"
 	"signatures:\n"
-	"- id: force\n  command: git push (-f|--force|--mirror) !--force-with-lease !(-n|--dry-run)\n"
+	"- id: force\n  command: git push (-f|--force|--mirror) !--force-with-lease "
+	"!(-n|--dry-run)\n"
 	"  hits: [git push -f, git push --force]\n" EXAMPLES
 	"- id: checkout\n  command: git checkout -- *\n"
 	"  hits: [git checkout -- a, git -C x checkout -- a b]\n" EXAMPLES
@@ -175,7 +177,8 @@ static void test_many(void **state _unused_)
 }
 
 static const char rules[] =
-	"pack: t\ntitle: T\nprograms:\n  rm: {options: gnu, values: [--from]}\n  terraform: {options: go}\n"
+	"pack: t\ntitle: T\nprograms:\n  rm: {options: gnu, values: [--from]}\n  terraform: "
+	"{options: go}\n"
 	"signatures:\n"
 	"- id: rm\n  command: rm -r\n  hits: [rm -r x, rm -r y]\n" EXAMPLES
 	"- id: destroy\n  command: terraform destroy\n"

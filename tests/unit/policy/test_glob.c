@@ -11,7 +11,8 @@ struct sample {
 	bool matches;
 };
 
-static void expect(const struct sample *samples, size_t count, bool (*match)(const char *, const char *))
+static void expect(const struct sample *samples, size_t count,
+		   bool (*match)(const char *, const char *))
 {
 	for (size_t i = 0; i < count; i++)
 		if (match(samples[i].pattern, samples[i].text) != samples[i].matches)
@@ -26,16 +27,26 @@ static bool match_plain(const char *pattern, const char *text)
 static void test_words(void **state _unused_)
 {
 	static const struct sample samples[] = {
-		{ "delete-*", "delete-db", true },   { "delete-*", "delete-", true },
-		{ "delete-*", "xdelete-", false },   { "*", "", true },
-		{ "*a*b*c", "xaybzc", true },	     { "*a*b*c", "xaybz", false },
-		{ "?", "", false },		     { "?", "x", true },
-		{ "[a-c]x", "bx", true },	     { "[!a-c]x", "bx", false },
-		{ "[]]", "]", true },		     { "[", "[", true },
-		{ "[abc", "[abc", true },	     { "a\\*", "a*", true },
-		{ "a\\*", "ab", false },	     { "a\\", "a\\", true },
-		{ "", "", true },		     { "", "x", false },
-		{ "a", "A", false },		     { "a*/b", "a/x/b", true },
+		{ "delete-*", "delete-db", true },
+		{ "delete-*", "delete-", true },
+		{ "delete-*", "xdelete-", false },
+		{ "*", "", true },
+		{ "*a*b*c", "xaybzc", true },
+		{ "*a*b*c", "xaybz", false },
+		{ "?", "", false },
+		{ "?", "x", true },
+		{ "[a-c]x", "bx", true },
+		{ "[!a-c]x", "bx", false },
+		{ "[]]", "]", true },
+		{ "[", "[", true },
+		{ "[abc", "[abc", true },
+		{ "a\\*", "a*", true },
+		{ "a\\*", "ab", false },
+		{ "a\\", "a\\", true },
+		{ "", "", true },
+		{ "", "x", false },
+		{ "a", "A", false },
+		{ "a*/b", "a/x/b", true },
 		{ "[--/]", ".", true },
 	};
 
@@ -47,11 +58,16 @@ static void test_words(void **state _unused_)
 static void test_paths(void **state _unused_)
 {
 	static const struct sample samples[] = {
-		{ "/a/*", "/a/b", true },	 { "/a/*", "/a/b/c", false },
-		{ "/a/**", "/a/b/c", true },	 { "/a/**", "/a", true },
-		{ "/a/**", "/ab", false },	 { "/**/x", "/a/b/x", true },
-		{ "/**/x", "/a/b/xy", false },	 { "/*/x", "/a/b/x", false },
-		{ "/**/a/*/c", "/a/q/a/b/c", true }, { "/a?c", "/a/c", false },
+		{ "/a/*", "/a/b", true },
+		{ "/a/*", "/a/b/c", false },
+		{ "/a/**", "/a/b/c", true },
+		{ "/a/**", "/a", true },
+		{ "/a/**", "/ab", false },
+		{ "/**/x", "/a/b/x", true },
+		{ "/**/x", "/a/b/xy", false },
+		{ "/*/x", "/a/b/x", false },
+		{ "/**/a/*/c", "/a/q/a/b/c", true },
+		{ "/a?c", "/a/c", false },
 		{ "/a[/]c", "/a/c", false },
 	};
 

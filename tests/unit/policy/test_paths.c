@@ -36,10 +36,10 @@ static void expect(enum path_class c, bool wanted, const char *const *list, size
 static void test_precious(void **state _unused_)
 {
 	EXPECT(PATH_PRECIOUS, true, "/", "/etc", "/home", "/home/dev", "/home/dev/app", "..", "../",
-	       "../../x", "/home/dev/app/.git", "../.git/objects", "a.tfstate", "x/a.tfstate.backup",
-	       "prod.db", ".env", ".env.local", "backups/x", "../backup", "dump.sql", "k.pem",
-	       "/home/dev/Documents", "/home/dev/.ssh", "/srv/data", "/tmp/../etc", "/var/lib/x",
-	       "backups/build/x", "/home/dev/*", "/dev/sda");
+	       "../../x", "/home/dev/app/.git", "../.git/objects", "a.tfstate",
+	       "x/a.tfstate.backup", "prod.db", ".env", ".env.local", "backups/x", "../backup",
+	       "dump.sql", "k.pem", "/home/dev/Documents", "/home/dev/.ssh", "/srv/data",
+	       "/tmp/../etc", "/var/lib/x", "backups/build/x", "/home/dev/*", "/dev/sda");
 	EXPECT(PATH_PRECIOUS, false, "src", "../src/main.c", "node_modules", "node_modules/x/.env",
 	       "dist", "a.log", "/tmp", "/tmp/x", "/var/tmp/x.db", "/dev/null", "/dev/shm/x",
 	       "/home/dev/.cache/pip", "/home/dev/other/node_modules", "../.git/index.lock",

@@ -7,7 +7,7 @@
 #include "unit/policy/sample.h"
 
 #define EXAMPLES                                                                                   \
-	"  severity: high\n  why: It is.\n"                                                         \
+	"  severity: high\n  why: It is.\n"                                                        \
 	"  misses: [true, true]\n"
 
 static const char pack[] =
@@ -67,7 +67,8 @@ static void test_scripts(void **state _unused_)
 	EXPECT("python x.py manage.py flush", "");
 	EXPECT("pythonx manage.py flush", "");
 	EXPECT("node node_modules/prisma/build/index.js migrate reset", "t.reset via node");
-	EXPECT("node -r x --import y node_modules/@a/prisma/x.js migrate reset", "t.reset via node");
+	EXPECT("node -r x --import y node_modules/@a/prisma/x.js migrate reset",
+	       "t.reset via node");
 	EXPECT("node /a/node_modules/.bin/prisma migrate reset", "t.reset via node");
 	EXPECT("node -e node_modules/.bin/prisma migrate reset", "");
 	EXPECT("bash -x -o pipefail /opt/kafka-topics.sh --delete", "t.topics via bash");
@@ -144,8 +145,8 @@ static void test_pods(void **state _unused_)
 static void test_names(void **state _unused_)
 {
 	char *words[] = { (char *)"ls", (char *)"-r", (char *)"/etc/x", NULL };
-	char *script[] = { (char *)"/usr/bin/awk", (char *)"-f", (char *)"/x/manage", (char *)"flush",
-			   NULL };
+	char *script[] = { (char *)"/usr/bin/awk", (char *)"-f", (char *)"/x/manage",
+			   (char *)"flush", NULL };
 	struct action a = { .argv = words, .cwd = "/", .root_fd = -1 };
 	struct finding f;
 
@@ -160,8 +161,11 @@ static void test_names(void **state _unused_)
 	policy_match(policy, &a, &f);
 	assert_string_equal(f.id, "rm");
 	assert_true(policy_is_candidate(policy, &a));
-	a = (struct action) { .argv = script, .path = "/usr/bin/gawk", .name = "/x/manage",
-			      .cwd = "/", .root_fd = -1 };
+	a = (struct action) { .argv = script,
+			      .path = "/usr/bin/gawk",
+			      .name = "/x/manage",
+			      .cwd = "/",
+			      .root_fd = -1 };
 	policy_match(policy, &a, &f);
 	assert_string_equal(f.id, "flush");
 	assert_true(policy_is_candidate(policy, &a));
@@ -181,10 +185,10 @@ static void test_depth(void **state _unused_)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_strictest), cmocka_unit_test(test_scripts),
-		cmocka_unit_test(test_loaders),	  cmocka_unit_test(test_ssh),
+		cmocka_unit_test(test_strictest),  cmocka_unit_test(test_scripts),
+		cmocka_unit_test(test_loaders),	   cmocka_unit_test(test_ssh),
 		cmocka_unit_test(test_containers), cmocka_unit_test(test_pods),
-		cmocka_unit_test(test_names),	  cmocka_unit_test(test_depth),
+		cmocka_unit_test(test_names),	   cmocka_unit_test(test_depth),
 	};
 
 	return cmocka_run_group_tests_name("search", tests, set_up, tear_down);

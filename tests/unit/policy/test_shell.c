@@ -73,8 +73,8 @@ static void test_unfinished(void **state _unused_)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_commands),      cmocka_unit_test(test_words),
-		cmocka_unit_test(test_redirections),  cmocka_unit_test(test_substitutions),
+		cmocka_unit_test(test_commands),     cmocka_unit_test(test_words),
+		cmocka_unit_test(test_redirections), cmocka_unit_test(test_substitutions),
 		cmocka_unit_test(test_unfinished),
 	};
 

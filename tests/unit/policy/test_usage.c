@@ -22,9 +22,7 @@ static void reset(void)
 
 static bool parse(struct arena *a, const char *line, struct usage *ret)
 {
-	struct source src = {
-		.name = "x", .text = line, .len = strlen(line), .faults = &faults
-	};
+	struct source src = { .name = "x", .text = line, .len = strlen(line), .faults = &faults };
 
 	reset();
 	return usage_parse(a, &src, (struct text) { .s = line, .spot = 0 }, ret);
@@ -60,8 +58,10 @@ static void test_values(void **state _unused_)
 	_cleanup_arena_ struct arena a = ARENA_INIT;
 	struct usage u;
 
-	assert_true(parse(&a, "x (-c|--command)={sql:destructive} --a=b* of={path:device} "
-			      "(a|b)={path:~/x}", &u));
+	assert_true(parse(&a,
+			  "x (-c|--command)={sql:destructive} --a=b* of={path:device} "
+			  "(a|b)={path:~/x}",
+			  &u));
 	assert_int_equal(u.items[0].alts[1].cond.kind, COND_SQL);
 	assert_int_equal(u.items[1].alts[0].cond.kind, COND_GLOB);
 	assert_string_equal(u.items[1].alts[0].cond.arg, "b*");
@@ -92,7 +92,8 @@ static void test_faults(void **state _unused_)
 		{ "git !", "x:1:6: a word or an option is missing here" },
 		{ "git a)b", "x:1:6: unexpected ')': a blank ends an item" },
 		{ "git {path:precious", "x:1:5: this { is never closed: write {NAME:…}" },
-		{ "git {path}", "x:1:5: a predicate is {NAME:…}, with NAME one of path, re, sql, glob" },
+		{ "git {path}",
+		  "x:1:5: a predicate is {NAME:…}, with NAME one of path, re, sql, glob" },
 		{ "git {path:}", "x:1:11: {path:} says nothing: an argument is missing" },
 		{ "git {path:precius}",
 		  "x:1:11: unknown class of paths 'precius': did you mean 'precious'?" },
