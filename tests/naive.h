@@ -1,0 +1,52 @@
+/* What the scan must find, found the slow way: each pattern is looked for at each place. */
+#ifndef TESTS_NAIVE_H
+#define TESTS_NAIVE_H
+
+#include "backstop/class.h"
+#include "policy/needles.h"
+
+/* The class of byte `at`; before the first and behind the last there is a boundary. */
+static inline u8 naive_class(const u8 *data, size_t len, size_t at)
+{
+	return at < len ? bs_class[data[at]] : 0;
+}
+
+static inline bool naive_pattern_at(const struct pattern *p, const u8 *data, size_t len, size_t at)
+{
+	size_t n = strlen(p->text);
+
+	if (at + n > len || (p->left && at && naive_class(data, len, at - 1)))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (bs_class[data[at + i]] != bs_class[(u8)p->text[i]])
+			return false;
+	return !p->right || !naive_class(data, len, at + n);
+}
+
+static inline bool naive_needle(const struct needle *n, const u8 *data, size_t len)
+{
+	for (size_t k = 0; k < n->patterns_count; k++)
+		for (size_t at = 0; at < len; at++)
+			if (naive_pattern_at(&n->patterns[k], data, len, at))
+				return true;
+	return false;
+}
+
+/* Has the data all needles of one of the first `rules` rules? */
+static inline bool naive_candidate(const struct needles *n, size_t rules, const u8 *data, size_t len)
+{
+	for (size_t i = 0; i < rules; i++) {
+		bool all = true;
+
+		for (size_t k = 0; all && k <= BS_RULE_NEEDLES; k++) {
+			u16 needle = n->rules[i].needles[k];
+
+			all = !needle || naive_needle(&n->all[needle], data, len);
+		}
+		if (all)
+			return true;
+	}
+	return false;
+}
+
+#endif

@@ -1,0 +1,207 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "naive.h"
+#include "policy/scan.h"
+
+#define ROUNDS 300
+#define INPUTS 40
+
+static u64 seed = 20261122;
+
+static u32 random_below(u32 n)
+{
+	seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+	return (u32)(seed >> 33) % n;
+}
+
+/* Few letters, so that needles overlap, begin and end in each other. */
+static char random_letter(void)
+{
+	return "abAB-1"[random_below(6)];
+}
+
+static const char *random_word(struct arena *a)
+{
+	size_t len = 1 + random_below(5);
+	char *word = arena_alloc(a, len + 1);
+
+	for (size_t i = 0; i < len; i++)
+		word[i] = random_letter();
+	return word;
+}
+
+/* A usage line of words, some of them globs, some alternatives. */
+static void random_line(struct arena *a, struct needles *n)
+{
+	struct program p = { .key.s = random_word(a) };
+	struct usage u = { 0 };
+
+	while (random_below(3))
+		ARENA_PUSH(a, p.also, (struct text) { .s = random_word(a) });
+	while (random_below(3)) {
+		struct item item = { .kind = ITEM_WORD, .negated = !random_below(5) };
+
+		do {
+			const char *word = random_word(a);
+			struct alt alt = { .text = word };
+
+			if (!random_below(3))
+				alt.text = arena_printf(a, "%s*%s", random_below(2) ? word : "",
+							random_word(a));
+			else if (!random_below(4))
+				alt.text = arena_printf(a, "%s:%s", word, random_word(a));
+			ARENA_PUSH(a, item.alts, alt);
+		} while (random_below(2));
+		ARENA_PUSH(a, u.items, item);
+	}
+	assert_true(needles_add_line(n, &p, &u));
+}
+
+/* Words of the same few letters, often around the end of a chunk. */
+static size_t random_input(u8 *data, size_t max)
+{
+	size_t len = random_below(4) ? random_below(60) : BS_CHUNK - 20 + random_below(60);
+
+	memset(data, 0, max);
+	for (size_t i = len > 200 ? len - 60 : 0; i < len; i++)
+		data[i] = random_below(4) ? (u8)random_letter() : (u8) " \0/:"[random_below(4)];
+	return len + 1; /* the last word is ended as well */
+}
+
+static struct scan_tables tables_of(const struct automaton *m)
+{
+	return (struct scan_tables) { m->trans,	  m->accepts,	   m->anchors, m->rules, m->states,
+				      m->accepts_count, m->needles, m->rules_count, m->start };
+}
+
+/* The scan says exactly what a naive search says; only where more needles are in play than it can
+ * count may it say candidate all the same. */
+static void test_against_naive_search(void **state _unused_)
+{
+	static u8 data[2 * BS_CHUNK];
+	unsigned int candidates = 0, total = 0;
+
+	for (int round = 0; round < ROUNDS; round++) {
+		_cleanup_arena_ struct arena a = ARENA_INIT;
+		struct scan_tables t;
+		struct automaton m;
+		struct needles n;
+		size_t rules;
+
+		needles_init(&n, &a);
+		for (u32 i = 1 + random_below(6); i > 0; i--)
+			random_line(&a, &n);
+		rules = n.rules_count;
+		assert_int_equal(automaton_build(&n, &m), 0);
+		t = tables_of(&m);
+		for (int i = 0; i < INPUTS; i++) {
+			size_t len = random_input(data, sizeof(data));
+			bool naive = naive_candidate(&n, rules, data, len);
+			bool found = scan_bytes(&t, data, len);
+
+			if (naive && !found)
+				fail_msg("round %d: missed", round);
+			if (found && !naive && n.rules_count == rules && n.all_count < 60)
+				fail_msg("round %d: false alarm", round);
+			candidates += naive;
+			total++;
+		}
+		needles_free(&n);
+	}
+	print_message("%u of %u inputs are candidates\n", candidates, total);
+	assert_in_range(candidates, total / 20, total - total / 20);
+}
+
+/* More distinct needles than can be counted: a candidate, and the next scan starts clean. */
+static void test_overflow(void **state _unused_)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	struct usage u = { 0 };
+	struct scan_tables t;
+	struct automaton m;
+	struct needles n;
+
+	needles_init(&n, &a);
+	for (int i = 0; i < 200; i++) {
+		struct program p = { .key.s = arena_printf(&a, "prog%d", i) };
+		struct item item = { .kind = ITEM_WORD };
+		struct alt alt = { .text = "never" };
+
+		u.items_count = 0;
+		ARENA_PUSH(&a, item.alts, alt);
+		ARENA_PUSH(&a, u.items, item);
+		needles_add_line(&n, &p, &u);
+		strbuf_addf(&text, "prog%d ", i);
+	}
+	assert_int_equal(automaton_build(&n, &m), 0);
+	t = tables_of(&m);
+	assert_true(scan_bytes(&t, text.data, text.len));
+	assert_false(scan_bytes(&t, text.data, 100));
+	assert_false(scan_bytes(&t, "never", 5));
+	assert_true(scan_bytes(&t, "never prog7", 12));
+	assert_true(scan_bytes(&t, "x/PROG7\0NEVER", 14));
+	assert_false(scan_bytes(&t, "xprog7 never", 12));
+	needles_free(&n);
+}
+
+/* A state in which more needles end than it can name. */
+static void test_crowded_state(void **state _unused_)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	struct program p = { .key.s = "tool" };
+	struct scan_tables t;
+	struct automaton m;
+	struct needles n;
+	const char *word = "abcdefghijkl";
+
+	needles_init(&n, &a);
+	for (int i = 0; i < 10; i++) {
+		struct usage u = { 0 };
+		struct item item = { .kind = ITEM_WORD };
+		struct alt alt = { .text = arena_printf(&a, "*%s", word + i) };
+
+		ARENA_PUSH(&a, item.alts, alt);
+		ARENA_PUSH(&a, u.items, item);
+		needles_add_line(&n, &p, &u);
+	}
+	assert_int_equal(automaton_build(&n, &m), 0);
+	t = tables_of(&m);
+	assert_true(scan_bytes(&t, "tool xabcdefghijkl", 19));
+	assert_true(scan_bytes(&t, "tool jkl", 9));
+	assert_false(scan_bytes(&t, "tool xyz", 8));
+	needles_free(&n);
+}
+
+static void test_nothing(void **state _unused_)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	struct scan_tables t;
+	struct automaton m;
+	struct needles n;
+
+	needles_init(&n, &a);
+	assert_int_equal(automaton_build(&n, &m), 0);
+	t = tables_of(&m);
+	assert_false(scan_bytes(&t, "rm -rf /", 8));
+	assert_false(scan_bytes(&t, "", 0));
+	needles_free(&n);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_against_naive_search),
+		cmocka_unit_test(test_overflow),
+		cmocka_unit_test(test_crowded_state),
+		cmocka_unit_test(test_nothing),
+	};
+
+	return cmocka_run_group_tests_name("scan", tests, NULL, NULL);
+}
