@@ -8,7 +8,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import lab as laboratory  # noqa: E402
-from lab import TESTER, TOP, Guard, Lab, bpf_programs, command_of, end_process, leftovers, until  # noqa: E402
+from lab import TESTER, TOP, Guard, Lab, bpf_programs, command_of, end_process, leftovers, programs_of, until  # noqa: E402
 
 
 def pytest_addoption(parser):
@@ -51,7 +51,8 @@ def no_program_left():
     yield
 
     def left():
-        return {i: p for i, p in bpf_programs().items() if i not in before and not p[1]}
+        held = set().union(*(programs_of(pid) for pid in os.listdir("/proc") if pid.isdigit()))
+        return {i: p["name"] for i, p in bpf_programs().items() if i not in before and i not in held}
 
     until(lambda: not left(), lambda: f"BPF programs left loaded: {left()}", 10)
 

@@ -96,9 +96,21 @@ def reap_adopted(known):
 # --- BPF programs
 
 def bpf_programs():
-    """{id: (name, pids of those who hold it)} of all loaded BPF programs."""
+    """What is known of all loaded BPF programs, by id."""
     out = subprocess.run(["bpftool", "-j", "prog", "show"], capture_output=True, check=True).stdout
-    return {p["id"]: (p.get("name", "?"), [o["pid"] for o in p.get("pids", [])]) for p in json.loads(out)}
+    return {p["id"]: p for p in json.loads(out)}
+
+
+def programs_of(pid):
+    """The ids of the BPF programs that a process has open, by themselves or by a link."""
+    found = set()
+    try:
+        for fd in os.listdir(f"/proc/{pid}/fdinfo"):
+            with open(f"/proc/{pid}/fdinfo/{fd}", encoding="utf-8") as f:
+                found.update(int(line.split()[1]) for line in f if line.startswith("prog_id:"))
+    except OSError:  # gone meanwhile
+        pass
+    return found
 
 
 class Reader(threading.Thread):
