@@ -212,24 +212,25 @@ static void drop_watcher(struct client *c)
 	(void)set_idle_timer(c);
 }
 
+static void queue_line(struct client *c, const char *line, size_t len)
+{
+	if (waiting(c) > CONTROL_QUEUE || strbuf_error(&c->out)) {
+		drop_watcher(c);
+	} else {
+		drop_sent(c);
+		strbuf_add(&c->out, line, len);
+		strbuf_addc(&c->out, '\n');
+	}
+	update_events(c);
+}
+
 void control_publish(struct control *control, const char *line, size_t len)
 {
-	struct client *c;
+	struct client *c = control ? TAILQ_FIRST(&control->clients) : NULL;
 
-	if (!control)
-		return;
-	TAILQ_FOREACH (c, &control->clients, link) {
-		if (!c->watching)
-			continue;
-		if (waiting(c) > CONTROL_QUEUE || strbuf_error(&c->out)) {
-			drop_watcher(c);
-		} else {
-			drop_sent(c);
-			strbuf_add(&c->out, line, len);
-			strbuf_addc(&c->out, '\n');
-		}
-		update_events(c);
-	}
+	for (; c; c = TAILQ_NEXT(c, link))
+		if (c->watching)
+			queue_line(c, line, len);
 }
 
 /* --- new clients */

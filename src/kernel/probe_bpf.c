@@ -30,8 +30,13 @@ static const struct bpf_insn return_zero[] = {
 static int load(enum bpf_prog_type type, enum bpf_attach_type attach, const char *target,
 		const struct bpf_insn *insns, size_t count, char *log, size_t log_size)
 {
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = attach, .log_buf = log,
-		    .log_size = log_size, .log_level = log ? 1 : 0);
+	struct bpf_prog_load_opts opts = {
+		.sz = sizeof(opts),
+		.expected_attach_type = attach,
+		.log_buf = log,
+		.log_size = log_size,
+		.log_level = log ? 1 : 0,
+	};
 	int id = libbpf_find_vmlinux_btf_id(target, attach), fd;
 
 	if (id < 0)
