@@ -1,0 +1,142 @@
+"""policy and explain, as a person types them."""
+import json
+import os
+
+import pytest
+
+PACK = """pack: test
+title: Test
+programs:
+  tool: {options: gnu}
+  shred:
+signatures:
+- id: wipe
+  command: tool wipe
+  severity: high
+  verdict: %s
+  why: Wipes it.
+  instead: tool look
+  hits: [tool wipe, tool wipe x]
+  misses: [tool, tool x]
+- id: path
+  command: shred {path:system}
+  severity: low
+  verdict: deny
+  why: It is the system's.
+  hits: [shred /etc/x, shred /usr/x]
+  misses: [shred x, shred /tmp/x]
+"""
+
+
+def compile_pack(tool, verdict="hold", name="image"):
+    tool.write("test.yaml", PACK % verdict)
+    done = tool("policy", "compile", "--output", name, "test.yaml")
+    assert done.returncode == 0, done.stderr
+    return os.path.join(tool.directory, name)
+
+
+@pytest.mark.parametrize("verdict,status", [("alert", 10), ("hold", 11), ("deny", 12), ("kill", 12)])
+def test_explain(tool, verdict, status):
+    image = compile_pack(tool, verdict)
+    done = tool("explain", "--policy", image, "--", "tool", "wipe")
+    assert done.returncode == status
+    for line in (f"verdict:   {verdict}", "signature: test.wipe (high)", "why:       Wipes it.",
+                 "instead:   tool look", "candidate: yes, the kernel asks the guard"):
+        assert line in done.stdout.splitlines()
+    done = tool("explain", "--json", "--policy", image, "--", "tool", "wipe")
+    assert done.returncode == status
+    assert json.loads(done.stdout) == {"verdict": verdict, "signature": "test.wipe", "severity": "high",
+                                       "why": "Wipes it.", "instead": "tool look", "carrier": None,
+                                       "candidate": True}
+
+
+def test_explain_allows(tool):
+    done = tool("explain", "--policy", compile_pack(tool), "--", "ls", "-l")
+    assert done.returncode == 0
+    assert done.stdout == "verdict:   allow\ncandidate: no, it runs at full speed\n"
+
+
+def test_explain_follows_links(tool):
+    """Without --stdin the real file system counts."""
+    image = compile_pack(tool)
+    os.symlink("/etc", os.path.join(tool.directory, "link"))
+    assert tool("explain", "--policy", image, "--", "shred", "link/x").returncode == 12
+    assert tool("explain", "--policy", image, "--", "shred", "other/x").returncode == 0
+    assert tool("explain", "--policy", image, "--cwd", "/etc", "--", "shred", "x").returncode == 12
+
+
+def test_explain_lines(tool):
+    image = compile_pack(tool)
+    lines = ['{"argv":["tool","wipe"],"cwd":"/x","home":"/y"}', "nonsense", '{"argv":[]}', '{"argv":"x"}', "",
+             '{"argv":["a",1]}', '{"argv":["ls"],"cwd":7}', '{"argv":["ssh","h","tool wipe"]}']
+    done = tool("explain", "--policy", image, "--stdin", input="\n".join(lines))
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 2
+    assert answers[0] == {"verdict": "hold", "signature": "test.wipe", "severity": "high", "why": "Wipes it.",
+                          "instead": "tool look", "carrier": None, "candidate": True}
+    assert answers[1]["error"].startswith("line 2: no JSON: ")
+    assert answers[2]["error"] == "line 3: argv is missing: an array of strings, at least one"
+    assert answers[3]["error"] == "line 4: argv is missing: an array of strings, at least one"
+    assert answers[4]["error"] == "line 6: argv is missing: an array of strings, at least one"
+    assert answers[5]["error"] == "line 7: cwd and home are strings: absolute paths"
+    assert answers[6]["carrier"] == "ssh" and answers[6]["verdict"] == "hold"
+    assert len(answers) == 7
+
+
+@pytest.mark.parametrize("words", [["explain"], ["explain", "--stdin", "ls"], ["policy"], ["policy", "nonsense"],
+                                   ["policy", "compile", "x"], ["policy", "compile", "--output", "x"],
+                                   ["policy", "show"], ["policy", "list", "x"], ["policy", "new", "../x"],
+                                   ["policy", "new", "Upper"]])
+def test_wrong_usage(tool, words):
+    done = tool(*words)
+    assert done.returncode == 2 and done.stderr, done
+
+
+def test_bad_image(tool):
+    path = tool.write("image", "nonsense")
+    for words in (["explain", "--policy", path, "ls"], ["policy", "list", "--policy", path]):
+        done = tool(*words)
+        assert done.returncode == 1
+        assert f"policy {path}: this is no policy image; run: backstop policy compile" in done.stderr
+
+
+def test_compile_keeps_the_old_image(tool):
+    image = compile_pack(tool)
+    with open(image, "rb") as f:
+        before = f.read()
+    tool.write("test.yaml", PACK.replace("tool wipe", "tool wip", 1) % "hold")
+    done = tool("policy", "compile", "--output", "image", "test.yaml")
+    assert done.returncode == 1
+    assert "test.yaml:13:10: hits: 'tool wipe' does not match test.wipe\n" in done.stderr
+    assert "image is left as it was" in done.stderr
+    with open(image, "rb") as f:
+        assert f.read() == before
+    done = tool("policy", "compile", "--output", "none/image", tool.signatures)
+    assert done.returncode == 1 and "cannot write none/image" in done.stderr
+
+
+def test_compile_is_repeatable(tool):
+    with open(compile_pack(tool, name="a"), "rb") as a, open(compile_pack(tool, name="b"), "rb") as b:
+        assert a.read() == b.read()
+
+
+def test_list_and_show(tool):
+    image = compile_pack(tool)
+    done = tool("policy", "list", "--policy", image)
+    assert done.returncode == 0 and "test.wipe" in done.stdout and "SIGNATURE" in done.stdout
+    listed = json.loads(tool("policy", "list", "--json", "--policy", image).stdout)
+    assert [s["signature"] for s in listed] == ["test.wipe", "test.path"]
+    assert listed[0]["commands"] == ["tool wipe"] and listed[0]["attack"] == "T1485"
+    for name in ("test.wipe", "wipe"):
+        done = tool("policy", "show", name, "--policy", image)
+        assert done.returncode == 0 and "command:   tool wipe\n" in done.stdout and "why:       Wipes it.\n" in done.stdout
+    done = tool("policy", "show", "test.nothing", "--policy", image)
+    assert done.returncode == 1 and "test.nothing" in done.stderr
+
+
+def test_new_pack_is_right(tool):
+    assert tool("policy", "new", "my-tool").returncode == 0
+    done = tool("policy", "check", "my-tool.yaml")
+    assert done.returncode == 0, done.stderr
+    done = tool("policy", "new", "my-tool")
+    assert done.returncode == 1 and "cannot make my-tool.yaml: File exists" in done.stderr
