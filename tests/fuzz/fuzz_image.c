@@ -1,0 +1,103 @@
+/* Hostile images with a checksum that fits: refused, or safe to use. An input is a list of patches
+ * (u32 offset, u32 value) to a good image; one that begins with the magic is the image itself. */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/compile.h"
+#include "policy/image.h"
+#include "policy/shellwords.h"
+
+static const char pack[] =
+	"pack: t\ntitle: T\nprograms:\n  git: {options: gnu, values: [-C, commit -m], flags: "
+	"[-p]}\n"
+	"  'py*': {options: go}\nsignatures:\n"
+	"- id: a\n  command: ['git push --force={re:^x+$}', 'git x {path:/a/**} "
+	"y={sql:destructive}']\n"
+	"  severity: high\n  verdict: hold\n  why: It is.\n  instead: git push\n"
+	"  hits: [git push --force=x, git push --force=xx]\n  misses: [git push, git]\n"
+	"- id: b\n  command: 'py* {glob:*x} !-q (-a|--all)={path:precious}'\n  severity: low\n"
+	"  verdict: deny\n  why: It is.\n  hits: [python x -a /, pypy ax -a /]\n"
+	"  misses: [python a, git]\nallow: [git push --force=y]\n";
+
+static const char *const lines[] = {
+	"git push --force=xx -p a",	 "git x /a/b y='drop table a'", "python3 x -all /etc",
+	"git -C x commit -m y push",	 "ssh h git push --force=x",	"git push --force=y",
+	"git --unknown x push --for xx",
+};
+
+static struct strbuf good;
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerInitialize(int *argc _unused_, char ***argv _unused_)
+{
+	_cleanup_strbuf_ struct strbuf err = STRBUF_INIT;
+	struct compile_stats stats;
+
+	if (policy_compile_text("p.yaml", pack, strlen(pack), &good, &stats, &err)) {
+		fputs(strbuf_str(&err), stderr);
+		abort();
+	}
+	return 0;
+}
+
+static void use(const struct policy *p)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		struct action a = { .cwd = "/x", .home = "/root", .root_fd = -1 };
+		struct finding f;
+
+		if (shellwords_split(lines[i], (char ***)&a.argv, NULL))
+			abort();
+		policy_match(p, &a, &f);
+		if (f.id && strlen(f.id) + strlen(f.why) + strlen(f.pack) > IMAGE_MAX)
+			abort();
+		policy_is_candidate(p, &a);
+		shellwords_free((char **)a.argv);
+	}
+	for (u32 i = 0; i < policy_signature_count(p) && i < 16; i++)
+		if (strlen(policy_title(p, i)) > IMAGE_MAX || policy_command(p, i, UINT32_MAX))
+			abort();
+}
+
+static void patch(struct strbuf *image, const uint8_t *data, size_t size)
+{
+	for (; size >= 8; size -= 8, data += 8) {
+		u32 at, value;
+
+		memcpy(&at, data, 4);
+		memcpy(&value, data + 4, 4);
+		memcpy(image->data + at % (image->len - 4), &value, 4);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	_cleanup_strbuf_ struct strbuf image = STRBUF_INIT, err = STRBUF_INIT;
+	struct image_header h;
+	struct policy *p;
+
+	if (size >= 8 && memcmp(data, IMAGE_MAGIC, 8) == 0) {
+		strbuf_add(&image, data, size);
+	} else {
+		strbuf_add(&image, good.data, good.len);
+		patch(&image, data, size);
+	}
+	if (image.len >= sizeof(h)) {
+		memcpy(&h, image.data, sizeof(h));
+		memcpy(h.magic, IMAGE_MAGIC, sizeof(h.magic));
+		h.version = IMAGE_VERSION;
+		h.size = (u32)image.len;
+		memcpy(image.data, &h, sizeof(h));
+		h.hash = image_hash(image.data, image.len);
+		memcpy(image.data, &h, sizeof(h));
+	}
+	if (policy_from_memory(image.data, image.len, &p, &err) == 0) {
+		use(p);
+		policy_free(p);
+	}
+	return 0;
+}
