@@ -63,13 +63,14 @@ static void add_output(struct builder *b, u16 state, u16 needle)
 
 static void add_pattern(struct builder *b, const struct pattern *p, u16 needle)
 {
+	const char *end = p->text + strnlen(p->text, BS_NEEDLE_MAX);
 	u16 state = 0;
 
 	if (p->left)
 		state = descend(b, state, 0);
-	for (const char *c = p->text; *c; c++)
+	for (const char *c = p->text; c < end; c++)
 		state = descend(b, state, bs_class[(unsigned char)*c]);
-	if (p->right)
+	if (p->right && !*end)
 		state = descend(b, state, 0);
 	add_output(b, state, needle);
 }
@@ -100,7 +101,7 @@ static void link_failures(struct builder *b)
 	}
 }
 
-/* Accepting states come first, so that a comparison tells them. */
+/* Accepting states come first, so that a comparison tells them, and the root right behind them. */
 static u32 number_states(struct builder *b)
 {
 	u32 accepts = 0, n;

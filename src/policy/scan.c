@@ -25,14 +25,14 @@
 struct stream {
 	struct bs_scan scan;
 	const struct scan_tables *tables;
-	u8 chunk[BS_CHUNK + BS_BLOCK];
+	u8 chunk[BS_CHUNK + BS_PADDING];
 	u32 filled;
 	size_t total;
 };
 
 static void flush(struct stream *s)
 {
-	memset(s->chunk + s->filled, 0, BS_BLOCK);
+	memset(s->chunk + s->filled, 0, BS_PADDING);
 	bs_scan_chunk(&s->scan, s->tables, s->chunk, s->filled);
 	s->filled = 0;
 }

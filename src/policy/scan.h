@@ -4,7 +4,8 @@
 
 #include "policy/policy.h"
 
-/* Are these bytes, scanned as one stream, a candidate? The last word is ended by NUL, as in argv. */
+/* Are these bytes, scanned as one stream, a candidate? The last word is ended by NUL, as in argv.
+ */
 bool scan_bytes(const struct scan_tables *tables, const void *data, size_t len);
 
 #endif

@@ -77,6 +77,7 @@ size_t source_spot(const struct source *src, struct text t, size_t index)
 }
 
 #define NAME_MAX_COMPARED 64
+#define MAX_SLIPS	  6 /* more make another word */
 
 /* How many bytes are to be put in, left out, changed or swapped with the next. */
 static unsigned int distance(const char *a, const char *b)
@@ -103,7 +104,7 @@ static unsigned int distance(const char *a, const char *b)
 
 const char *source_nearest(const char *name, const char *const *names, size_t count)
 {
-	unsigned int least = (unsigned int)strlen(name) / 2 + 1;
+	unsigned int least = (unsigned int)MIN(strlen(name) / 2 + 1, MAX_SLIPS);
 	const char *nearest = NULL;
 
 	for (size_t i = 0; i < count; i++) {

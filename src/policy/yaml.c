@@ -89,6 +89,24 @@ static size_t spot_of(struct fy_node *node, size_t otherwise)
 	return otherwise;
 }
 
+/* What the parser had better not see: libfyaml 0.7 can loop on a broken directive. */
+static bool is_readable(const struct source *src)
+{
+	const char *nul = memchr(src->text, '\0', src->len);
+	const char *directive = src->text[0] == '%' ? src->text : strstr(src->text, "\n%");
+
+	if (nul)
+		source_fault(src, (size_t)(nul - src->text), "a NUL byte: this is no text");
+	else if (is_empty(src))
+		source_fault(src, 0, "the file is empty: a pack begins with pack: NAME");
+	else if (directive)
+		source_fault(src, (size_t)(directive - src->text) + (*directive == '\n'),
+			     "a line that begins with %% is a directive, which packs do not use");
+	else
+		return true;
+	return false;
+}
+
 bool yaml_open(struct yaml_reader *r, struct yaml *ret_root)
 {
 	struct fy_diag *diag = make_diag();
@@ -99,11 +117,7 @@ bool yaml_open(struct yaml_reader *r, struct yaml *ret_root)
 	struct fy_node *root = NULL;
 
 	r->doc = NULL;
-	if (memchr(r->src->text, '\0', r->src->len)) {
-		source_fault(r->src, strlen(r->src->text), "a NUL byte: this is no text");
-	} else if (is_empty(r->src)) {
-		source_fault(r->src, 0, "the file is empty: a pack begins with pack: NAME");
-	} else {
+	if (is_readable(r->src)) {
 		r->doc = fy_document_build_from_string(&cfg, r->src->text, r->src->len);
 		root = r->doc ? fy_document_root(r->doc) : NULL;
 		if (!root)

@@ -48,6 +48,8 @@ static const struct {
 } bad[] = {
 	{ "", "p.yaml:1:1: the file is empty: a pack begins with pack: NAME\n" },
 	{ "# only this\n", "p.yaml:1:1: the file is empty: a pack begins with pack: NAME\n" },
+	{ "%YAML 1.2\n---\npack: t\n",
+	  "p.yaml:1:1: a line that begins with % is a directive, which packs do not use\n" },
 	{ "pack: a: b\n", "p.yaml:1:8: no YAML: invalid nested block mapping on the same line\n"
 			  "    pack: a: b\n"
 			  "           ^\n" },

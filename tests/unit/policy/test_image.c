@@ -12,9 +12,11 @@
 #include "unit/policy/sample.h"
 
 static const char pack[] =
-	"pack: t\ntitle: T\nprograms:\n  git: {options: gnu, values: [-C, commit -m], flags: [-p]}\n"
+	"pack: t\ntitle: T\nprograms:\n  git: {options: gnu, values: [-C, commit -m], flags: "
+	"[-p]}\n"
 	"  'py*': {}\nsignatures:\n"
-	"- id: a\n  command: ['git push --force={re:^x+$}', 'git x {path:/a/**} y={sql:destructive}']\n"
+	"- id: a\n  command: ['git push --force={re:^x+$}', 'git x {path:/a/**} "
+	"y={sql:destructive}']\n"
 	"  severity: high\n  verdict: hold\n  why: It is.\n  instead: git push\n"
 	"  hits: [git push --force=x, git push --force=xx]\n  misses: [git push, git]\n"
 	"- id: b\n  command: py* {glob:*x}\n  severity: low\n  verdict: deny\n  why: It is.\n"
@@ -74,8 +76,7 @@ static void test_damaged(void **state _unused_)
 		image.data[at] ^= 1 << at % 8;
 	}
 	image.data[image.len / 2] ^= 4;
-	try(image.data, image.len,
-	    "the image is damaged: its checksum is not that of its content");
+	try(image.data, image.len, "the image is damaged: its checksum is not that of its content");
 	image.data[image.len / 2] ^= 4;
 	assert_int_equal(try(image.data, image.len, ""), 0);
 }
@@ -85,16 +86,17 @@ static void test_other_version(void **state _unused_)
 	struct image_header *h = (struct image_header *)image.data;
 
 	h->version = 7;
-	assert_int_equal(try(image.data, image.len,
-			     "the image has version 7, this program reads version 1"),
-			 -ESTALE);
+	assert_int_equal(
+		try(image.data, image.len, "the image has version 7, this program reads version 1"),
+		-ESTALE);
 	h->version = IMAGE_VERSION;
 }
 
 static void use(const struct policy *p)
 {
 	static const char *const lines[] = { "git push --force=xx", "git x /a/b y='drop table a'",
-					     "python3 -m x", "git -C x commit -m y push", "ssh h git" };
+					     "python3 -m x", "git -C x commit -m y push",
+					     "ssh h git" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
 		struct action a = { .cwd = "/x", .root_fd = -1 };
@@ -199,9 +201,9 @@ static void test_content(void **state _unused_)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_truncated), cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_truncated),     cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_other_version), cmocka_unit_test(test_hostile),
-		cmocka_unit_test(test_file),	  cmocka_unit_test(test_content),
+		cmocka_unit_test(test_file),	      cmocka_unit_test(test_content),
 	};
 
 	return cmocka_run_group_tests_name("image", tests, set_up, tear_down);

@@ -76,8 +76,9 @@ static size_t random_input(u8 *data, size_t max)
 
 static struct scan_tables tables_of(const struct automaton *m)
 {
-	return (struct scan_tables) { m->trans,	  m->accepts,	   m->anchors, m->rules, m->states,
-				      m->accepts_count, m->needles, m->rules_count, m->start };
+	return (struct scan_tables) { m->trans,	  m->accepts,	  m->anchors,
+				      m->rules,	  m->states,	  m->accepts_count,
+				      m->needles, m->rules_count, m->start };
 }
 
 /* The scan says exactly what a naive search says; only where more needles are in play than it can
