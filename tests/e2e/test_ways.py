@@ -1,5 +1,8 @@
 """However a program is started: held before it ran, and what its parents see is as if it had run."""
 import os
+import platform
+import signal
+import subprocess
 
 import pytest
 
@@ -114,6 +117,45 @@ def test_sigcont_storm(lab):
     assert agent.finish(60) == 0, agent.all
     assert not lab.ran()
     until(lambda: not lab.guard.holds(), "no hold is left")
+
+
+FIRST = """.globl _start
+_start:	mov $87, %eax
+	lea name(%rip), %rdi
+	syscall
+	mov $60, %eax
+	xor %edi, %edi
+	syscall
+name:	.asciz "precious"
+"""
+
+
+@pytest.fixture
+def first_instruction(lab):
+    """A victim whose very first system call is the damage: it removes `precious`."""
+    if platform.machine() != "x86_64":
+        pytest.skip("its machine code is x86-64's")
+    source = lab.script("first.S", FIRST)
+    subprocess.run(["cc", "-static", "-nostdlib", "-o", os.path.join(lab.bin, "terraform"), source], check=True)
+    precious = os.path.join(lab.work, "precious")
+    with open(precious, "w", encoding="utf-8"):
+        return precious
+
+
+def test_not_one_instruction_runs(lab, first_instruction):
+    agent = lab.run(lab.words())
+    hold = lab.guard.wait_for_holds()[0]
+    os.kill(hold["pid"], signal.SIGCONT)
+    lab.guard.deny(hold)
+    assert agent.finish() == 126
+    assert os.path.exists(first_instruction)
+
+
+def test_approved_from_the_first_instruction_on(lab, first_instruction):
+    agent = lab.run(lab.words())
+    lab.guard.approve(lab.guard.wait_for_holds()[0])
+    assert agent.finish() == 0
+    assert not os.path.exists(first_instruction)
 
 
 def test_many_at_once(lab):

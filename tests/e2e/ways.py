@@ -194,7 +194,7 @@ for name, prefix in {
         "timeout --foreground": ["timeout", "--foreground", "30"], "nice": ["nice"], "setsid": ["setsid", "-w"],
         "sudo": ["sudo", "-n"], "sudo -u": ["sudo", "-n", "-u", TESTER], "runuser": ["runuser", "-u", TESTER, "--"],
         "setpriv": ["setpriv", "--no-new-privs"], "flock": ["flock", "/dev/null"], "stdbuf": ["stdbuf", "-o0"],
-        "unshare, PID 1": ["unshare", "--pid", "--fork"], "unshare, mounts": ["unshare", "--mount"],
+        "unshare, PID 1": ["unshare", "--pid", "--fork"], "unshare, mounts": ["unshare", "--mount"], "unshare, user": ["unshare", "--user", "--map-root-user"],
         "chroot": ["chroot", "/"], "busybox env": ["busybox", "env"],
         "ld.so": ["/lib64/ld-linux-x86-64.so.2"]}.items():
     WAYS[name] = {"make": lambda lab, words, prefix=prefix: [*prefix, *words], "status": same}
