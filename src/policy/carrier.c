@@ -209,6 +209,11 @@ static bool view_applet(const char *name, char *const *words, u32 count, struct 
 	return false;
 }
 
+bool carrier_is_multicall(const char *name)
+{
+	return strcmp(name, "busybox") == 0 || strcmp(name, "toybox") == 0;
+}
+
 const char *carrier_local(const char *name, char *const *words, u32 count, struct command_view *ret)
 {
 	const struct interpreter *in = find_interpreter(name);
@@ -219,10 +224,8 @@ const char *carrier_local(const char *name, char *const *words, u32 count, struc
 		return view_jar(words, count, ret) ? "java" : NULL;
 	if (glob_match("ld-*.so*", name, false) || strcmp(name, "ld.so") == 0)
 		return view_loaded(words, count, ret) ? "ld.so" : NULL;
-	if (strcmp(name, "busybox") == 0)
+	if (carrier_is_multicall(name))
 		return view_applet(name, words, count, ret) ? "busybox" : NULL;
-	if (strcmp(name, "toybox") == 0)
-		return view_applet(name, words, count, ret) ? "toybox" : NULL;
 	if (strcmp(name, "coreutils") == 0)
 		return view_applet(name, words, count, ret) ? "coreutils" : NULL;
 	return NULL;

@@ -22,6 +22,9 @@ struct command_view {
 const char *carrier_local(const char *name, char *const *words, u32 count,
 			  struct command_view *ret);
 
+/* busybox, toybox: all applets in one program, which runs them without an exec. */
+bool carrier_is_multicall(const char *name);
+
 enum remote_kind {
 	REMOTE_NONE,
 	REMOTE_WORDS, /* run as they are */

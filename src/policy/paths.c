@@ -98,8 +98,11 @@ static const char *const home_caches[] = {
 
 /* Names that are precious even inside the workspace. */
 static const char *const precious_names[] = {
-	".git",	 "*.tfstate*", "*.sqlite*", "*.db",  ".env*",	"backups",     "backup",
-	"*.sql", "*.dump",     "*.pem",	    "*.key", "id_rsa*", "id_ed25519*",
+	".git",	    "*.tfstate*", "*.tfvars",	 "*.sqlite*",  "*.db",	  "*.db.*", "*.db-*",
+	".env*",    "backups",	  "backup",	 "*.sql",      "*.sql.*", "*.dump", "*.dump.*",
+	"*.pgdump", "*.rdb",	  "*.aof",	 "*.mdb",      "*.ibd",	  "*.pem",  "*.key",
+	"*.p12",    "*.pfx",	  "*.jks",	 "*.keystore", "*.kdbx",  "*.gpg",  "*.age",
+	"id_rsa*",  "id_ecdsa*",  "id_ed25519*", ".htpasswd",
 };
 
 static const char *const system_dirs[] = {

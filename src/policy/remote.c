@@ -22,6 +22,12 @@ const struct remote_mark carrier_remote_marks[] = {
 	{ "kubectl", "exec" },
 	{ "oc", "exec" },
 	{ "oc", "rsh" },
+	{ "kubectl", "run" },
+	{ "kubectl", "debug" },
+	{ "oc", "run" },
+	{ "oc", "debug" },
+	{ "busybox", NULL },
+	{ "toybox", NULL },
 };
 const u32 carrier_remote_marks_count = ARRAY_SIZE(carrier_remote_marks);
 
@@ -109,24 +115,49 @@ static enum remote_kind engine_words(const struct engine *e, char *const *words,
 	return REMOTE_WORDS;
 }
 
-/* kubectl exec POD [-c C] -- WORDS; before there was --, the words followed POD. */
-static enum remote_kind kube_words(const char *name, char *const *words, u32 count, u32 *ret_first,
-				   const char **ret_carrier)
-{
-	bool oc = strcmp(name, "oc") == 0;
-	u32 at = grammar_skip_options(&kube_flags, words, count, 0);
+struct pod_command {
+	const char *program, *sub, *carrier;
+	bool dashes; /* words stand behind -- only */
+};
 
-	if (!is(words, count, at, "exec") && !(oc && is(words, count, at, "rsh")))
+static const struct pod_command pod_commands[] = {
+	{ "kubectl", "exec", "kubectl exec", false },
+	{ "oc", "exec", "oc exec", false },
+	{ "oc", "rsh", "oc rsh", false },
+	{ "kubectl", "run", "kubectl run", true },
+	{ "kubectl", "debug", "kubectl debug", true },
+	{ "oc", "run", "oc run", true },
+	{ "oc", "debug", "oc debug", true },
+};
+
+static const struct pod_command *find_pod_command(const char *name, const char *sub)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(pod_commands); i++)
+		if (strcmp(pod_commands[i].program, name) == 0 &&
+		    strcmp(pod_commands[i].sub, sub) == 0)
+			return &pod_commands[i];
+	return NULL;
+}
+
+/* kubectl exec POD [-c C] -- WORDS; before there was --, the words followed POD. */
+static enum remote_kind pod_words(const char *name, char *const *words, u32 count, u32 *ret_first,
+				  const char **ret_carrier)
+{
+	u32 at = grammar_skip_options(&kube_flags, words, count, 0);
+	const struct pod_command *c = at < count ? find_pod_command(name, words[at]) : NULL;
+
+	if (!c)
 		return REMOTE_NONE;
-	*ret_carrier = !oc ? "kubectl exec" : *words[at] == 'e' ? "oc exec" : "oc rsh";
+	*ret_carrier = c->carrier;
 	at = grammar_skip_options(&kube_flags, words, count, at + 1);
 	for (u32 i = at; i < count; i++)
 		if (strcmp(words[i], "--") == 0) {
 			*ret_first = i + 1;
 			return REMOTE_WORDS;
 		}
-	*ret_first =
-		MIN(grammar_skip_options(&kube_flags, words, count, MIN(at + 1, count)), count);
+	if (c->dashes)
+		return REMOTE_NONE;
+	*ret_first = grammar_skip_options(&kube_flags, words, count, MIN(at + 1, count));
 	return REMOTE_WORDS;
 }
 
@@ -142,7 +173,7 @@ enum remote_kind carrier_remote(const char *name, char *const *words, u32 count,
 		return REMOTE_SHELL;
 	}
 	if (strcmp(name, "kubectl") == 0 || strcmp(name, "oc") == 0)
-		return kube_words(name, words, count, ret_first, ret_carrier);
+		return pod_words(name, words, count, ret_first, ret_carrier);
 	for (size_t i = 0; i < ARRAY_SIZE(engines); i++)
 		if (strcmp(name, engines[i].name) == 0)
 			return engine_words(&engines[i], words, count, ret_first, ret_carrier,
@@ -176,6 +207,18 @@ static const struct wrapper wrappers[] = {
 	{ "chroot", { "", NULL, false }, 1, false },
 	{ "time", { "fo", "--format --output", false }, 0, false },
 	{ "stdbuf", { "ioe", "--input --output --error", false }, 0, false },
+	{ "gosu su-exec", { "", NULL, false }, 1, false },
+	{ "setpriv",
+	  { "",
+	    "--reuid --regid --groups --inh-caps --ambient-caps --bounding-set --securebits "
+	    "--selinux-label --apparmor-profile --pdeathsig",
+	    false },
+	  0,
+	  false },
+	{ "runuser", { "ugGws", "--user --group --supp-group --shell", false }, 0, false },
+	{ "unshare", { "RwSG", "--root --wd --setuid --setgid --propagation", false }, 0, false },
+	{ "nsenter", { "tSG", "--target --setuid --setgid", false }, 0, false },
+	{ "flock", { "wE", "--timeout --conflict-exit-code", false }, 1, false },
 	{ "xargs",
 	  { "aEIdnPLs",
 	    "--arg-file --delimiter --max-args --max-procs --max-lines --max-chars "
@@ -219,13 +262,16 @@ static enum wrapper_kind wrapped(const struct wrapper *w, char *const *words, u3
 	return WRAPPER_RUNS;
 }
 
+/* Those that may be given shell text. */
+static const char shells[] = "sh bash dash ash hush zsh ksh mksh su runuser";
+
 enum wrapper_kind carrier_wrapper(char *const *words, u32 count, u32 *ret_first)
 {
 	const char *name = carrier_base_name(words[0]);
 	size_t len = strlen(name);
 
-	if (grammar_lists("sh bash dash ash zsh ksh mksh su", name, len))
-		return shell_text(words, count, ret_first);
+	if (grammar_lists(shells, name, len) && shell_text(words, count, ret_first))
+		return WRAPPER_SHELL;
 	if (strcmp(name, "eval") == 0 && count > 1) {
 		*ret_first = 1;
 		return WRAPPER_EVAL;

@@ -146,8 +146,8 @@ static void search_shell(struct search *s, char *const *words, u32 count)
 	shell_each_command(text, MAX_DEPTH, search_words, s);
 }
 
-/* One simple command of text that runs elsewhere: here wrappers are unwrapped as well, since what
- * they start is no exec of ours. */
+/* One simple command of text that runs elsewhere, or by applets: here wrappers are unwrapped as
+ * well, since what they start is no exec of ours. */
 static void search_words(void *data, char *const *words, u32 count)
 {
 	struct search *s = data;
@@ -216,7 +216,11 @@ static void search_local(struct search *s, const char *name, char *const *words,
 	if (!carrier)
 		return;
 	s->carrier = outer ? outer : carrier;
-	search_command(s, v.names, v.names_count, v.words, v.count);
+	/* applets start each other without an exec, its shell's commands too */
+	if (carrier_is_multicall(name))
+		search_words(s, words, count);
+	else
+		search_command(s, v.names, v.names_count, v.words, v.count);
 	s->carrier = outer;
 }
 
@@ -264,6 +268,12 @@ static void search_names(struct search *s, const struct action *a)
 			names[n++] = name;
 	}
 	search_command(s, names, n, a->argv + 1, count - 1);
+	if (a->path && carrier_is_multicall(carrier_base_name(a->path)) &&
+	    !carrier_is_multicall(names[0])) {
+		s->carrier = "busybox";
+		search_words(s, a->argv, count);
+		s->carrier = NULL;
+	}
 	if (script) {
 		names[0] = carrier_base_name(a->name);
 		search_command(s, names, 1, a->argv + script + 1, count - script - 1);

@@ -236,8 +236,10 @@ enum where { WHERE_MISSING, WHERE_BEGUN, WHERE_MEANT };
 struct scope {
 	bool begun;	 /* its first word has passed */
 	bool all_rows;	 /* DELETE or UPDATE */
+	bool named;	 /* something follows the verb */
+	bool after_on;	 /* ON DELETE, ON UPDATE are no verbs */
 	bool altering;	 /* ALTER */
-	bool dropping;	 /* … DROP, just now */
+	bool dropping;	 /* DROP or TRUNCATE, just now */
 	bool harmless;	 /* EXPLAIN: nothing is run */
 	bool runs_texts; /* DO, EXECUTE: strings are code */
 	enum where where;
@@ -275,7 +277,7 @@ static void end_scope(struct checker *c)
 {
 	struct scope *s = &c->scopes[c->depth];
 
-	if (s->all_rows && (s->where == WHERE_MISSING || is_always_true(s)))
+	if (s->all_rows && s->named && (s->where == WHERE_MISSING || is_always_true(s)))
 		c->found = true;
 	*s = (struct scope) { 0 };
 }
@@ -296,8 +298,7 @@ static void begin(struct checker *c, struct scope *s, const struct token *t)
 	s->runs_texts |= is_word(t, "do") || is_word(t, "execute") || is_word(t, "exec");
 	s->all_rows = is_word(t, "delete") || is_word(t, "update");
 	/* DROP( and TRUNCATE( in parentheses are columns and functions */
-	if (c->depth == 0 && (is_word(t, "drop") || is_word(t, "truncate")))
-		c->found = true;
+	s->dropping = c->depth == 0 && (is_word(t, "drop") || is_word(t, "truncate"));
 }
 
 /* A word that is not the first. */
@@ -311,10 +312,11 @@ static void follow(struct scope *s, const struct token *t)
 		s->where = WHERE_BEGUN;
 	s->dropping = s->altering && is_word(t, "drop");
 	/* ClickHouse deletes by ALTER TABLE … DELETE WHERE */
-	if (s->altering && (is_word(t, "delete") || is_word(t, "update"))) {
+	if (s->altering && !s->after_on && (is_word(t, "delete") || is_word(t, "update"))) {
 		s->altering = false;
 		s->all_rows = true;
 	}
+	s->after_on = is_word(t, "on");
 }
 
 static void take_term(struct scope *s, const struct token *t)
@@ -351,6 +353,7 @@ static void check_token(struct checker *c, const struct token *t)
 	if (s->dropping && !is_attribute(t))
 		c->found = true;
 	s->dropping = false;
+	s->named |= s->all_rows;
 	if (t->kind == TOKEN_STRING && s->runs_texts)
 		check_text(c, t);
 	if (s->where == WHERE_BEGUN)

@@ -89,6 +89,11 @@ static void test_loaders(void **state _unused_)
 	EXPECT("busybox rm -r /", "t.rm-root via busybox");
 	EXPECT("busybox --install -s", "");
 	EXPECT("busybox", "");
+	EXPECT("busybox sh -c 'cd x; r\"\"m -r /'", "t.rm-root via busybox");
+	EXPECT("busybox env A=b xargs rm -r /", "t.rm-root via busybox");
+	EXPECT("toybox rm -r /", "t.rm-root via busybox");
+	EXPECT("busybox sh -c 'rm -r dist'", "");
+	EXPECT("ld.so busybox sh -c 'rm -r /'", "t.rm-root via ld.so");
 	EXPECT("coreutils --coreutils-prog=rm -r /", "t.rm-root via coreutils");
 	EXPECT("busybox sh kafka-topics.sh --delete", "t.topics via busybox");
 }
@@ -137,6 +142,14 @@ static void test_pods(void **state _unused_)
 	EXPECT("kubectl exec pod -- sh -c 'rm -r /data'", "t.rm via kubectl exec");
 	EXPECT("kubectl exec pod rm -r /data", "t.rm via kubectl exec");
 	EXPECT("oc rsh pod rm -r /data", "t.rm via oc rsh");
+	EXPECT("kubectl run x --image=y -- rm -r /data", "t.rm via kubectl run");
+	EXPECT("kubectl debug node/x -it --image y -- chroot /host rm -r /data",
+	       "t.rm via kubectl debug");
+	EXPECT("docker exec db gosu postgres rm -r /data", "t.rm via docker exec");
+	EXPECT("docker exec db runuser -u postgres -- rm -r /data", "t.rm via docker exec");
+	EXPECT("docker exec db su postgres -c 'rm -r /data'", "t.rm via docker exec");
+	EXPECT("docker exec db flock /x nsenter -t 1 -m rm -r /data", "t.rm via docker exec");
+	EXPECT("kubectl run rm --image=y", "");
 	EXPECT("kubectl exec pod", "");
 	EXPECT("kubectl get exec rm", "");
 }
@@ -158,6 +171,11 @@ static void test_names(void **state _unused_)
 	assert_true(policy_is_candidate(policy, &a));
 	a.path = NULL;
 	a.name = "/opt/rm";
+	policy_match(policy, &a, &f);
+	assert_string_equal(f.id, "rm");
+	assert_true(policy_is_candidate(policy, &a));
+	char *applet[] = { (char *)"sh", (char *)"-c", (char *)"rm -r /etc/x", NULL };
+	a = (struct action) { .argv = applet, .path = "/bin/busybox", .cwd = "/", .root_fd = -1 };
 	policy_match(policy, &a, &f);
 	assert_string_equal(f.id, "rm");
 	assert_true(policy_is_candidate(policy, &a));
