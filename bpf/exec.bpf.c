@@ -7,14 +7,14 @@
 #include "hold.h"
 #include "scan.h"
 
-/* One event under construction; args are scanned where they lie. The room behind lets the verifier
- * see that a chunk that starts anywhere in data[] stays inside. */
+/* One event under construction. data[] has room behind for a block of zeros, which ends the scan's
+ * chunk. */
 struct work {
 	struct bs_scan scan;
 	struct bs_exec_event event;
-	u8 data[BS_EVENT_DATA_MAX + BS_CHUNK + 2 * BS_BLOCK];
+	u8 data[BS_EVENT_DATA_MAX + BS_FILE_MAX];
 	struct bs_args_event more;
-	u8 more_data[BS_CHUNK + 2 * BS_BLOCK];
+	u8 more_data[BS_CHUNK + BS_PADDING];
 };
 
 /* Scratch, one a CPU: this tracepoint runs with preemption off. */
@@ -33,15 +33,14 @@ struct {
 } decisions SEC(".maps");
 
 /* Global functions: the verifier walks each once, not once a path that leads to it. */
-__noinline int scan_data(struct work *w, u32 at, u32 len)
+__noinline int scan_first(struct work *w, u32 len)
 {
 	const void *table = scan_table();
 
 	if (!w || !table || len > BS_CHUNK)
 		return 0;
-	at &= 2047; /* BS_NAME_MAX + 256 + BS_CWD_MAX is below */
-	__builtin_memset(w->data + at + len, 0, BS_BLOCK);
-	bs_scan_chunk(&w->scan, table, w->data + at, len);
+	__builtin_memset(w->data + len, 0, BS_PADDING);
+	bs_scan_chunk(&w->scan, table, w->data, len);
 	return 0;
 }
 
@@ -51,7 +50,7 @@ __noinline int scan_more(struct work *w, u32 len)
 
 	if (!w || !table || len > BS_CHUNK)
 		return 0;
-	__builtin_memset(w->more_data + len, 0, BS_BLOCK);
+	__builtin_memset(w->more_data + len, 0, BS_PADDING);
 	bs_scan_chunk(&w->scan, table, w->more_data, len);
 	return 0;
 }
@@ -65,9 +64,25 @@ struct cwd_walk {
 	struct work *w;
 	struct dentry *dentry, *root;
 	struct vfsmount *mnt, *root_mnt;
-	u32 at;	 /* where the next component goes, in data[] */
-	u32 end; /* what cwd may fill */
+	u32 at; /* where the next component goes, in data[] */
 };
+
+/* Appends a component; false where there is no room. */
+static __always_inline bool cwd_add(struct work *w, u32 *at, const unsigned char *name)
+{
+	u32 to = *at;
+	long n;
+
+	if (to > BS_EVENT_DATA_MAX) {
+		w->event.cwd_deep = 1;
+		return false;
+	}
+	n = bpf_probe_read_kernel_str(w->data + to, BS_FILE_MAX, name);
+	if (n <= 0)
+		return false;
+	*at = to + n;
+	return true;
+}
 
 /* From a mount's root up to where it is mounted; false at the very top. */
 static __always_inline bool cwd_cross(struct cwd_walk *c)
@@ -88,29 +103,20 @@ static long cwd_step(u32 i, void *data)
 	struct cwd_walk *c = data;
 	struct dentry *dentry = c->dentry;
 	struct vfsmount *mnt = c->mnt;
-	u32 at = c->at;
-	long n;
 
 	if (dentry == c->root && mnt == c->root_mnt)
 		return 1;
 	if (dentry == BPF_CORE_READ(mnt, mnt_root))
 		return !cwd_cross(c);
-	if (at > BS_NAME_MAX + 256 + BS_CWD_MAX - 256 || at > c->end - 256) {
-		c->w->event.cwd_deep = 1;
+	if (!cwd_add(c->w, &c->at, BPF_CORE_READ(dentry, d_name.name)))
 		return 1;
-	}
-	n = bpf_probe_read_kernel_str(c->w->data + at, 256, BPF_CORE_READ(dentry, d_name.name));
-	if (n <= 0)
-		return 1;
-	c->at = at + n;
 	c->dentry = BPF_CORE_READ(dentry, d_parent);
 	return 0;
 }
 
-/* The working directory as the task sees it; returns where it ends in data[]. */
-static __always_inline u32 read_cwd(struct work *w, struct task_struct *t, u32 at)
+/* The general walk, over mounts and many components. */
+static __always_inline u32 walk_cwd(struct work *w, struct fs_struct *fs, u32 at)
 {
-	struct fs_struct *fs = t->fs;
 	struct cwd_walk c = {
 		.w = w,
 		.dentry = BPF_CORE_READ(fs, pwd.dentry),
@@ -118,66 +124,98 @@ static __always_inline u32 read_cwd(struct work *w, struct task_struct *t, u32 a
 		.root = BPF_CORE_READ(fs, root.dentry),
 		.root_mnt = BPF_CORE_READ(fs, root.mnt),
 		.at = at,
-		.end = at + BS_CWD_MAX,
 	};
 
-	w->event.cwd_deep = 0;
 	if (bpf_loop(2 * BS_CWD_PARTS, cwd_step, &c, 0) == 2 * BS_CWD_PARTS)
 		w->event.cwd_deep = 1;
-	w->event.cwd_len = c.at - at;
 	return c.at;
 }
 
-/* The file's base name, then the name as given to execve, scanned as one; returns where they end in
- * data[]. */
+#define CWD_NEAR 8 /* components that are walked by plain loads, five times as fast */
+
+/* The working directory as the task sees it; returns where it ends in data[]. */
+static __always_inline u32 read_cwd(struct work *w, struct task_struct *t, u32 start)
+{
+	struct fs_struct *fs = t->fs;
+	struct dentry *root = fs->root.dentry, *d = fs->pwd.dentry;
+	u32 at = start;
+
+	w->event.cwd_deep = 0;
+	if (fs->pwd.mnt != fs->root.mnt)
+		goto walk;
+#pragma clang loop unroll(full)
+	for (int i = 0; i < CWD_NEAR; i++) {
+		if (d == root)
+			return at;
+		if (!cwd_add(w, &at, d->d_name.name))
+			goto walk;
+		d = d->d_parent;
+	}
+walk:
+	return walk_cwd(w, fs, start);
+}
+
+/* The name as given to execve, then the file's base name; returns where they end in data[]. */
 static __always_inline u32 read_names(struct work *w, struct linux_binprm *bprm)
 {
-	const unsigned char *file = BPF_CORE_READ(bprm, file, f_path.dentry, d_name.name);
-	u32 at = 0;
+	const unsigned char *file = bprm->file->f_path.dentry->d_name.name;
 	long n;
+	u32 at;
 
 	n = bpf_probe_read_kernel_str(w->data, BS_NAME_MAX, bprm->filename);
-	w->event.name_len = n > 0 ? n : 0;
-	at = w->event.name_len & (BS_NAME_MAX * 2 - 1);
-	n = bpf_probe_read_kernel_str(w->data + at, 256, file);
-	w->event.file_len = n > 0 ? n : 0;
-	return at + (w->event.file_len & 511);
+	at = n > 0 ? n & (2 * BS_NAME_MAX - 1) : 0;
+	w->event.name_len = at;
+	n = bpf_probe_read_kernel_str(w->data + at, BS_FILE_MAX, file);
+	n = n > 0 ? n & (2 * BS_FILE_MAX - 1) : 0;
+	w->event.file_len = n;
+	return at + n;
+}
+
+static __always_inline u32 tty_of(struct task_struct *t)
+{
+	struct tty_struct *tty = t->signal->tty;
+	struct tty_driver *d;
+
+	if (!tty)
+		return 0;
+	d = tty->driver;
+	return (d->major << 20) + d->minor_start + tty->index;
 }
 
 static __always_inline void read_ids(struct bs_exec_event *e, struct task_struct *t,
 				     struct linux_binprm *bprm)
 {
 	const struct cred *cred = t->cred;
-	struct inode *inode = BPF_CORE_READ(bprm, file, f_inode);
-	struct tty_struct *tty = t->signal->tty;
+	struct inode *inode = bprm->file->f_inode;
 
 	e->start = t->start_boottime;
 	e->cgroup = bpf_get_current_cgroup_id();
 	e->uid = cred->uid.val;
 	e->euid = cred->euid.val;
 	e->gid = cred->gid.val;
-	e->flags = cred->uid.val != cred->euid.val || cred->gid.val != cred->egid.val
-			   ? BS_EXEC_SETID
-			   : 0;
-	e->inode = BPF_CORE_READ(inode, i_ino);
-	e->dev = BPF_CORE_READ(inode, i_sb, s_dev);
-	e->tty = 0;
-	if (tty) {
-		struct tty_driver *d = BPF_CORE_READ(tty, driver);
-
-		e->tty = (BPF_CORE_READ(d, major) << 20) + BPF_CORE_READ(d, minor_start) +
-			 BPF_CORE_READ(tty, index);
-	}
-	if (BPF_CORE_READ(inode, i_nlink) == 0)
+	e->inode = inode->i_ino;
+	e->dev = inode->i_sb->s_dev;
+	e->tty = tty_of(t);
+	e->flags = 0;
+	if (e->uid != e->euid || e->gid != cred->egid.val)
+		e->flags |= BS_EXEC_SETID;
+	if (inode->i_nlink == 0)
 		e->flags |= BS_EXEC_DELETED;
 }
 
-static __always_inline void read_ancestors(struct bs_exec_event *e, struct task_struct *t)
+/* Up to the session's first process. */
+static __always_inline void read_ancestors(struct bs_exec_event *e, struct task_struct *t, u32 root)
 {
-#pragma clang loop unroll(full)
+	u32 tgid = t->tgid;
+
 	for (int i = 0; i < BS_ANCESTORS; i++) {
-		t = t->real_parent;
-		e->ancestors[i] = t->tgid;
+		if (tgid != root) {
+			t = t->real_parent;
+			tgid = t->tgid;
+			e->ancestors[i] = tgid;
+		} else {
+			e->ancestors[i] = 0;
+		}
 	}
 }
 
@@ -194,57 +232,61 @@ static __always_inline u32 chunk_of(u64 rest)
 struct args_walk {
 	struct work *w;
 	struct task_struct *task;
-	unsigned long start;
-	u32 total;
+	unsigned long at, end;
 	u32 failed;
 };
 
-/* Chunk i + 1 of argv: scanned, and sent ahead of the exec event. */
+/* One more chunk of argv: scanned, and sent ahead of the exec event. */
 static long args_step(u32 i, void *data)
 {
 	struct args_walk *a = data;
 	struct work *w = a->w;
-	u32 offset = (i + 1) * BS_CHUNK, len;
+	u32 len;
 
-	if (offset >= a->total)
+	if (a->at >= a->end)
 		return 1;
-	len = chunk_of(a->total - offset);
-	if (bpf_probe_read_user(w->more_data, len, (void *)(a->start + offset))) {
+	len = chunk_of(a->end - a->at);
+	if (bpf_probe_read_user(w->more_data, len, (void *)a->at)) {
 		a->failed = 1;
 		return 1;
 	}
 	scan_more(w, len);
 	event_head(&w->more.head, BS_EVENT_ARGS, sizeof(w->more) + len, a->task,
 		   w->event.head.session);
-	w->more.offset = offset;
+	w->more.part = i;
 	w->more.len = len;
-	emit(&w->more.head, sizeof(w->more) + (len & (2 * BS_CHUNK - 1)));
+	emit(&w->more.head, sizeof(w->more) + len);
+	a->at += len;
 	return 0;
 }
 
-/* Reads and scans argv; returns where its first chunk ends in data[]. */
-static __always_inline u32 read_args(struct work *w, struct task_struct *t, u32 at)
+/* Reads argv behind the names and scans all of it; returns where its first part ends in data[]. */
+static __always_inline u32 read_args(struct work *w, struct task_struct *t, u32 names)
 {
-	struct args_walk a = { .w = w, .task = t, .start = t->mm->arg_start };
-	u64 total = t->mm->arg_end - a.start;
+	struct args_walk a = { .w = w, .task = t, .at = t->mm->arg_start, .end = t->mm->arg_end };
+	u64 total = a.end - a.at;
 	u32 len = chunk_of(total);
 
-	at &= 2047;
-	a.total = total < BS_SCAN_MAX ? total : BS_SCAN_MAX;
+	names &= 1023; /* BS_NAME_MAX + BS_FILE_MAX is below */
+	if (len > BS_CHUNK - names)
+		len = BS_CHUNK - names;
 	w->event.args_total = total < 0xffffffff ? total : 0xffffffff;
-	if (total > BS_SCAN_MAX)
+	if (total > BS_SCAN_MAX) {
 		w->event.flags |= BS_EXEC_TOO_LONG;
-	if (bpf_probe_read_user(w->data + at, len, (void *)a.start)) {
+		a.end = a.at + BS_SCAN_MAX;
+	}
+	if (bpf_probe_read_user(w->data + names, len, (void *)a.at)) {
 		w->event.flags |= BS_EXEC_UNREADABLE;
 		len = 0;
 	}
-	scan_data(w, at, len);
-	if (a.total > BS_CHUNK)
-		bpf_loop(BS_SCAN_MAX / BS_CHUNK, args_step, &a, 0);
+	w->event.args_len = len;
+	scan_first(w, names + len);
+	a.at += len;
+	if (len && a.at < a.end)
+		bpf_loop(BS_SCAN_MAX / BS_CHUNK + 1, args_step, &a, 0);
 	if (a.failed)
 		w->event.flags |= BS_EXEC_UNREADABLE;
-	w->event.args_len = len;
-	return at + len;
+	return names + len;
 }
 
 static __always_inline bool is_candidate(struct work *w)
@@ -281,13 +323,37 @@ static __always_inline void freeze(struct work *w, struct task_struct *t, struct
 		ask_guard(s, e->ticket);
 }
 
+/* All but the candidate's fate; returns the size of the event. */
+static __always_inline u32 read_exec(struct work *w, struct task_struct *t,
+				     struct linux_binprm *bprm, struct bs_label *l)
+{
+	struct bs_session *s = bpf_map_lookup_elem(&sessions, &l->session);
+	struct bs_exec_event *e = &w->event;
+	u32 at, end, size;
+
+	if (s)
+		__sync_fetch_and_add(&s->execs, 1);
+	e->head.session = l->session;
+	e->approval = l->approval;
+	e->slot = BS_NO_SLOT;
+	read_ids(e, t, bprm);
+	read_ancestors(e, t, s ? s->root : 0);
+	bs_scan_begin(&w->scan, scan_start);
+	at = read_names(w, bprm);
+	at = read_args(w, t, at) & (2 * BS_CHUNK - 1);
+	end = read_cwd(w, t, at);
+	e->cwd_len = end - at;
+	size = sizeof(*e) + (end & (2 * BS_CHUNK - 1));
+	event_head(&e->head, BS_EVENT_EXEC, size, t, l->session);
+	return size;
+}
+
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(exec_loaded, struct task_struct *t, pid_t old_pid, struct linux_binprm *bprm)
 {
 	struct bs_label *l = label_of(t);
-	struct bs_session *session;
 	struct work *w;
-	u32 zero = 0, at, size;
+	u32 zero = 0, size;
 
 	if (!l)
 		return 0;
@@ -295,21 +361,7 @@ int BPF_PROG(exec_loaded, struct task_struct *t, pid_t old_pid, struct linux_bin
 	if (!w)
 		return 0;
 	COUNT(execs);
-	session = bpf_map_lookup_elem(&sessions, &l->session);
-	if (session)
-		__sync_fetch_and_add(&session->execs, 1);
-	w->event.head.session = l->session;
-	w->event.approval = l->approval;
-	w->event.slot = BS_NO_SLOT;
-	read_ids(&w->event, t, bprm);
-	read_ancestors(&w->event, t);
-	at = read_names(w, bprm) & 1023;
-	bs_scan_begin(&w->scan, scan_start);
-	scan_data(w, 0, at);
-	at = read_cwd(w, t, at);
-	at = read_args(w, t, at);
-	size = sizeof(w->event) + (at & (2 * BS_CHUNK - 1));
-	event_head(&w->event.head, BS_EVENT_EXEC, size, t, l->session);
+	size = read_exec(w, t, bprm, l);
 	if (is_candidate(w))
 		freeze(w, t, l, size);
 	else

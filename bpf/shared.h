@@ -88,16 +88,24 @@ static __always_inline void event_head(struct bs_event *e, u16 type, u32 size,
 	e->tid = t->pid;
 }
 
-/* Wakes the guard only when it sleeps or a quarter of the ring waits: a wake-up costs more than all
- * else here. */
+#define WAKE_EVERY 64 /* events between looks at how full the ring is */
+
+/* Wakes the guard only when it sleeps, or when a quarter of the ring waits: a wake-up costs more
+ * than all else here. */
+static __always_inline u64 wake_flag(u64 made)
+{
+	if (!guard_polls)
+		return BPF_RB_FORCE_WAKEUP;
+	if (made % WAKE_EVERY || bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) < 1024 * 1024)
+		return BPF_RB_NO_WAKEUP;
+	return BPF_RB_FORCE_WAKEUP;
+}
+
 static __always_inline void emit(struct bs_event *e, u32 size)
 {
-	u64 wake = guard_polls && bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) < 1024 * 1024
-			   ? BPF_RB_NO_WAKEUP
-			   : BPF_RB_FORCE_WAKEUP;
+	u64 made = COUNT(events);
 
-	COUNT(events);
-	if (bpf_ringbuf_output(&events, e, size, wake))
+	if (bpf_ringbuf_output(&events, e, size, wake_flag(made)))
 		COUNT(losses[BS_LOSS_EVENT]);
 }
 

@@ -18,6 +18,8 @@ struct bs_label {
 struct bs_session {
 	u64 tasks; /* alive; at 0 the session has ended */
 	u64 execs;
+	u32 root; /* tgid of the first process: ancestors are named up to it */
+	u32 reserved;
 };
 #define BS_SESSIONS 4096 /* the guard refuses to start more */
 
@@ -61,7 +63,7 @@ struct bs_slot {
 
 enum bs_event_type {
 	BS_EVENT_EXEC = 1,
-	BS_EVENT_ARGS, /* argv from BS_CHUNK on, before the exec event of the same tgid */
+	BS_EVENT_ARGS, /* argv beyond the exec event of the same tgid, which comes behind */
 	BS_EVENT_EXIT, /* of a process: its last thread is gone */
 	BS_EVENT_END,  /* of a session: its last task is gone */
 };
@@ -92,10 +94,11 @@ struct bs_event {
 #define BS_CWD_PARTS 32 /* components; a deeper path loses its upper part */
 #define BS_CWD_MAX   1024
 #define BS_NAME_MAX  512
+#define BS_FILE_MAX  256
 
 /* data[] holds, in this order: name (as given to execve) and NUL, the base name of the loaded file
- * and NUL, cwd (its components from the last to the first, each with NUL), and the first bytes of
- * argv, words ended by NUL. */
+ * and NUL, the first bytes of argv, words ended by NUL (these three are scanned as one chunk), and
+ * cwd: its components from the last to the first, each with NUL. */
 struct bs_exec_event {
 	struct bs_event head;
 	u64 start;  /* start time of the process */
@@ -110,17 +113,17 @@ struct bs_exec_event {
 	u32 approval;		     /* as in its label */
 	u32 args_total;		     /* bytes of argv in the process */
 	u32 ancestors[BS_ANCESTORS]; /* tgids, parent first, 0 ends */
-	u16 name_len, file_len, cwd_len, args_len; /* bytes in data[] */
+	u16 name_len, file_len, args_len, cwd_len; /* bytes in data[] */
 	u32 cwd_deep; /* not 0: cwd has more than BS_CWD_PARTS components */
 	u32 reserved;
 	char data[];
 };
 
-#define BS_EVENT_DATA_MAX (BS_NAME_MAX + 256 + BS_CWD_MAX + BS_CHUNK)
+#define BS_EVENT_DATA_MAX (BS_CHUNK + BS_CWD_MAX)
 
 struct bs_args_event {
 	struct bs_event head;
-	u32 offset; /* of data in argv */
+	u32 part; /* 0, 1, 2 … */
 	u32 len;
 	char data[];
 };

@@ -9,8 +9,8 @@
  * The side that includes this header defines, before it:
  *	BS_LOOP(count, fn, ctx)		calls fn(i, ctx) for i in 0..count-1 until it returns
  *non-zero BS_TRANS(tables, index)		the u16 at that index of the transition table
- *	BS_ACCEPTS(tables)		number of accepting states; states below are accepting
- *	BS_ACCEPT(tables, i)		pointer to struct bs_accept i, or NULL
+ *	BS_ACCEPTS(tables)		number of accepting states; states below are accepting, this
+ *one is the root BS_ACCEPT(tables, i)		pointer to struct bs_accept i, or NULL
  *	BS_ANCHOR(tables, i)		pointer to struct bs_anchor i, or NULL
  *	BS_RULE(tables, i)		pointer to struct bs_rule i, or NULL
  */
@@ -24,7 +24,10 @@
 #define __always_inline inline __attribute__((always_inline))
 #endif
 
-#define BS_BLOCK      16  /* bytes a step; the loop's body is unrolled over them */
+#define BS_BLOCK   16 /* bytes a walk takes a step; the loop's body is unrolled over them */
+#define BS_OVERLAP 32 /* bytes that both walks see: a needle and its two boundaries */
+#define BS_PADDING (BS_OVERLAP + BS_BLOCK)
+_Static_assert(BS_NEEDLE_MAX + 2 <= BS_OVERLAP, "the far walk would miss a needle");
 #define BS_MAX_HITS   64  /* distinct accepting states an action may reach; more is a candidate */
 #define BS_MAX_FOUND  128 /* distinct needles an action may contain; more is a candidate */
 #define BS_SEEN_WORDS (BS_MAX_ACCEPTS / 64)
@@ -36,8 +39,8 @@ struct bs_scan {
 	u32 state;
 	u32 hits_count;
 	u32 found_count;
-	u32 overflow;		 /* more hits or needles than there is room for */
-	u16 block[2 * BS_BLOCK]; /* accepting states of the block in hand */
+	u32 overflow;		/* more hits or needles than there is room for */
+	u16 step[4 * BS_BLOCK]; /* accepting states of the step in hand */
 	u16 hits[BS_MAX_HITS];
 	u16 found[BS_MAX_FOUND];
 	u64 seen[BS_SEEN_WORDS]; /* accepting states reached */
@@ -47,8 +50,9 @@ struct bs_scan {
 struct bs_scan_ctx {
 	struct bs_scan *scan;
 	const void *tables;
-	const u8 *data; /* a chunk: BS_CHUNK bytes and BS_BLOCK more */
-	u32 state;
+	const u8 *data; /* a chunk: BS_CHUNK bytes and BS_PADDING more */
+	u32 state, far_state;
+	u32 far;  /* where the far walk begins, in data */
 	u32 rule; /* first rule of the anchor in hand */
 	u32 candidate;
 };
@@ -57,7 +61,7 @@ static long bs_scan_hit(u32 i, void *data)
 {
 	struct bs_scan_ctx *c = data;
 	struct bs_scan *s = c->scan;
-	u32 state = s->block[i & (2 * BS_BLOCK - 1)], n = s->hits_count;
+	u32 state = s->step[i & (4 * BS_BLOCK - 1)], n = s->hits_count;
 	u32 word = (state >> 6) & (BS_SEEN_WORDS - 1);
 	u64 bit = 1ULL << (state & 63);
 
@@ -73,35 +77,54 @@ static long bs_scan_hit(u32 i, void *data)
 	return 0;
 }
 
-/* Without a branch in the body: the verifier walks it once, and each byte costs the same. */
-static long bs_scan_block(u32 i, void *data)
+/* A step goes over two blocks far apart, as each byte waits for the one before: two walks at once
+ * take little longer than one. Without a branch in the body the verifier walks it once, and each
+ * byte costs the same. */
+static long bs_scan_step(u32 i, void *data)
 {
 	struct bs_scan_ctx *c = data;
 	const u8 *p = c->data + ((i * BS_BLOCK) & (BS_CHUNK - 1));
-	u32 state = c->state, accepts = BS_ACCEPTS(c->tables), n = 0;
+	const u8 *q = c->data + ((c->far + i * BS_BLOCK) & (BS_CHUNK - 1));
+	u32 near = c->state, far = c->far_state, accepts = BS_ACCEPTS(c->tables), n = 0;
 	struct bs_scan *s = c->scan;
 
 #pragma GCC unroll 16
 	for (int k = 0; k < BS_BLOCK; k++) {
-		state = BS_TRANS(c->tables, state << BS_CLASS_BITS | bs_class[p[k]]);
-		s->block[n & (2 * BS_BLOCK - 1)] = state;
-		n += (state - accepts) >> 31; /* 1 where state < accepts */
+		near = BS_TRANS(c->tables, near << BS_CLASS_BITS | bs_class[p[k]]);
+		far = BS_TRANS(c->tables, far << BS_CLASS_BITS | bs_class[q[k]]);
+		s->step[n & (4 * BS_BLOCK - 1)] = near;
+		n += (near - accepts) >> 31; /* 1 where near < accepts */
+		s->step[n & (4 * BS_BLOCK - 1)] = far;
+		n += (far - accepts) >> 31;
 	}
-	c->state = state;
+	c->state = near;
+	c->far_state = far;
 	if (n)
 		BS_LOOP(n, bs_scan_hit, c);
 	return 0;
 }
 
 /* Scans `len` (at most BS_CHUNK) bytes of `data` as what follows the bytes scanned before. Where it
- * is no multiple of BS_BLOCK, the caller has put BS_BLOCK zero bytes behind it: a boundary. */
+ * is less than BS_CHUNK, the caller has put BS_PADDING zero bytes behind it, boundaries, and
+ * nothing follows.
+ *
+ * The far walk starts BS_OVERLAP bytes before the near one ends, at the root: whatever ends behind
+ * the overlap it finds, as no needle is longer, and by then it is in the state in which the near
+ * walk would be. */
 static __always_inline void bs_scan_chunk(struct bs_scan *s, const void *tables, const u8 *data,
 					  u32 len)
 {
+	const u32 overlap = BS_OVERLAP / BS_BLOCK;
+	u32 blocks = (len + BS_BLOCK - 1) / BS_BLOCK, steps;
 	struct bs_scan_ctx c = { .scan = s, .tables = tables, .data = data, .state = s->state };
 
-	BS_LOOP((len + BS_BLOCK - 1) / BS_BLOCK, bs_scan_block, &c);
-	s->state = c.state;
+	if (blocks < overlap)
+		blocks = overlap;
+	steps = (blocks + overlap + 1) / 2;
+	c.far = (steps - overlap) * BS_BLOCK;
+	c.far_state = BS_ACCEPTS(tables);
+	BS_LOOP(steps, bs_scan_step, &c);
+	s->state = c.far_state;
 }
 
 static __always_inline void bs_scan_needle(struct bs_scan *s, u32 needle)
@@ -187,6 +210,8 @@ static __always_inline u32 bs_scan_end(struct bs_scan *s, const void *tables)
 {
 	struct bs_scan_ctx c = { .scan = s, .tables = tables };
 
+	if (!s->hits_count)
+		return 0;
 	BS_LOOP(s->hits_count, bs_scan_take_hit, &c);
 	BS_LOOP(s->found_count, bs_scan_anchor, &c);
 	BS_LOOP(s->found_count, bs_scan_forget, &c);

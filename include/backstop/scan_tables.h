@@ -10,8 +10,9 @@
 #define BS_MAX_ACCEPTS	  16384 /* accepting states are numbered 0 .. accepts-1 */
 #define BS_MAX_NEEDLES	  16384 /* needles are numbered from 1; 0 is none */
 #define BS_ACCEPT_NEEDLES 7
-#define BS_RULE_NEEDLES	  3	       /* besides the anchor itself */
-#define BS_CHUNK	  4096	       /* bytes scanned at a time */
+#define BS_RULE_NEEDLES	  3    /* besides the anchor itself */
+#define BS_NEEDLE_MAX	  30   /* bytes of a needle without its boundaries, see BS_OVERLAP */
+#define BS_CHUNK	  4096 /* bytes scanned at a time */
 #define BS_SCAN_MAX	  (128 * 1024) /* bytes of argv scanned; an action with more is a candidate */
 
 /* The needles that end in one accepting state. */

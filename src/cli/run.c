@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -151,10 +152,30 @@ static int ask_for_session(const struct run_cli *o, struct client *c)
 			  &reply);
 }
 
-/* Connects to the guard, which is started where there is none. 0 or a negative errno, logged. */
+/* Of several that find no guard at the same time one starts it. Returns the lock's fd, or a
+ * negative errno, logged. */
+static int lock_start(const char *state_dir)
+{
+	_cleanup_free_ char *path = NULL;
+	_cleanup_close_ int fd = -1;
+	int r = io_mkdir_p(state_dir, 0750);
+
+	if (!r && asprintf(&path, "%s/start.lock", state_dir) < 0)
+		r = -ENOMEM;
+	if (r)
+		return log_errno(r, "cannot make %s", state_dir);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0 || flock(fd, LOCK_EX))
+		return log_errno(-errno, "cannot lock %s", path);
+	return TAKE_FD(fd);
+}
+
+/* Connects to the guard that runs; else, as root, starts one first. 0 or a negative errno, logged.
+ */
 static int reach_guard(const struct run_cli *o, struct client *c)
 {
 	_cleanup_free_ char *policy = NULL;
+	_cleanup_close_ int lock = -1;
 	struct guard_options g;
 	int r = client_connect(o->guard.socket, c);
 
@@ -167,6 +188,11 @@ static int reach_guard(const struct run_cli *o, struct client *c)
 		return r;
 	g.embedded = true;
 	g.owner = owner_uid();
+	lock = lock_start(g.state_dir);
+	if (lock < 0)
+		return lock;
+	if (!client_connect(o->guard.socket, c))
+		return 0; /* another was faster */
 	r = start_guard(&g);
 	if (r)
 		return r;

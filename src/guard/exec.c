@@ -52,9 +52,9 @@ void exec_keep_args(struct guard *g, const struct bs_args_event *e)
 			return;
 		}
 	}
-	if (e->offset == BS_CHUNK)
+	if (e->part == 0)
 		strbuf_reset(sb);
-	if (e->offset == BS_CHUNK + sb->len)
+	if (sb->len == (size_t)e->part * BS_CHUNK)
 		strbuf_add(sb, e->data, e->len);
 }
 
@@ -135,7 +135,8 @@ struct exec *exec_decode(struct guard *g, const struct bs_exec_event *e)
 {
 	_cleanup_(exec_free_ptr) struct exec *x = calloc(1, sizeof(*x));
 	_cleanup_strbuf_ struct strbuf args = STRBUF_INIT;
-	const char *file = e->data + e->name_len, *cwd = file + e->file_len;
+	const char *file = e->data + e->name_len, *first = file + e->file_len;
+	const char *cwd = first + e->args_len;
 
 	if (!x)
 		return NULL;
@@ -143,7 +144,7 @@ struct exec *exec_decode(struct guard *g, const struct bs_exec_event *e)
 	x->name = strndup(e->data, e->name_len);
 	x->file = strndup(file, e->file_len);
 	x->cwd = join_cwd(cwd, e->cwd_len, e->cwd_deep);
-	if (!x->name || !x->file || !x->cwd || gather_args(g, e, cwd + e->cwd_len, &args) ||
+	if (!x->name || !x->file || !x->cwd || gather_args(g, e, first, &args) ||
 	    set_argv(x, &args))
 		return NULL;
 	x->truncated = args.len < e->args_total;

@@ -17,7 +17,7 @@
 #define POLL_PERIOD   (50 * 1000) /* microseconds between looks at the events */
 #define IDLE_POLLS    20 /* looks without an event, after which the kernel wakes us again */
 #define BATCH	      64 /* events between looks at the decisions */
-#define FIRST_SESSION (30 * 1000 * 1000) /* microseconds an embedded guard waits for one */
+#define FIRST_SESSION (5 * 1000 * 1000) /* microseconds an embedded guard waits for one */
 
 static const char *const mode_names[GUARD_MODE_COUNT] = {
 	[GUARD_ENFORCE] = "enforce",

@@ -113,6 +113,7 @@ void report_exec(struct guard *g, const struct exec *x, enum ocsf_disposition di
 	e.ancestors = ancestors;
 	e.ancestor_count = fill_ancestors(g, x, ancestors);
 	e.disposition = disposition;
+	e.latency_ns = x->flags & BS_EXEC_CANDIDATE ? boot_ns() - x->time : 0;
 	ocsf_exec(&line, &g->host, &e);
 	publish(g, &line);
 }

@@ -105,7 +105,7 @@ static struct session *session_new(struct guard *g, pid_t pid, const struct sess
 /* Session first, then label: what the label names is always there. */
 static int session_label(struct guard *g, const struct session *s, int pidfd)
 {
-	struct bs_session counts = { .tasks = 1 };
+	struct bs_session counts = { .tasks = 1, .root = s->root };
 	struct bs_label label = { .session = s->id };
 	int r = kernel_set_session(g->kernel, s->id, &counts);
 
