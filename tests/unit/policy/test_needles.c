@@ -1,0 +1,139 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include "policy/needles.h"
+
+/* Parses a usage line and adds its rules for a program of that name. */
+static bool add(struct needles *n, struct program p, const char *line)
+{
+	_cleanup_strbuf_ struct strbuf err = STRBUF_INIT;
+	struct faults faults = { .out = &err };
+	struct source src = { "x", line, strlen(line), &faults };
+	struct usage u;
+
+	assert_true(usage_parse(n->arena, &src, (struct text) { .s = line }, &u));
+	p.key.s = u.program;
+	return needles_add_line(n, &p, &u);
+}
+
+static size_t rules_of(const char *line, enum option_style style, size_t *ret_needles)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	struct needles n;
+	size_t rules;
+
+	needles_init(&n, &a);
+	assert_true(add(&n, (struct program) { .style = style }, line));
+	rules = n.rules_count;
+	*ret_needles = n.all_count - 1;
+	needles_free(&n);
+	return rules;
+}
+
+static void test_rules(void **state _unused_)
+{
+	static const struct {
+		const char *line;
+		enum option_style style;
+		size_t rules, needles;
+	} samples[] = {
+		{ "rm", STYLE_GNU, 1, 1 },
+		{ "rm -r {path:precious}", STYLE_GNU, 1, 1 },
+		{ "git push (-f|--force)", STYLE_GNU, 1, 2 },
+		{ "kubectl delete (ns|namespace)", STYLE_GNU, 2, 4 },
+		{ "kubectl delete !ns", STYLE_GNU, 1, 2 },
+		{ "aws rds delete-*", STYLE_GNU, 1, 3 },
+		{ "aws * *", STYLE_GNU, 1, 1 },
+		{ "rails db:drop", STYLE_GNU, 1, 3 },
+		{ "psql -c={sql:destructive}", STYLE_GNU, 1, 2 },
+		{ "find -delete", STYLE_GO, 1, 2 },
+		{ "find (-delete|-exec)", STYLE_GO, 2, 3 },
+		{ "find -d", STYLE_GO, 1, 1 },
+		{ "x (a|b|c|d|e) (f|g|h|i|j) (k|l|m|n|o) (p|q|r|s|t)", STYLE_GNU, 125, 21 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
+		size_t needles, rules = rules_of(samples[i].line, samples[i].style, &needles);
+
+		if (rules != samples[i].rules || needles != samples[i].needles)
+			fail_msg("%s: %zu rules, %zu needles", samples[i].line, rules, needles);
+	}
+}
+
+/* Lines that ask for the same share needles and rules. */
+static void test_shared(void **state _unused_)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	struct needles n;
+
+	needles_init(&n, &a);
+	assert_true(add(&n, (struct program) { 0 }, "git push -f"));
+	assert_true(add(&n, (struct program) { 0 }, "git push --force"));
+	assert_true(add(&n, (struct program) { 0 }, "git PUSH -f"));
+	assert_int_equal(n.rules_count, 2);
+	assert_int_equal(n.all_count - 1, 3);
+	needles_free(&n);
+}
+
+static void test_no_needle(void **state _unused_)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	struct needles n;
+
+	needles_init(&n, &a);
+	assert_false(add(&n, (struct program) { 0 }, "@@ x"));
+	assert_false(add(&n, (struct program) { 0 }, "* x"));
+	assert_true(add(&n, (struct program) { 0 }, "python3.* x"));
+	needles_free(&n);
+}
+
+static void test_automaton(void **state _unused_)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	struct automaton m;
+	struct needles n;
+
+	needles_init(&n, &a);
+	needles_add_remote(&n);
+	assert_true(add(&n, (struct program) { 0 }, "git push -f"));
+	assert_int_equal(automaton_build(&n, &m), 0);
+	assert_true(m.accepts_count > 0 && m.accepts_count < m.states);
+	assert_true(m.start >= m.accepts_count && m.start < m.states);
+	assert_int_equal(m.needles, n.all_count - 1);
+	assert_int_equal(m.rules_count, n.rules_count);
+	for (u32 i = 0; i < m.states << BS_CLASS_BITS; i++)
+		assert_true(m.trans[i] < m.states);
+	for (u32 i = 0; i < m.accepts_count; i++)
+		assert_in_range(m.accepts[i].count, 1, BS_ACCEPT_NEEDLES);
+	needles_free(&n);
+}
+
+static void test_too_many(void **state _unused_)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	struct automaton m;
+	struct needles n;
+
+	needles_init(&n, &a);
+	for (int i = 0; i < BS_MAX_NEEDLES; i++)
+		add(&n, (struct program) { 0 }, arena_printf(&a, "p%d", i));
+	assert_int_equal(automaton_build(&n, &m), -E2BIG);
+	needles_free(&n);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rules),	  cmocka_unit_test(test_shared),
+		cmocka_unit_test(test_no_needle), cmocka_unit_test(test_automaton),
+		cmocka_unit_test(test_too_many),
+	};
+
+	return cmocka_run_group_tests_name("needles", tests, NULL, NULL);
+}
