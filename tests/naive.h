@@ -33,7 +33,8 @@ static inline bool naive_needle(const struct needle *n, const u8 *data, size_t l
 }
 
 /* Has the data all needles of one of the first `rules` rules? */
-static inline bool naive_candidate(const struct needles *n, size_t rules, const u8 *data, size_t len)
+static inline bool naive_candidate(const struct needles *n, size_t rules, const u8 *data,
+				   size_t len)
 {
 	for (size_t i = 0; i < rules; i++) {
 		bool all = true;
