@@ -64,13 +64,14 @@ struct cwd_walk {
 	struct work *w;
 	struct dentry *dentry, *root;
 	struct vfsmount *mnt, *root_mnt;
-	u32 at; /* where the next component goes, in data[] */
+	u32 start; /* where cwd begins in data[] */
 };
 
-/* Appends a component; false where there is no room. */
-static __always_inline bool cwd_add(struct work *w, u32 *at, const unsigned char *name)
+/* Appends a component; false where there is no room. The length is kept in the map's memory, so
+ * that the verifier does not follow it through all rounds. */
+static __always_inline bool cwd_add(struct work *w, u32 start, const unsigned char *name)
 {
-	u32 to = *at;
+	u32 to = start + w->event.cwd_len;
 	long n;
 
 	if (to > BS_EVENT_DATA_MAX) {
@@ -80,7 +81,7 @@ static __always_inline bool cwd_add(struct work *w, u32 *at, const unsigned char
 	n = bpf_probe_read_kernel_str(w->data + to, BS_FILE_MAX, name);
 	if (n <= 0)
 		return false;
-	*at = to + n;
+	w->event.cwd_len += n;
 	return true;
 }
 
@@ -108,14 +109,14 @@ static long cwd_step(u32 i, void *data)
 		return 1;
 	if (dentry == BPF_CORE_READ(mnt, mnt_root))
 		return !cwd_cross(c);
-	if (!cwd_add(c->w, &c->at, BPF_CORE_READ(dentry, d_name.name)))
+	if (!cwd_add(c->w, c->start, BPF_CORE_READ(dentry, d_name.name)))
 		return 1;
 	c->dentry = BPF_CORE_READ(dentry, d_parent);
 	return 0;
 }
 
 /* The general walk, over mounts and many components. */
-static __always_inline u32 walk_cwd(struct work *w, struct fs_struct *fs, u32 at)
+static __always_inline void walk_cwd(struct work *w, struct fs_struct *fs, u32 start)
 {
 	struct cwd_walk c = {
 		.w = w,
@@ -123,36 +124,36 @@ static __always_inline u32 walk_cwd(struct work *w, struct fs_struct *fs, u32 at
 		.mnt = BPF_CORE_READ(fs, pwd.mnt),
 		.root = BPF_CORE_READ(fs, root.dentry),
 		.root_mnt = BPF_CORE_READ(fs, root.mnt),
-		.at = at,
+		.start = start,
 	};
 
+	w->event.cwd_len = 0;
 	if (bpf_loop(2 * BS_CWD_PARTS, cwd_step, &c, 0) == 2 * BS_CWD_PARTS)
 		w->event.cwd_deep = 1;
-	return c.at;
 }
 
 #define CWD_NEAR 8 /* components that are walked by plain loads, five times as fast */
 
-/* The working directory as the task sees it; returns where it ends in data[]. */
-static __always_inline u32 read_cwd(struct work *w, struct task_struct *t, u32 start)
+/* The working directory as the task sees it, behind `start` in data[]. */
+static __always_inline void read_cwd(struct work *w, struct task_struct *t, u32 start)
 {
 	struct fs_struct *fs = t->fs;
 	struct dentry *root = fs->root.dentry, *d = fs->pwd.dentry;
-	u32 at = start;
 
 	w->event.cwd_deep = 0;
+	w->event.cwd_len = 0;
 	if (fs->pwd.mnt != fs->root.mnt)
 		goto walk;
 #pragma clang loop unroll(full)
 	for (int i = 0; i < CWD_NEAR; i++) {
 		if (d == root)
-			return at;
-		if (!cwd_add(w, &at, d->d_name.name))
+			return;
+		if (!cwd_add(w, start, d->d_name.name))
 			goto walk;
 		d = d->d_parent;
 	}
 walk:
-	return walk_cwd(w, fs, start);
+	walk_cwd(w, fs, start);
 }
 
 /* The name as given to execve, then the file's base name; returns where they end in data[]. */
@@ -329,7 +330,7 @@ static __always_inline u32 read_exec(struct work *w, struct task_struct *t,
 {
 	struct bs_session *s = bpf_map_lookup_elem(&sessions, &l->session);
 	struct bs_exec_event *e = &w->event;
-	u32 at, end, size;
+	u32 at, size;
 
 	if (s)
 		__sync_fetch_and_add(&s->execs, 1);
@@ -341,9 +342,8 @@ static __always_inline u32 read_exec(struct work *w, struct task_struct *t,
 	bs_scan_begin(&w->scan, scan_start);
 	at = read_names(w, bprm);
 	at = read_args(w, t, at) & (2 * BS_CHUNK - 1);
-	end = read_cwd(w, t, at);
-	e->cwd_len = end - at;
-	size = sizeof(*e) + (end & (2 * BS_CHUNK - 1));
+	read_cwd(w, t, at);
+	size = sizeof(*e) + ((at + e->cwd_len) & (2 * BS_CHUNK - 1));
 	event_head(&e->head, BS_EVENT_EXEC, size, t, l->session);
 	return size;
 }

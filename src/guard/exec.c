@@ -143,7 +143,9 @@ struct exec *exec_decode(struct guard *g, const struct bs_exec_event *e)
 	copy_head(g, x, e);
 	x->name = strndup(e->data, e->name_len);
 	x->file = strndup(file, e->file_len);
-	x->cwd = join_cwd(cwd, e->cwd_len, e->cwd_deep);
+	x->cwd = e->cwd_deep ? proc_readlink(x->tgid, "cwd") : NULL;
+	if (!x->cwd)
+		x->cwd = join_cwd(cwd, e->cwd_len, e->cwd_deep);
 	if (!x->name || !x->file || !x->cwd || gather_args(g, e, first, &args) ||
 	    set_argv(x, &args))
 		return NULL;
@@ -177,6 +179,28 @@ struct exec *exec_from_slot(struct guard *g, u32 slot, u32 ticket)
 	return x->name && x->file ? TAKE_PTR(x) : NULL;
 }
 
+static bool same_words(char *const *a, size_t a_count, char *const *b, size_t b_count)
+{
+	if (a_count != b_count)
+		return false;
+	for (size_t i = 0; i < a_count; i++)
+		if (strcmp(a[i], b[i]))
+			return false;
+	return true;
+}
+
+bool exec_args_unchanged(const struct exec *x)
+{
+	_cleanup_strbuf_ struct strbuf now = STRBUF_INIT;
+	_cleanup_free_ char **argv = NULL;
+	size_t argc = 0;
+
+	if (x->truncated || proc_read_cmdline(x->tgid, ARGV_MAX, &now))
+		return false;
+	argv = proc_split_words(strbuf_str(&now), now.len, &argc);
+	return argv && same_words(argv, argc, x->argv, x->argc);
+}
+
 static bool same_string(const char *a, const char *b)
 {
 	return a && b && !strcmp(a, b);
@@ -184,11 +208,8 @@ static bool same_string(const char *a, const char *b)
 
 bool exec_same(const struct exec *a, const struct exec *b)
 {
-	if (a->session_id != b->session_id || a->argc != b->argc || a->inode != b->inode ||
-	    a->dev != b->dev || !same_string(a->path, b->path) || !same_string(a->cwd, b->cwd))
+	if (a->session_id != b->session_id || a->inode != b->inode || a->dev != b->dev ||
+	    !same_string(a->path, b->path) || !same_string(a->cwd, b->cwd))
 		return false;
-	for (size_t i = 0; i < a->argc; i++)
-		if (strcmp(a->argv[i], b->argv[i]))
-			return false;
-	return true;
+	return same_words(a->argv, a->argc, b->argv, b->argc);
 }

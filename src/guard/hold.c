@@ -322,6 +322,14 @@ int guard_approve(struct guard *g, uint64_t id, const char *by, struct strbuf *e
 
 	if (!h)
 		return grant_approve(g, id, by, err);
+	if (!exec_args_unchanged(h->exec)) {
+		strbuf_addf(err,
+			    "hold %llu is denied: its arguments were changed while it was held",
+			    (unsigned long long)id);
+		hold_decide(g, h, HOLD_REFUSE, OCSF_BLOCKED, "guard",
+			    "its arguments were changed while it was held");
+		return -EPERM;
+	}
 	hold_decide(g, h, HOLD_RELEASE, OCSF_APPROVED, by, NULL);
 	return 0;
 }

@@ -124,6 +124,9 @@ struct exec *exec_from_slot(struct guard *g, u32 slot, u32 ticket);
 void exec_free(struct exec *x);
 DEFINE_CLEANUP(struct exec, exec_free);
 bool exec_same(const struct exec *a, const struct exec *b); /* file, argv, cwd and session */
+/* Is the argv in the frozen process still the one that was decided on? Its own user could have
+ * written to its memory. */
+bool exec_args_unchanged(const struct exec *x);
 void exec_keep_args(struct guard *g, const struct bs_args_event *e);
 
 /* process.c */
