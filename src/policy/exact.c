@@ -6,7 +6,9 @@
 #include "policy/glob.h"
 #include "policy/sql.h"
 
-#define MAX_READINGS 64 /* of a command with unknown options; more are as doubtful as it gets */
+/* How many words may be looked at, for a command with unknown options has many readings: what takes
+ * longer is as doubtful as it gets. An agent must not be able to keep the guard busy. */
+#define MAX_STEPS(words) (8 * (words) + 4096)
 
 struct matcher {
 	const struct exact *e;
@@ -14,7 +16,7 @@ struct matcher {
 	const struct image_item *words[USAGE_MAX_ITEMS];
 	u32 words_count;
 	u32 taken[USAGE_MAX_ITEMS];
-	u32 readings;
+	u32 steps;
 };
 
 static const char *string(const struct matcher *m, u32 offset)
@@ -201,6 +203,12 @@ static bool names_all_operands(const struct matcher *m)
 	return true;
 }
 
+static bool is_exhausted(struct matcher *m, u32 steps)
+{
+	m->steps += steps;
+	return m->steps > MAX_STEPS((u64)m->e->args.count);
+}
+
 /* All words stand where they must; what of the rest? Operands that predicates ask for stand in the
  * order of the predicates. */
 static bool rest_holds(struct matcher *m)
@@ -208,7 +216,7 @@ static bool rest_holds(struct matcher *m)
 	const struct image_line *l = m->e->line;
 	struct args_cursor c = begin_again(m);
 
-	if (++m->readings > MAX_READINGS)
+	if (is_exhausted(m, m->e->args.count))
 		return !m->strict;
 	for (u32 i = 0; i < l->items_count; i++) {
 		const struct image_item *item = &m->e->args.image->items[l->items + i];
@@ -229,6 +237,8 @@ static bool walk(struct matcher *m, struct args_cursor c, u32 n)
 	struct arg arg;
 
 	while (n < m->words_count) {
+		if (is_exhausted(m, 1))
+			return !m->strict;
 		if (!args_next(&c, &arg))
 			return false;
 		if (arg.option && arg.maybe_value && !m->strict) {
