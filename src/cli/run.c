@@ -170,6 +170,14 @@ static int lock_start(const char *state_dir)
 	return TAKE_FD(fd);
 }
 
+/* What a guard is told at its start says nothing to one that runs. */
+static void warn_of_settings(const struct guard_settings *s)
+{
+	if (s->mode || s->policy || s->state_dir || s->hold_timeout)
+		log_warning("a guard runs already: --mode, --policy, --state-dir and "
+			    "--hold-timeout have no effect on it");
+}
+
 /* Connects to the guard that runs; else, as root, starts one first. 0 or a negative errno, logged.
  */
 static int reach_guard(const struct run_cli *o, struct client *c)
@@ -179,8 +187,10 @@ static int reach_guard(const struct run_cli *o, struct client *c)
 	struct guard_options g;
 	int r = client_connect(o->guard.socket, c);
 
-	if (!r)
+	if (!r) {
+		warn_of_settings(&o->guard);
 		return 0;
+	}
 	if ((r != -ENOENT && r != -ECONNREFUSED) || geteuid())
 		return client_log_connect(r, o->guard.socket);
 	r = guard_settings_apply(&o->guard, &g, &policy);
@@ -207,6 +217,10 @@ static int exec_command(char **argv)
 	execvp(argv[0], argv);
 	r = errno;
 	log_errno(-r, "cannot run '%s'", argv[0]);
+	if (r == ENOENT && getenv("SUDO_USER") && !strchr(argv[0], '/'))
+		log_info(
+			"sudo has a PATH of its own: try sudo backstop run -- \"$(command -v %s)\"",
+			argv[0]);
 	return r == ENOENT ? 127 : 126;
 }
 

@@ -58,6 +58,17 @@ void exec_keep_args(struct guard *g, const struct bs_args_event *e)
 		strbuf_add(sb, e->data, e->len);
 }
 
+void exec_drop_args(struct guard *g)
+{
+	struct strbuf *sb;
+
+	map_for_each (&g->args, sb) {
+		strbuf_free(sb);
+		free(sb);
+	}
+	map_free(&g->args);
+}
+
 /* All of argv that the kernel sent; the rest of a long one from the process itself, if it still
  * lives. */
 static int gather_args(struct guard *g, const struct bs_exec_event *e, const char *first,

@@ -77,7 +77,7 @@ static void on_event(void *data, const struct bs_event *e)
 	}
 }
 
-/* An event that was lost may have been the one of a candidate, or of a session's end. */
+/* An event that was lost may have been the one of a candidate, or of an end. */
 static void sweep(struct guard *g)
 {
 	const volatile struct bs_counters *c = kernel_counters(g->kernel);
@@ -88,6 +88,8 @@ static void sweep(struct guard *g)
 	g->swept_losses = losses;
 	candidate_sweep(g);
 	session_sweep(g);
+	process_sweep(g);
+	exec_drop_args(g);
 }
 
 /* Decisions come first: they are looked at after each batch of events. Returns how many events
@@ -142,8 +144,8 @@ static void on_stop(void *data, int signo)
 {
 	struct guard *g = data;
 
-	log_info("SIG%s: the guard stops, %zu sessions go on unguarded", sigabbrev_np(signo),
-		 g->sessions.count);
+	log_info("SIG%s: the guard stops%s", sigabbrev_np(signo),
+		 g->sessions.count ? ", its sessions go on unguarded" : "");
 	loop_quit(g->loop, 0);
 }
 
@@ -305,8 +307,6 @@ static int guard_start(struct guard *g)
 
 static void guard_end(struct guard *g)
 {
-	struct strbuf *args;
-
 	if (g->kernel && g->journal) {
 		hold_end_all(g, "the guard stops");
 		drain(g);
@@ -317,11 +317,7 @@ static void guard_end(struct guard *g)
 	kernel_close(g->kernel);
 	journal_close(g->journal);
 	policy_free(g->policy);
-	map_for_each (&g->args, args) {
-		strbuf_free(args);
-		free(args);
-	}
-	map_free(&g->args);
+	exec_drop_args(g);
 	map_free(&g->approvals);
 	process_free_all(g);
 	session_free_all(g);

@@ -127,11 +127,13 @@ bool exec_same(const struct exec *a, const struct exec *b); /* file, argv, cwd a
 /* Is the argv in the frozen process still the one that was decided on? Its own user could have
  * written to its memory. */
 bool exec_args_unchanged(const struct exec *x);
+void exec_drop_args(struct guard *g); /* what waits for an exec event */
 void exec_keep_args(struct guard *g, const struct bs_args_event *e);
 
 /* process.c */
 void process_exec(struct guard *g, const struct exec *x);
 void process_exit(struct guard *g, u32 tgid);
+void process_sweep(struct guard *g);
 void process_free_all(struct guard *g);
 
 /* paths.c: names for numbers */

@@ -1,4 +1,6 @@
 /* The processes of the sessions, by what they last exec'ed. */
+#include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 #include "base/escape.h"
@@ -35,6 +37,22 @@ void process_exec(struct guard *g, const struct exec *x)
 void process_exit(struct guard *g, u32 tgid)
 {
 	process_free(map_remove(&g->processes, tgid));
+}
+
+/* Forgets those whose exit event was lost. */
+void process_sweep(struct guard *g)
+{
+	_cleanup_free_ u32 *gone = calloc(g->processes.count + 1, sizeof(*gone));
+	struct process *p;
+	size_t n = 0;
+
+	if (!gone)
+		return;
+	map_for_each (&g->processes, p)
+		if (kill((pid_t)p->tgid, 0) && errno == ESRCH)
+			gone[n++] = p->tgid;
+	while (n > 0)
+		process_exit(g, gone[--n]);
 }
 
 void process_free_all(struct guard *g)
