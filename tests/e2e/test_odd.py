@@ -180,3 +180,29 @@ os.execv(sys.argv[2], sys.argv[2:])"""
     agent = lab.run(["/usr/bin/python3", "-c", code, "300", *lab.words("victim-deny")])
     assert agent.finish() == 126
     assert not lab.ran()
+
+
+REWRITE = """import subprocess, sys, time
+p = subprocess.Popen(sys.argv[1:])
+while "terraform" not in open(f"/proc/{p.pid}/cmdline").read():
+    time.sleep(0.01)
+time.sleep(0.2)
+stack = next(line for line in open(f"/proc/{p.pid}/maps") if "[stack]" in line).split()[0]
+first, last = (int(x, 16) for x in stack.split("-"))
+with open(f"/proc/{p.pid}/mem", "r+b", 0) as memory:
+    memory.seek(first)
+    at = memory.read(last - first).index(b"exit=3")
+    memory.seek(first + at)
+    memory.write(b"exit=4")
+print("rewritten", flush=True)
+sys.exit(p.wait())"""
+
+
+def test_what_was_shown_is_what_runs(lab):
+    """An argv that was rewritten while a human looked at it is not what was approved."""
+    agent = lab.run(["/usr/bin/python3", "-c", REWRITE, *lab.words(exit=3)])
+    hold = lab.guard.wait_for_holds()[0]
+    agent.wait_for("rewritten")
+    lab.guard.cli("approve", hold["id"])
+    assert agent.finish() in (126, 137), agent.all
+    assert not lab.ran()
