@@ -46,36 +46,24 @@ static bool matches(const struct policy *p, const struct signature *s, const str
 	return found.line != IMAGE_NONE;
 }
 
-static void try_hit(const struct policy *p, const struct pack *pack, const struct signature *s,
-		    const struct example *e)
+static void try_example(const struct policy *p, const struct pack *pack, const struct signature *s,
+			const struct example *e, bool hit)
 {
 	char **words = split(pack, e->run);
 	struct action a;
+	bool found;
 
 	if (!words)
 		return;
 	a = make_action(words, e->cwd);
-	if (!matches(p, s, &a))
-		source_fault(&pack->src, e->run.spot, "hits: '%s' does not match %s.%s", e->run.s,
-			     name_of(pack), s->id.s);
-	else if (!policy_is_candidate(p, &a))
+	found = matches(p, s, &a);
+	if (found != hit)
+		source_fault(&pack->src, e->run.spot, "%s: '%s' does %smatch %s.%s",
+			     hit ? "hits" : "misses", e->run.s, found ? "" : "not ", name_of(pack),
+			     s->id.s);
+	else if (hit && !policy_is_candidate(p, &a))
 		source_fault(&pack->src, e->run.spot,
 			     "hits: '%s' matches %s.%s, but the scan does not find it", e->run.s,
-			     name_of(pack), s->id.s);
-	shellwords_free(words);
-}
-
-static void try_miss(const struct policy *p, const struct pack *pack, const struct signature *s,
-		     const struct example *e)
-{
-	char **words = split(pack, e->run);
-	struct action a;
-
-	if (!words)
-		return;
-	a = make_action(words, e->cwd);
-	if (matches(p, s, &a))
-		source_fault(&pack->src, e->run.spot, "misses: '%s' does match %s.%s", e->run.s,
 			     name_of(pack), s->id.s);
 	shellwords_free(words);
 }
@@ -110,9 +98,9 @@ unsigned int examples_try(const struct policy *p, const struct pack *pack)
 		if (s->faulty)
 			continue;
 		for (size_t k = 0; k < s->hits_count; k++)
-			try_hit(p, pack, s, &s->hits[k]);
+			try_example(p, pack, s, &s->hits[k], true);
 		for (size_t k = 0; k < s->misses_count; k++)
-			try_miss(p, pack, s, &s->misses[k]);
+			try_example(p, pack, s, &s->misses[k], false);
 		try_instead(p, pack, s);
 		count += s->hits_count + s->misses_count;
 	}

@@ -268,23 +268,23 @@ static const struct yaml_key example_keys[] = {
 	{ NULL, NULL, false },
 };
 
-static void read_example(struct yaml_reader *r, struct yaml v, struct reading *reading)
+static struct example read_example(struct yaml_reader *r, struct yaml v, struct reading *reading)
 {
+	struct example e = { 0 };
+
+	reading->example = &e;
 	if (yaml_is_mapping(v))
 		yaml_mapping(r, v, example_keys, reading);
 	else
-		reading->example->run = yaml_text(r, v);
+		e.run = yaml_text(r, v);
+	reading->example = NULL;
+	return e;
 }
 
 static void read_hit(struct yaml_reader *r, struct yaml v, void *data)
 {
-	struct reading *reading = data;
-	struct signature *s = reading->signature;
-	struct example e = { 0 };
-
-	reading->example = &e;
-	read_example(r, v, reading);
-	reading->example = NULL;
+	struct signature *s = ((struct reading *)data)->signature;
+	struct example e = read_example(r, v, data);
 
 	if (e.run.s)
 		ARENA_PUSH(r->arena, s->hits, e);
@@ -292,13 +292,8 @@ static void read_hit(struct yaml_reader *r, struct yaml v, void *data)
 
 static void read_miss(struct yaml_reader *r, struct yaml v, void *data)
 {
-	struct reading *reading = data;
-	struct signature *s = reading->signature;
-	struct example e = { 0 };
-
-	reading->example = &e;
-	read_example(r, v, reading);
-	reading->example = NULL;
+	struct signature *s = ((struct reading *)data)->signature;
+	struct example e = read_example(r, v, data);
 
 	if (e.run.s)
 		ARENA_PUSH(r->arena, s->misses, e);
