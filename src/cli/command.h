@@ -31,6 +31,10 @@ struct command {
 
 #define EXIT_USAGE 2
 
+/* Opens the compiled policy, found as policy_find() does. 0 or a negative errno, logged. */
+struct policy;
+int command_open_policy(const char *option, struct policy **ret);
+
 extern const struct command command_run, command_guard, command_status, command_pending,
 	command_approve, command_deny, command_watch, command_explain, command_policy, command_log,
 	command_doctor;

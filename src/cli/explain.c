@@ -24,21 +24,6 @@ static const int statuses[VERDICT_COUNT] = {
 	[VERDICT_DENY] = 12, [VERDICT_KILL] = 12,
 };
 
-static int open_policy(const char *option, struct policy **ret)
-{
-	_cleanup_strbuf_ struct strbuf detail = STRBUF_INIT;
-	_cleanup_free_ char *path = NULL;
-	int err = policy_find(option, &path);
-
-	if (err)
-		return log_errno(err,
-				 "cannot tell where the policy is: give it with --policy FILE");
-	err = policy_open(path, ret, &detail);
-	if (err)
-		log_error("%s", strbuf_str(&detail));
-	return err;
-}
-
 /* --- what is printed */
 
 static void add_json(struct strbuf *out, const struct finding *f, bool candidate)
@@ -214,7 +199,7 @@ static int run_explain(const void *options, int argc, char **argv)
 		log_error("explain: give either a command behind -- or --stdin");
 		return EXIT_USAGE;
 	}
-	if (open_policy(o->policy, &p))
+	if (command_open_policy(o->policy, &p))
 		return EXIT_FAILURE;
 	return o->from_stdin ? explain_stdin(o, p) : explain_command(o, p, argv);
 }

@@ -93,11 +93,11 @@ static int run_compile(const struct options *o, int argc, char **argv)
 
 /* --- list, show */
 
-static int open_policy(const struct options *o, struct policy **ret)
+int command_open_policy(const char *option, struct policy **ret)
 {
 	_cleanup_strbuf_ struct strbuf detail = STRBUF_INIT;
 	_cleanup_free_ char *path = NULL;
-	int err = policy_find(o->policy, &path);
+	int err = policy_find(option, &path);
 
 	if (err)
 		return log_errno(err,
@@ -173,7 +173,7 @@ static int run_list(const struct options *o, int argc _unused_, char **argv _unu
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 	struct json j = JSON_INIT(&out);
 
-	if (open_policy(o, &p))
+	if (command_open_policy(o->policy, &p))
 		return EXIT_FAILURE;
 	if (!o->json) {
 		int err = print_table(p);
@@ -222,7 +222,7 @@ static int run_show(const struct options *o, int argc _unused_, char **argv)
 	unsigned int found = 0;
 	struct finding f;
 
-	if (open_policy(o, &p))
+	if (command_open_policy(o->policy, &p))
 		return EXIT_FAILURE;
 	for (u32 i = 0; i < policy_signature_count(p); i++) {
 		policy_signature(p, i, &f);
