@@ -59,7 +59,16 @@ int segment_find_newest(int dir_fd, uint64_t *ret_index)
 	return find(dir_fd, 0, false, ret_index);
 }
 
+/* A listing that runs while segments are made may show one and not those made just before it. But
+ * once it was seen, all before it were there: a listing that begins now shows the oldest. */
 int segment_find_next(int dir_fd, uint64_t index, uint64_t *ret_index)
 {
-	return find(dir_fd, index, true, ret_index);
+	uint64_t next;
+	int r = find(dir_fd, index, true, &next);
+
+	if (!r && next > index + 1)
+		r = find(dir_fd, index, true, &next);
+	if (!r)
+		*ret_index = next;
+	return r;
 }
