@@ -63,14 +63,13 @@ static void add_output(struct builder *b, u16 state, u16 needle)
 
 static void add_pattern(struct builder *b, const struct pattern *p, u16 needle)
 {
-	const char *end = p->text + strnlen(p->text, BS_NEEDLE_MAX);
 	u16 state = 0;
 
 	if (p->left)
 		state = descend(b, state, 0);
-	for (const char *c = p->text; c < end; c++)
+	for (const char *c = p->text; *c; c++)
 		state = descend(b, state, bs_class[(unsigned char)*c]);
-	if (p->right && !*end)
+	if (p->right)
 		state = descend(b, state, 0);
 	add_output(b, state, needle);
 }

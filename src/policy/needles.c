@@ -53,6 +53,16 @@ static const char *describe(struct needles *n, const struct pattern *patterns, s
 	return text;
 }
 
+/* A long one is looked for by how it begins. */
+static struct pattern shorten(struct needles *n, struct pattern p)
+{
+	if (strlen(p.text) > BS_NEEDLE_MAX) {
+		p.text = arena_strndup(n->arena, p.text, BS_NEEDLE_MAX);
+		p.right = false;
+	}
+	return p;
+}
+
 /* The number of the needle with these patterns; 0 where there is no number left. */
 static u16 add_needle(struct needles *n, const struct pattern *patterns, size_t count)
 {
@@ -68,7 +78,7 @@ static u16 add_needle(struct needles *n, const struct pattern *patterns, size_t 
 		return 0;
 	}
 	for (size_t i = 0; i < count; i++)
-		ARENA_PUSH(n->arena, needle.patterns, patterns[i]);
+		ARENA_PUSH(n->arena, needle.patterns, shorten(n, patterns[i]));
 	ARENA_PUSH(n->arena, n->all, needle);
 	if (map_set(&n->index, h, (void *)(uintptr_t)(n->all_count - 1)))
 		n->full = true;
