@@ -206,7 +206,7 @@ static const struct option_def option_defs[] = {
 
 const struct command command_log = {
 	.name = "log",
-	.help = "Print the journal: what agents ran, and what was decided.",
+	.help = "print the journal: what agents ran, and what was decided",
 	.example = "backstop log --verdict hold -n 20",
 	.options = option_defs,
 	.options_size = sizeof(struct options),
