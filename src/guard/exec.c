@@ -69,29 +69,43 @@ void exec_drop_args(struct guard *g)
 	map_free(&g->args);
 }
 
-/* All of argv that the kernel sent; the rest of a long one from the process itself, if it still
- * lives. */
+void exec_forget_args(struct guard *g, u32 tgid)
+{
+	struct strbuf *sb = map_remove(&g->args, tgid);
+
+	if (!sb)
+		return;
+	strbuf_free(sb);
+	free(sb);
+}
+
+/* Behind what the exec event shows of argv. What does not fit is of another exec of the process,
+ * whose own event was lost. */
+static void add_kept_args(struct guard *g, const struct bs_exec_event *e, struct strbuf *args)
+{
+	const struct strbuf *kept = map_get(&g->args, e->head.tgid);
+
+	if (kept && !strbuf_error(kept) && args->len + kept->len <= e->args_total)
+		strbuf_add(args, strbuf_str(kept), kept->len);
+}
+
+/* All of argv. What a frozen process has beyond the event comes from the process itself: its ARGS
+ * events are in the other ring, and what has been kept may be of an exec before. */
 static int gather_args(struct guard *g, const struct bs_exec_event *e, const char *first,
 		       struct strbuf *ret)
 {
-	struct strbuf *more = map_remove(&g->args, e->head.tgid);
+	_cleanup_strbuf_ struct strbuf all = STRBUF_INIT;
 	bool frozen = e->flags & BS_EXEC_CANDIDATE;
 
 	strbuf_add(ret, first, e->args_len);
-	if (more && !strbuf_error(more))
-		strbuf_add(ret, strbuf_str(more), more->len);
-	if (more)
-		strbuf_free(more);
-	free(more);
-	if (ret->len < e->args_total || e->flags & BS_EXEC_UNREADABLE) {
-		_cleanup_strbuf_ struct strbuf all = STRBUF_INIT;
-
-		if ((frozen || e->flags & BS_EXEC_TOO_LONG) &&
-		    !proc_read_cmdline(e->head.tgid, ARGV_MAX, &all)) {
-			strbuf_reset(ret);
-			strbuf_add(ret, strbuf_str(&all), all.len);
-		}
+	if (!frozen)
+		add_kept_args(g, e, ret);
+	else if ((ret->len < e->args_total || e->flags & BS_EXEC_UNREADABLE) &&
+		 !proc_read_cmdline(e->head.tgid, ARGV_MAX, &all)) {
+		strbuf_reset(ret);
+		strbuf_add(ret, strbuf_str(&all), all.len);
 	}
+	exec_forget_args(g, e->head.tgid);
 	return strbuf_error(ret);
 }
 

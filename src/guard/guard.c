@@ -70,6 +70,7 @@ static void on_event(void *data, const struct bs_event *e)
 	case BS_EVENT_EXIT:
 		report_exit(g, (const struct bs_exit_event *)e);
 		process_exit(g, e->tgid);
+		exec_forget_args(g, e->tgid);
 		break;
 	case BS_EVENT_END:
 		session_end(g, e->session);

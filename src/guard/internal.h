@@ -129,6 +129,7 @@ bool exec_same(const struct exec *a, const struct exec *b); /* file, argv, cwd a
 bool exec_args_unchanged(const struct exec *x);
 void exec_drop_args(struct guard *g); /* what waits for an exec event */
 void exec_keep_args(struct guard *g, const struct bs_args_event *e);
+void exec_forget_args(struct guard *g, u32 tgid);
 
 /* process.c */
 void process_exec(struct guard *g, const struct exec *x);
