@@ -14,6 +14,7 @@
 struct search {
 	const struct policy *policy;
 	u32 only;
+	bool allowing; /* allow rules are tried, else signatures */
 	struct paths *paths;
 	struct paths local, remote;
 	unsigned int depth;
@@ -34,7 +35,16 @@ static bool is_graver(const struct image *im, const struct image_line *a, u32 th
 	return s->severity > t->severity;
 }
 
-/* Tries all lines of a program. True where an allow rule matches: then nothing else counts. */
+static bool is_due(const struct search *s, const struct image_line *l)
+{
+	if (s->only != IMAGE_NONE)
+		return l->signature == s->only;
+	if (s->allowing || l->signature == IMAGE_NONE)
+		return s->allowing && l->signature == IMAGE_NONE;
+	return is_graver(&s->policy->image, l, s->result.line);
+}
+
+/* Tries the lines of a program. True where an allow rule matches: then no other line counts. */
 static bool try_program(struct search *s, const struct image_program *p, char *const *words,
 			u32 count)
 {
@@ -44,16 +54,10 @@ static bool try_program(struct search *s, const struct image_program *p, char *c
 			   .paths = s->paths };
 
 	for (u32 i = p->lines; i < p->lines + p->lines_count; i++) {
-		const struct image_line *l = &im->lines[i];
-		bool allow = l->signature == IMAGE_NONE;
-
-		if (s->only != IMAGE_NONE ? l->signature != s->only
-					  : !allow && !is_graver(im, l, s->result.line))
+		e.line = &im->lines[i];
+		if (!is_due(s, e.line) || !exact_match(&e))
 			continue;
-		e.line = l;
-		if (!exact_match(&e))
-			continue;
-		if (allow) {
+		if (s->allowing) {
 			s->result.allowed = i;
 			return true;
 		}
@@ -116,13 +120,25 @@ static size_t ending(const char *name)
 	return 0;
 }
 
-static bool try_name(struct search *s, const char *name, char *const *words, u32 count)
+static bool try_programs(struct search *s, const char *name, char *const *words, u32 count)
 {
 	size_t len = strlen(name), end = ending(name);
 
 	return try_exact_name(s, name, len, words, count) ||
 	       (end && try_exact_name(s, name, len - end, words, count)) ||
 	       try_globs(s, name, words, count);
+}
+
+/* The allow rules of all programs of a name come before the signatures of any. True where one
+ * matches. */
+static bool try_name(struct search *s, const char *name, char *const *words, u32 count)
+{
+	s->allowing = s->only == IMAGE_NONE;
+	if (s->allowing && try_programs(s, name, words, count))
+		return true;
+	s->allowing = false;
+	try_programs(s, name, words, count);
+	return false;
 }
 
 static void search_command(struct search *s, const char *const *names, u32 names_count,
@@ -224,22 +240,19 @@ static void search_local(struct search *s, const char *name, char *const *words,
 	s->carrier = outer;
 }
 
-/* A command by all names of its program, then what it carries. An allow rule for it covers all
- * that. */
+/* A command by all names of its program, and what it carries. An allow rule covers all that, but
+ * for its own name only: argv[0] says what an agent likes. */
 static void search_command(struct search *s, const char *const *names, u32 names_count,
 			   char *const *words, u32 count)
 {
-	for (u32 i = 0; i < names_count; i++)
-		if (try_name(s, names[i], words, count))
-			return;
-	if (s->depth >= MAX_DEPTH)
-		return;
-	s->depth++;
 	for (u32 i = 0; i < names_count; i++) {
+		if (try_name(s, names[i], words, count) || s->depth >= MAX_DEPTH)
+			continue;
+		s->depth++;
 		search_local(s, names[i], words, count);
 		search_remote(s, names[i], words, count);
+		s->depth--;
 	}
-	s->depth--;
 }
 
 /* Where the script whose name was exec'ed stands among the words of its interpreter. */

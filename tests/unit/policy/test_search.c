@@ -189,6 +189,31 @@ static void test_names(void **state _unused_)
 	assert_true(policy_is_candidate(policy, &a));
 }
 
+static const char owned[] = "pack: t\ntitle: T\nprograms:\n  one: {also: [tool]}\n  two: {also: "
+			    "[tool]}\n  echo:\n  ssh:\n"
+			    "signatures:\n"
+			    "- id: wipe\n  command: one wipe\n  verdict: deny\n"
+			    "  hits: [one wipe, tool wipe]\n" EXAMPLES
+			    "allow:\n- two wipe scratch\n- echo ...\n- ssh staging ...\n";
+
+/* An allow rule counts wherever it stands, for the name it is about. */
+static void test_allow(void **state _unused_)
+{
+	_cleanup_(policy_free_ptr) struct policy *p = sample_policy(owned);
+	char *words[] = { (char *)"echo", (char *)"wipe", NULL };
+	struct action a = { .argv = words, .path = "/usr/bin/one", .cwd = "/", .root_fd = -1 };
+	struct finding f;
+
+	assert_string_equal(sample_ask(p, "tool wipe x"), "t.wipe");
+	assert_string_equal(sample_ask(p, "tool wipe scratch"), "");
+	assert_string_equal(sample_ask(p, "one wipe scratch"), "t.wipe");
+	assert_string_equal(sample_ask(p, "ssh staging one wipe"), "");
+	assert_string_equal(sample_ask(p, "ssh prod one wipe"), "t.wipe via ssh");
+	assert_string_equal(sample_ask(p, "ssh prod 'echo x; one wipe'"), "t.wipe via ssh");
+	policy_match(p, &a, &f);
+	assert_int_equal(f.verdict, VERDICT_DENY);
+}
+
 /* A carrier in a carrier in a carrier …: an end is made. */
 static void test_depth(void **state _unused_)
 {
@@ -207,6 +232,7 @@ int main(void)
 		cmocka_unit_test(test_loaders),	   cmocka_unit_test(test_ssh),
 		cmocka_unit_test(test_containers), cmocka_unit_test(test_pods),
 		cmocka_unit_test(test_names),	   cmocka_unit_test(test_depth),
+		cmocka_unit_test(test_allow),
 	};
 
 	return cmocka_run_group_tests_name("search", tests, set_up, tear_down);
