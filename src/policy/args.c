@@ -47,7 +47,9 @@ static u32 find_first(const struct args *a, const char *name, size_t len)
 
 static bool applies(const struct args *a, const struct image_option *o, const char *sub)
 {
-	return o->sub == IMAGE_NONE || (sub && strcmp(a->image->strings + o->sub, sub) == 0);
+	if (o->sub == IMAGE_NONE || !sub)
+		return o->sub == IMAGE_NONE;
+	return (is_nocase(a) ? strcasecmp : strcmp)(a->image->strings + o->sub, sub) == 0;
 }
 
 /* What is known of an option by exactly that name. */

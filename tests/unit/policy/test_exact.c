@@ -17,7 +17,7 @@ static const char pack[] =
 	"--bare]}\n"
 	"  tar: {options: getopt, values: [-f, -b?], flags: [-v]}\n"
 	"  terraform: {options: go, values: [-chdir, -var]}\n"
-	"  redis-cli: {nocase: true, values: [-h]}\n"
+	"  redis-cli: {nocase: true, values: [-h, get -x]}\n"
 	"  dd:\n"
 	"  mv:\n"
 	"  psql: {options: gnu}\n"
@@ -37,6 +37,8 @@ static const char pack[] =
 	"  hits: [terraform apply -target=aws_x, terraform apply -target aws_x]\n" EXAMPLES
 	"- id: flush\n  command: redis-cli (flushall|flushdb)\n"
 	"  hits: [redis-cli FLUSHALL, redis-cli -h x flushdb]\n" EXAMPLES
+	"- id: get\n  command: redis-cli get prod\n"
+	"  hits: [redis-cli get prod, redis-cli GET -x a PROD]\n" EXAMPLES
 	"- id: device\n  command: dd of={path:device} !if=/dev/sdb\n"
 	"  hits: [dd of=/dev/sda, dd if=x of=/dev/sda]\n" EXAMPLES
 	"- id: away\n  command: mv {path:precious} {path:scratch}\n"
@@ -143,6 +145,7 @@ static void test_words(void **state _unused_)
 {
 	EXPECT("redis-cli FlushAll", "t.flush");
 	EXPECT("redis-cli get flushall", "");
+	EXPECT("redis-cli GET -x PROD", "");
 	EXPECT("/usr/bin/redis-cli flushall", "t.flush");
 	EXPECT("redis-cli.exe flushall", "t.flush");
 	EXPECT("REDIS-CLI flushall", "");
