@@ -9,7 +9,7 @@
 #include "policy/paths.h"
 #include "policy/shell.h"
 
-#define MAX_DEPTH 8 /* carriers in carriers */
+#define MAX_DEPTH 8 /* carriers and wrappers in each other */
 
 struct search {
 	const struct policy *policy;
@@ -169,7 +169,7 @@ static void search_words(void *data, char *const *words, u32 count)
 	struct search *s = data;
 	u32 first;
 
-	if (count == 0 || s->depth >= MAX_DEPTH)
+	if (count == 0 || s->depth > MAX_DEPTH)
 		return;
 	s->depth++;
 	switch (carrier_wrapper(words, count, &first)) {
