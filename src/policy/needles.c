@@ -1,6 +1,7 @@
 #include "policy/needles.h"
 
 #include <stdio.h>
+#include <ctype.h>
 #include <string.h>
 
 #include "backstop/class.h"
@@ -134,6 +135,12 @@ static u16 add_name(struct needles *n, const char *name)
 	return add_needle(n, p, count);
 }
 
+/* A lone dot or dash stands in nearly every command line: it would tell nothing. */
+static bool tells(const char *run, size_t len)
+{
+	return len > 1 || (len == 1 && isalnum((unsigned char)*run));
+}
+
 /* All runs of a word are needles, for a word such as db:drop has several. */
 static struct choice word_choice(struct needles *n, const char *word)
 {
@@ -147,7 +154,7 @@ static struct choice word_choice(struct needles *n, const char *word)
 			while (bs_class[(unsigned char)at[len]])
 				len++;
 			p = (struct pattern) { arena_strndup(n->arena, at, len), true, true };
-			if (len)
+			if (tells(at, len))
 				c.needles[c.count++] = add_needle(n, &p, 1);
 			at += len + (at[len] != '\0');
 		}
