@@ -57,8 +57,9 @@ int policy_open(const char *path, struct policy **ret, struct strbuf *err)
 		r = policy_from_memory(strbuf_str(&data), data.len, ret, &reason);
 	if (r)
 		strbuf_addf(err,
-			    "policy %s: %s; run: backstop policy compile --output %s DIRECTORY",
-			    path, strbuf_str(&reason), path);
+			    "policy %s: %s; make one with 'backstop policy compile --output FILE "
+			    "DIRECTORY'",
+			    path, strbuf_str(&reason));
 	return r;
 }
 
