@@ -97,7 +97,7 @@ def test_bad_image(tool):
     for words in (["explain", "--policy", path, "ls"], ["policy", "list", "--policy", path]):
         done = tool(*words)
         assert done.returncode == 1
-        assert f"policy {path}: this is no policy image; run: backstop policy compile" in done.stderr
+        assert f"policy {path}: this is no policy image; make one with 'backstop policy compile" in done.stderr
 
 
 def test_compile_keeps_the_old_image(tool):

@@ -173,7 +173,7 @@ static void test_file(void **state _unused_)
 	policy_free(p);
 	unlink(path);
 	assert_int_equal(policy_open(path, &p, &err), -ENOENT);
-	assert_non_null(strstr(strbuf_str(&err), ": there is no such file; run: "));
+	assert_non_null(strstr(strbuf_str(&err), ": there is no such file; make one with "));
 }
 
 static void test_content(void **state _unused_)
