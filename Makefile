@@ -95,8 +95,9 @@ $(BUILD)/gen/scan.skel.h: $(BUILD)/tests/unit/kernel/scan.bpf.o
 	@mkdir -p $(@D)
 	$(BPFTOOL) gen skeleton $< name scan_bpf > $@
 
-$(BUILD)/tests/unit/kernel/test_scan: $(BUILD)/gen/scan.skel.h $(BUILD)/policy.image
-$(BUILD)/tests/unit/kernel/test_scan: ALL_CFLAGS += -DPOLICY_IMAGE='"$(BUILD)/policy.image"'
+$(BUILD)/tests/unit/kernel/test_scan: $(BUILD)/gen/scan.skel.h
+$(BUILD)/tests/unit/kernel/test_scan $(BUILD)/tests/unit/kernel/test_kernel: $(BUILD)/policy.image
+$(BUILD)/tests/unit/kernel/test_scan $(BUILD)/tests/unit/kernel/test_kernel: ALL_CFLAGS += -DPOLICY_IMAGE='"$(BUILD)/policy.image"'
 
 unit: $(UNIT)
 	tests/run unit $(BUILD)

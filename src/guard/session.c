@@ -133,10 +133,11 @@ int guard_start_session(struct guard *g, pid_t pid, int pidfd, const struct sess
 	s = session_new(g, pid, o);
 	r = s ? session_label(g, s, pidfd) : -ENOMEM;
 	if (r) {
-		strbuf_addf(err,
-			    r == -E2BIG ? "%d sessions run already, the most there can be"
-					: "the label could not be set (limit %d)",
-			    BS_SESSIONS);
+		if (r == -E2BIG)
+			strbuf_addf(err, "%d sessions run already, the most there can be",
+				    BS_SESSIONS);
+		else
+			strbuf_addf(err, "the label could not be set: %s", strerror(-r));
 		return r;
 	}
 	r = map_set(&g->sessions, s->id, s);

@@ -165,8 +165,9 @@ static inline pid_t stopped_child(int fd)
 			dup2(fd, STDERR_FILENO);
 		else
 			close(STDERR_FILENO);
+		raise(SIGSTOP);
 		for (;;)
-			raise(SIGSTOP);
+			pause();
 	}
 	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
 	assert_true(WIFSTOPPED(status));

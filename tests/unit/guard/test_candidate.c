@@ -1,0 +1,321 @@
+/* The hand-shake over a slot, with the kernel's side played by the test. */
+#include "fixture.h"
+#include "fake_kernel.h"
+#include "guard/candidate.h"
+
+#define SLOT   9
+#define TICKET 77
+
+static int set_up(void **state)
+{
+	memset(&fake, 0, sizeof(fake));
+	return guard_set_up(state);
+}
+
+static void set_word(u32 ticket, enum bs_slot_state state)
+{
+	fake.slots[SLOT].word = BS_SLOT_WORD(ticket, state);
+}
+
+static void assert_word(u32 ticket, enum bs_slot_state state)
+{
+	assert_int_equal(fake.slots[SLOT].word >> 3, ticket);
+	assert_int_equal(BS_SLOT_STATE(fake.slots[SLOT].word), state);
+}
+
+static void test_take(void **state _unused_)
+{
+	set_word(TICKET, BS_SLOT_ASKED);
+	assert_false(slot_take(&guard, SLOT, TICKET + 1, BS_SLOT_ALLOWED));
+	assert_word(TICKET, BS_SLOT_ASKED);
+	assert_true(slot_take(&guard, SLOT, TICKET, BS_SLOT_SEIZED));
+	assert_word(TICKET, BS_SLOT_SEIZED);
+	assert_false(slot_take(&guard, SLOT, TICKET, BS_SLOT_ALLOWED));
+	assert_word(TICKET, BS_SLOT_SEIZED);
+}
+
+/* Only what was asked can be answered: in any other state the kernel was faster. */
+static void test_take_in_every_state(void **state _unused_)
+{
+	for (int s = BS_SLOT_FREE; s <= BS_SLOT_STOPPED; s++) {
+		set_word(TICKET, s);
+		assert_int_equal(slot_take(&guard, SLOT, TICKET, BS_SLOT_ALLOWED),
+				 s == BS_SLOT_ASKED);
+		assert_word(TICKET, s == BS_SLOT_ASKED ? BS_SLOT_ALLOWED : s);
+	}
+}
+
+static void test_free_in_every_state(void **state _unused_)
+{
+	static const bool freed[] = { [BS_SLOT_ASKED] = true,
+				      [BS_SLOT_SEIZED] = true,
+				      [BS_SLOT_STOPPING] = true,
+				      [BS_SLOT_STOPPED] = true };
+
+	for (int s = BS_SLOT_FREE; s <= BS_SLOT_STOPPED; s++) {
+		set_word(TICKET, s);
+		slot_free(&guard, SLOT, TICKET + 1); /* a later owner's slot stays */
+		assert_word(TICKET, s);
+		slot_free(&guard, SLOT, TICKET);
+		assert_word(TICKET, freed[s] ? BS_SLOT_FREE : s);
+	}
+}
+
+/* ---- undoing the kernel's SIGSTOP */
+
+static void assert_runs(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, WCONTINUED), pid);
+	assert_true(WIFCONTINUED(status));
+}
+
+static void test_unstop(void **state _unused_)
+{
+	_cleanup_(exec_free_ptr) struct exec *x = NEW_EXEC("zap\0plan");
+	pid_t pid = stopped_child(STDERR_FILENO);
+
+	x->tgid = pid;
+	x->slot = SLOT;
+	x->ticket = TICKET;
+	set_word(TICKET, BS_SLOT_STOPPED);
+	assert_true(slot_unstop(&guard, x));
+	assert_runs(pid);
+	end_child(pid);
+}
+
+/* The stop that is on its way comes before the SIGCONT, or that would not undo it. */
+static void test_unstop_waits_for_the_stop(void **state _unused_)
+{
+	_cleanup_(exec_free_ptr) struct exec *x = NEW_EXEC("zap\0plan");
+	u64 before = boot_ns();
+	pid_t pid = fork();
+
+	if (!pid)
+		for (;;)
+			pause();
+	x->tgid = pid;
+	x->slot = SLOT;
+	x->ticket = TICKET;
+	set_word(TICKET, BS_SLOT_STOPPING);
+	assert_false(slot_unstop(&guard, x));
+	assert_true(boot_ns() - before >= 10 * 1000 * 1000); /* it waited; not for ever */
+	end_child(pid);
+}
+
+/* ---- from event to answer */
+
+static union {
+	struct bs_exec_event e;
+	char bytes[sizeof(struct bs_exec_event) + BS_EVENT_DATA_MAX];
+} event;
+
+static void build(u32 tgid, const char *words, size_t len)
+{
+	memset(&event, 0, sizeof(event));
+	event.e.head = (struct bs_event) {
+		.type = BS_EVENT_EXEC, .tgid = tgid, .session = 0x19ab, .time = boot_ns()
+	};
+	event.e.flags = BS_EXEC_CANDIDATE;
+	event.e.slot = SLOT;
+	event.e.ticket = TICKET;
+	event.e.name_len = event.e.file_len = 4;
+	memcpy(event.e.data, "zap\0zap", 8);
+	memcpy(event.e.data + 8, words, len);
+	event.e.args_len = event.e.args_total = len;
+}
+
+#define BUILD(tgid, words) build(tgid, words, sizeof(words))
+
+static void assert_line(int n, long long disposition, const char *verdict)
+{
+	json_t *line = journal_line(n);
+
+	assert_non_null(line);
+	assert_int_equal(number_at(line, "disposition_id"), disposition);
+	if (verdict)
+		assert_string_equal(text_at(line, "unmapped.backstop.verdict"), verdict);
+	json_decref(line);
+}
+
+static void test_allowed_at_once(void **state _unused_)
+{
+	BUILD(getpid(), "zap\0plan");
+	set_word(TICKET, BS_SLOT_ASKED);
+	candidate_event(&guard, &event.e);
+	assert_word(TICKET, BS_SLOT_ALLOWED);
+	assert_line(1, OCSF_ALLOWED, NULL);
+	assert_null(journal_line(2));
+	assert_non_null(map_get(&guard.processes, getpid()));
+}
+
+static void test_alert(void **state _unused_)
+{
+	BUILD(getpid(), "zap\0alert");
+	set_word(TICKET, BS_SLOT_ASKED);
+	candidate_event(&guard, &event.e);
+	assert_word(TICKET, BS_SLOT_ALLOWED);
+	assert_line(1, OCSF_ALERT, NULL);
+	assert_line(2, OCSF_ALERT, "alert");
+}
+
+static void test_allowed_too_late(void **state _unused_)
+{
+	pid_t pid = stopped_child(STDERR_FILENO);
+
+	BUILD(pid, "zap\0plan");
+	set_word(TICKET, BS_SLOT_STOPPED);
+	candidate_event(&guard, &event.e);
+	assert_runs(pid);
+	end_child(pid);
+	assert_word(TICKET, BS_SLOT_FREE);
+	assert_line(1, OCSF_ALLOWED, NULL);
+}
+
+/* It was found by its slot, and answered, before its event was read. */
+static void test_event_of_a_freed_slot(void **state _unused_)
+{
+	BUILD(getpid(), "zap\0held");
+	set_word(TICKET + 1, BS_SLOT_ASKED);
+	candidate_event(&guard, &event.e);
+	assert_word(TICKET + 1, BS_SLOT_ASKED);
+	assert_null(journal_line(1));
+}
+
+static void test_event_of_a_hold(void **state _unused_)
+{
+	struct hold h = { .slot = SLOT, .ticket = TICKET };
+
+	LIST_INSERT_HEAD(&guard.holds, &h, entry);
+	BUILD(getpid(), "zap\0plan");
+	set_word(TICKET, BS_SLOT_STOPPED);
+	candidate_event(&guard, &event.e);
+	LIST_REMOVE(&h, entry);
+	assert_word(TICKET, BS_SLOT_STOPPED);
+	assert_null(journal_line(1));
+}
+
+/* Freeing its slot is what has the kernel kill it. */
+static void test_traced_is_killed(void **state _unused_)
+{
+	int ends[2];
+	char got[512];
+	ssize_t n;
+	pid_t pid;
+
+	assert_int_equal(pipe(ends), 0);
+	pid = stopped_child(ends[1]);
+	BUILD(pid, "zap\0held");
+	event.e.flags |= BS_EXEC_TRACED;
+	set_word(TICKET, BS_SLOT_ASKED);
+	candidate_event(&guard, &event.e);
+	n = read(ends[0], got, sizeof(got) - 1);
+	got[MAX(n, 0)] = '\0';
+	end_child(pid);
+	close(ends[0]);
+	close(ends[1]);
+	assert_word(TICKET, BS_SLOT_FREE);
+	assert_string_equal(got, "backstop: killed: zap held\n"
+				 "backstop: why: zaps everything (tool.hold, critical)\n"
+				 "backstop: instead: zap plan\n"
+				 "backstop: it is being traced, and could not be held\n");
+	assert_line(1, OCSF_BLOCKED, NULL);
+	assert_line(2, OCSF_BLOCKED, "kill");
+}
+
+static void test_traced_is_allowed(void **state _unused_)
+{
+	BUILD(getpid(), "zap\0plan");
+	event.e.flags |= BS_EXEC_TRACED;
+	set_word(TICKET, BS_SLOT_ASKED);
+	candidate_event(&guard, &event.e);
+	assert_word(TICKET, BS_SLOT_ALLOWED);
+	assert_line(1, OCSF_ALLOWED, NULL);
+}
+
+/* The kernel has killed it by then. */
+static void test_traced_is_allowed_too_late(void **state _unused_)
+{
+	BUILD(gone_child(), "zap\0plan");
+	event.e.flags |= BS_EXEC_TRACED;
+	set_word(TICKET, BS_SLOT_FREE);
+	candidate_event(&guard, &event.e);
+	assert_word(TICKET, BS_SLOT_FREE);
+	assert_line(1, OCSF_BLOCKED, NULL);
+	assert_line(2, OCSF_BLOCKED, "allow");
+}
+
+static void test_no_slot_was_free(void **state _unused_)
+{
+	json_t *line;
+
+	BUILD(gone_child(), "zap\0plan");
+	event.e.slot = BS_NO_SLOT;
+	candidate_event(&guard, &event.e);
+	assert_line(1, OCSF_BLOCKED, NULL);
+	assert_line(2, OCSF_BLOCKED, "kill");
+	line = journal_line(2);
+	assert_string_equal(text_at(line, "unmapped.backstop.reason"),
+			    "too many actions are held: it was killed");
+	json_decref(line);
+}
+
+/* ---- events that were lost */
+
+static void test_sweep_finds_a_stopped_task(void **state _unused_)
+{
+	pid_t pid = stopped_child(STDERR_FILENO);
+
+	fake.slots[SLOT].tgid = pid;
+	set_word(TICKET, BS_SLOT_STOPPED);
+	candidate_sweep(&guard);
+	assert_runs(pid); /* this program is in no pack */
+	end_child(pid);
+	assert_word(TICKET, BS_SLOT_FREE);
+	assert_line(1, OCSF_ALLOWED, NULL);
+}
+
+static void test_sweep_frees_the_slot_of_the_dead(void **state _unused_)
+{
+	fake.slots[SLOT].tgid = gone_child();
+	set_word(TICKET, BS_SLOT_STOPPED);
+	candidate_sweep(&guard);
+	assert_word(TICKET, BS_SLOT_FREE);
+	assert_null(journal_line(1));
+}
+
+static void test_sweep_leaves_the_others(void **state _unused_)
+{
+	for (int s = BS_SLOT_FREE; s < BS_SLOT_STOPPED; s++) {
+		set_word(TICKET, s);
+		candidate_sweep(&guard);
+		assert_word(TICKET, s);
+	}
+}
+
+int main(void)
+{
+#define CANDIDATE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, guard_tear_down)
+	const struct CMUnitTest tests[] = {
+		CANDIDATE_TEST(test_take),
+		CANDIDATE_TEST(test_take_in_every_state),
+		CANDIDATE_TEST(test_free_in_every_state),
+		CANDIDATE_TEST(test_unstop),
+		CANDIDATE_TEST(test_unstop_waits_for_the_stop),
+		CANDIDATE_TEST(test_allowed_at_once),
+		CANDIDATE_TEST(test_alert),
+		CANDIDATE_TEST(test_allowed_too_late),
+		CANDIDATE_TEST(test_event_of_a_freed_slot),
+		CANDIDATE_TEST(test_event_of_a_hold),
+		CANDIDATE_TEST(test_traced_is_killed),
+		CANDIDATE_TEST(test_traced_is_allowed),
+		CANDIDATE_TEST(test_traced_is_allowed_too_late),
+		CANDIDATE_TEST(test_no_slot_was_free),
+		CANDIDATE_TEST(test_sweep_finds_a_stopped_task),
+		CANDIDATE_TEST(test_sweep_frees_the_slot_of_the_dead),
+		CANDIDATE_TEST(test_sweep_leaves_the_others),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
