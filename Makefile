@@ -2,7 +2,7 @@
 # make install      DESTDIR, PREFIX; make uninstall takes it away again
 # sudo make demo    installs what is missing, builds, re-enacts the incident
 # sudo make test    installs what is missing, builds, runs all tests
-# make unit|policy|e2e|fuzz|bench|check   parts of the above
+# make unit|policy|e2e|vm|fuzz|bench|check   parts of the above
 
 VERSION  := 0.1.0
 PREFIX   ?= /usr/local
@@ -35,7 +35,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all unit policy e2e fuzz bench check test demo install uninstall clean deps
+.PHONY: all unit policy e2e vm fuzz bench check test demo install uninstall clean deps
 
 all: $(BUILD)/backstop $(BUILD)/policy.image
 
@@ -112,6 +112,9 @@ $(BUILD)/victims/%: tests/e2e/victims/%.c
 
 e2e: all $(VICTIMS)
 	tests/run e2e $(BUILD)
+
+vm: all $(VICTIMS)
+	tests/run vm $(BUILD)
 
 # The fuzzers link only what knows no kernel.
 FUZZ_SRC := $(foreach p,base policy journal,$(call SRC_OF,$(p)))
