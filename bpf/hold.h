@@ -5,15 +5,14 @@
 #include "shared.h"
 
 /* How long a candidate waits in the kernel for the guard to take it over, so that no parent sees a
- * stop.
+ * stop and no SIGCONT lifts it. The guard answers in some 40 us; only where the machine is
+ * overloaded does it come to this.
  *
  * On the CPU where the guard wakes up it does not wait, as the guard could not run meanwhile: a
  * realtime task wakes where it ran last. There the guard takes the CPU before the task returns to
  * user mode, and so before the task looks at its signals; the guard takes the SIGSTOP back, and
  * nobody sees a stop either. */
-const volatile u64 wait_ns = 300 * 1000;
-/* A traced task cannot be stopped reliably: it waits longer, and without an answer it dies. */
-const volatile u64 wait_traced_ns = 500 * 1000;
+const volatile u64 wait_ns = 5 * 1000 * 1000;
 
 static u32 tickets;
 
@@ -86,11 +85,11 @@ static __always_inline void stop_task(struct bs_slot *s, u32 ticket)
 	s->word = BS_SLOT_WORD(ticket, BS_SLOT_STOPPED);
 }
 
-static __always_inline void wait_for_guard(struct bs_slot *s, u32 asked, u64 ns)
+static __always_inline void wait_for_guard(struct bs_slot *s, u32 asked)
 {
 	struct wait c = { .slot = s, .word = asked };
 
-	c.end = bpf_ktime_get_ns() + ns;
+	c.end = bpf_ktime_get_ns() + wait_ns;
 	bpf_loop(1 << 20, wait_step, &c, 0);
 }
 
@@ -101,7 +100,7 @@ static __always_inline void ask_traced(struct bs_slot *s, u32 ticket)
 	u32 none = BS_SLOT_WORD(ticket, BS_SLOT_FREE);
 
 	if (bpf_get_smp_processor_id() != guard_cpu)
-		wait_for_guard(s, asked, wait_traced_ns);
+		wait_for_guard(s, asked);
 	if (__sync_val_compare_and_swap(&s->word, asked, none) !=
 	    BS_SLOT_WORD(ticket, BS_SLOT_ALLOWED))
 		bpf_send_signal(SIGKILL);
@@ -115,7 +114,7 @@ static __always_inline void ask_guard(struct bs_slot *s, u32 ticket)
 	u32 word;
 
 	if (bpf_get_smp_processor_id() != guard_cpu)
-		wait_for_guard(s, asked, wait_ns);
+		wait_for_guard(s, asked);
 	word = __sync_val_compare_and_swap(&s->word, asked, stopping);
 	if (word == asked) {
 		stop_task(s, ticket);

@@ -43,13 +43,17 @@ static enum bs_slot_state slot_state(const struct guard *g, u32 slot, u32 ticket
 	return word >> 3 == ticket ? BS_SLOT_STATE(word) : BS_SLOT_FREE;
 }
 
-/* A SIGCONT discards a SIGSTOP only once that is pending: STOPPING lasts some nanoseconds. */
+#define STOPPING_MAX_NS 1000000000ULL
+
+/* A SIGCONT discards a SIGSTOP only once that is pending. STOPPING lasts some nanoseconds, or as
+ * long as the host of a virtual machine keeps its CPU away. */
 bool slot_unstop(struct guard *g, const struct exec *x)
 {
+	u64 end = boot_ns() + STOPPING_MAX_NS;
 	struct proc_stat st;
 	bool seen;
 
-	for (int i = 0; i < 1000 && slot_state(g, x->slot, x->ticket) == BS_SLOT_STOPPING; i++)
+	while (slot_state(g, x->slot, x->ticket) == BS_SLOT_STOPPING && boot_ns() < end)
 		usleep(10);
 	seen = !proc_read_stat(x->tgid, &st) && st.state == 'T';
 	kill(x->tgid, SIGCONT);

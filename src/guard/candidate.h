@@ -12,7 +12,8 @@ bool slot_unstop(struct guard *g, const struct exec *x);
 /* -> FREE, where it is still that ticket's. */
 void slot_free(struct guard *g, u32 slot, u32 ticket);
 /* hold.c */
-void wake_ancestors(const struct guard *g, const struct exec *x);
+/* A stop was seen: who stopped because of it goes on, now and for the next second. */
+void wake_ancestors(struct guard *g, const struct exec *x);
 bool hold_has_slot(const struct guard *g, u32 slot, u32 ticket);
 
 #endif

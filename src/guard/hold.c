@@ -55,16 +55,48 @@ static void hold_free(struct guard *g, struct hold *h)
 	free(h);
 }
 
-/* A late stop may have stopped those who stop with their child (su, script): they go on. */
-void wake_ancestors(const struct guard *g, const struct exec *x)
+/* Those who stop with their child (su, sudo, script), once they have seen it stop. */
+struct waker {
+	LIST_ENTRY(waker) entry;
+	struct guard *guard;
+	u32 ancestors[BS_ANCESTORS];
+	u64 wait; /* microseconds to the next look */
+};
+#define WAKER_FIRST 10000
+#define WAKER_LAST  1000000
+
+static void waker_free(struct waker *w)
 {
-	for (int i = 0; i < BS_ANCESTORS && x->ancestors[i] > 1; i++) {
+	LIST_REMOVE(w, entry);
+	free(w);
+}
+
+static void wake(void *data)
+{
+	struct waker *w = data;
+
+	for (int i = 0; i < BS_ANCESTORS && w->ancestors[i] > 1; i++) {
 		struct proc_stat s;
 
-		if (!proc_read_stat(x->ancestors[i], &s) && s.state == 'T' &&
-		    !hold_find(g, x->ancestors[i]))
-			kill(x->ancestors[i], SIGCONT);
+		if (!proc_read_stat(w->ancestors[i], &s) && s.state == 'T' &&
+		    !hold_find(w->guard, w->ancestors[i]))
+			kill(w->ancestors[i], SIGCONT);
 	}
+	w->wait *= 2;
+	if (w->wait > WAKER_LAST || loop_add_timer(w->guard->loop, w->wait, wake, w, NULL))
+		waker_free(w);
+}
+
+void wake_ancestors(struct guard *g, const struct exec *x)
+{
+	struct waker *w = malloc(sizeof(*w));
+
+	if (!w)
+		return;
+	*w = (struct waker) { .guard = g, .wait = WAKER_FIRST };
+	memcpy(w->ancestors, x->ancestors, sizeof(w->ancestors));
+	LIST_INSERT_HEAD(&g->wakers, w, entry);
+	wake(w);
 }
 
 static void label_approved(struct guard *g, const struct hold *h)
@@ -353,6 +385,8 @@ void hold_end_all(struct guard *g, const char *why)
 {
 	struct hold *h, *next;
 
+	while (!LIST_EMPTY(&g->wakers))
+		waker_free(LIST_FIRST(&g->wakers));
 	for (h = LIST_FIRST(&g->holds); h; h = next) {
 		next = LIST_NEXT(h, entry);
 		if (h->outcome == HOLD_OPEN)

@@ -85,6 +85,7 @@ struct grant {
 	char *by;
 };
 LIST_HEAD(grant_list, grant);
+LIST_HEAD(waker_list, waker); /* hold.c */
 
 struct guard {
 	struct guard_options options;
@@ -106,6 +107,7 @@ struct guard {
 	struct map approvals; /* hold -> 1 + signature it approved */
 	struct hold_list holds;
 	struct grant_list grants;
+	struct waker_list wakers;
 	unsigned int open_holds, grant_count;
 	u64 last_hold, sequence, explanations_lost;
 	u64 swept_losses; /* sum of losses when slots and sessions were last looked through */

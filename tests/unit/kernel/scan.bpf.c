@@ -1,4 +1,5 @@
-/* The scan on an input that user space gives, for bpf_prog_test_run: the very code of bpf/scan.h. */
+/* The scan on an input that user space gives, for bpf_prog_test_run: the very code of bpf/scan.h.
+ */
 #include "scan.h"
 #include "scan_input.h"
 

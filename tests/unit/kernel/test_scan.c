@@ -1,4 +1,5 @@
-/* The scan in the kernel against the scan in user space, on the same inputs, with the tables of the shipped policy. */
+/* The scan in the kernel against the scan in user space, on the same inputs, with the tables of the
+ * shipped policy. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,12 +13,12 @@
 
 #include "kernel/scan_maps.h"
 
-#define TABLES(t)	 ((const struct scan_tables *)(t))
-#define BS_TRANS(t, i)	 (TABLES(t)->trans[i])
-#define BS_ACCEPTS(t)	 (TABLES(t)->accepts_count)
-#define BS_ACCEPT(t, i)	 ((i) < TABLES(t)->accepts_count ? &TABLES(t)->accepts[i] : NULL)
-#define BS_ANCHOR(t, i)	 ((i) <= TABLES(t)->needles ? &TABLES(t)->anchors[i] : NULL)
-#define BS_RULE(t, i)	 ((i) < TABLES(t)->rules_count ? &TABLES(t)->rules[i] : NULL)
+#define TABLES(t)	((const struct scan_tables *)(t))
+#define BS_TRANS(t, i)	(TABLES(t)->trans[i])
+#define BS_ACCEPTS(t)	(TABLES(t)->accepts_count)
+#define BS_ACCEPT(t, i) ((i) < TABLES(t)->accepts_count ? &TABLES(t)->accepts[i] : NULL)
+#define BS_ANCHOR(t, i) ((i) <= TABLES(t)->needles ? &TABLES(t)->anchors[i] : NULL)
+#define BS_RULE(t, i)	((i) < TABLES(t)->rules_count ? &TABLES(t)->rules[i] : NULL)
 #define BS_LOOP(n, f, c)                                                                           \
 	do {                                                                                       \
 		for (u32 loop_i = 0; loop_i < (n); loop_i++)                                       \
@@ -34,9 +35,11 @@ static struct policy *policy;
 static struct scan_bpf *skel;
 
 static const char *const words[] = {
-	"terraform", "destroy", "git", "push", "--force", "rm", "-rf", "/", "kubectl", "delete",
-	"ns", "ls", "-la", "docker", "volume", "psql", "-c", "DROP", "TABLE", "aws", "s3", "rb",
-	"echo", "RM", "rmdir", "format", "bin/rm", "x", "", "plan", "show", "redis-cli", "flushall",
+	"terraform", "destroy", "git",	  "push",      "--force",  "rm",     "-rf",
+	"/",	     "kubectl", "delete", "ns",	       "ls",	   "-la",    "docker",
+	"volume",    "psql",	"-c",	  "DROP",      "TABLE",	   "aws",    "s3",
+	"rb",	     "echo",	"RM",	  "rmdir",     "format",   "bin/rm", "x",
+	"",	     "plan",	"show",	  "redis-cli", "flushall",
 };
 
 static u32 next_random(void)
@@ -47,15 +50,16 @@ static u32 next_random(void)
 	return seed >> 33;
 }
 
-/* Words of commands, random bytes, and padding that moves them over the borders of blocks and chunks. */
+/* Words of commands, random bytes, and padding that moves them over the borders of blocks and
+ * chunks. */
 static u32 make_input(u8 *data)
 {
 	u32 len = 0, count = 1 + next_random() % 6;
 
 	for (u32 i = 0; i < count; i++) {
 		const char *word = words[next_random() % ARRAY_SIZE(words)];
-		u32 padding = next_random() % 8 ? next_random() % 20
-						: next_random() % (BS_SCAN_MAX / 8);
+		u32 padding =
+			next_random() % 8 ? next_random() % 20 : next_random() % (BS_SCAN_MAX / 8);
 
 		for (u32 k = 0; k < padding; k++)
 			data[len++] = next_random() % 4 ? 'a' + next_random() % 26 : next_random();

@@ -1,4 +1,5 @@
-/* Each field of bpf/kernel_types.h against the running kernel's BTF: libbpf relocates offsets, but trusts our widths. */
+/* Each field of bpf/kernel_types.h against the running kernel's BTF: libbpf relocates offsets, but
+ * trusts our widths. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +15,8 @@
 #include "backstop/event.h"
 #include "backstop.skel.h"
 
-#define FIELDS_MIN 40 /* there are that many; fewer compared would mean that the test sees nothing */
+#define FIELDS_MIN                                                                                 \
+	40 /* there are that many; fewer compared would mean that the test sees nothing */
 
 static const struct btf *ours, *theirs;
 static int compared, wrong;
@@ -24,7 +26,8 @@ static int find_struct(const struct btf *btf, const char *name)
 	return btf__find_by_name_kind(btf, name, BTF_KIND_STRUCT);
 }
 
-/* The type of the member `name`, which may stand in an anonymous struct or union; 0: there is none. */
+/* The type of the member `name`, which may stand in an anonymous struct or union; 0: there is none.
+ */
 static __u32 member_type(const struct btf *btf, __u32 id, const char *name)
 {
 	const struct btf_type *t = btf__type_by_id(btf, id);
@@ -59,8 +62,8 @@ static void compare_field(const char *type, const char *field, __u32 our_id, __u
 	if (!their_id) {
 		printf("%s.%s: the kernel has no such field\n", type, field);
 		wrong++;
-	} else if (!nested &&
-		   (our_size != their_size || is_pointer(ours, our_id) != is_pointer(theirs, their_id))) {
+	} else if (!nested && (our_size != their_size ||
+			       is_pointer(ours, our_id) != is_pointer(theirs, their_id))) {
 		printf("%s.%s: %lld bytes here, %lld in the kernel\n", type, field, our_size,
 		       their_size);
 		wrong++;
