@@ -9,7 +9,17 @@
 static int set_up(void **state)
 {
 	memset(&fake, 0, sizeof(fake));
-	return guard_set_up(state);
+	if (guard_set_up(state))
+		return -1;
+	guard.loop = loop_new();
+	return guard.loop ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+	hold_end_all(&guard, "the test ends"); /* also who is still to be woken */
+	loop_free(guard.loop);
+	return guard_tear_down(state);
 }
 
 static void set_word(u32 ticket, enum bs_slot_state state)
@@ -296,7 +306,7 @@ static void test_sweep_leaves_the_others(void **state _unused_)
 
 int main(void)
 {
-#define CANDIDATE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, guard_tear_down)
+#define CANDIDATE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		CANDIDATE_TEST(test_take),
 		CANDIDATE_TEST(test_take_in_every_state),

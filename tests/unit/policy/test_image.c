@@ -162,9 +162,9 @@ static void test_file(void **state _unused_)
 	close(fd);
 	assert_int_equal(policy_open(path, &p, &err), -EINVAL);
 	assert_non_null(strstr(strbuf_str(&err), path));
-	assert_non_null(
-		strstr(strbuf_str(&err), ": this is no policy image; make one with 'backstop "
-					 "policy compile --output FILE DIRECTORY'"));
+	assert_non_null(strstr(strbuf_str(&err),
+			       ": this is no policy image; make one with 'backstop "
+			       "policy compile --output FILE DIRECTORY'"));
 	assert_int_equal(io_replace_file(path, image.data, image.len, 0600), 0);
 	strbuf_reset(&err);
 	assert_int_equal(policy_open(path, &p, &err), 0);
