@@ -42,10 +42,10 @@ static int compile(const struct options *o, char **paths, size_t count, const ch
 	return 0;
 }
 
-/* The signatures that stand beside the image. */
+/* The signatures that stand beside the image, or beside its folder, as in a build tree. */
 static int find_signatures(const char *policy, char **ret)
 {
-	_cleanup_free_ char *image = NULL;
+	_cleanup_free_ char *image = NULL, *beside = NULL;
 	char *slash;
 	int err = policy_find(policy, &image);
 
@@ -54,7 +54,13 @@ static int find_signatures(const char *policy, char **ret)
 	slash = strrchr(image, '/');
 	if (slash)
 		*slash = '\0';
-	return asprintf(ret, "%s/signatures", slash ? image : ".") < 0 ? -ENOMEM : 0;
+	if (asprintf(&beside, "%s/signatures", slash ? image : ".") < 0)
+		return -ENOMEM;
+	if (access(beside, F_OK) == 0)
+		*ret = TAKE_PTR(beside);
+	else if (asprintf(ret, "%s/../signatures", slash ? image : ".") < 0)
+		return -ENOMEM;
+	return 0;
 }
 
 static int run_check(const struct options *o, int argc, char **argv)
