@@ -162,12 +162,23 @@ int guard_is_labelled(struct guard *g, int pidfd, uint64_t *ret_session)
 	return 1;
 }
 
+/* A held task that was killed may be reaped only after the end of its session is known. */
+static void session_leave_holds(struct guard *g, const struct session *s)
+{
+	struct hold *h;
+
+	LIST_FOREACH (h, &g->holds, entry)
+		if (h->exec && h->exec->session == s)
+			h->exec->session = NULL;
+}
+
 void session_end(struct guard *g, u64 id)
 {
 	struct session *s = map_remove(&g->sessions, id);
 
 	if (!s)
 		return;
+	session_leave_holds(g, s);
 	kernel_remove_session(g->kernel, id);
 	report_guard(g, s, "session ended", "session %s ended", s->name);
 	session_free(s);

@@ -202,6 +202,19 @@ static void not_quit(void *data)
 }
 
 /* An embedded guard ends with its last session, not before. */
+/* Its last task was held and killed: the hold outlives the session until the death is reaped. */
+static void test_end_before_its_hold(void **state _unused_)
+{
+	struct hold h = { .exec = NEW_EXEC("zap\0held") };
+
+	h.exec->session = new_session(0x19ab);
+	LIST_INSERT_HEAD(&guard.holds, &h, entry);
+	session_end(&guard, 0x19ab);
+	LIST_REMOVE(&h, entry);
+	assert_null(h.exec->session);
+	exec_free(h.exec);
+}
+
 static void test_embedded_guard_ends(void **state _unused_)
 {
 	guard.loop = loop_new();
@@ -245,6 +258,7 @@ int main(void)
 		SESSION_TEST(test_several_threads),
 		SESSION_TEST(test_is_labelled),
 		SESSION_TEST(test_end),
+		SESSION_TEST(test_end_before_its_hold),
 		SESSION_TEST(test_embedded_guard_ends),
 		SESSION_TEST(test_sweep),
 	};
