@@ -311,8 +311,8 @@ static void guard_end(struct guard *g)
 	if (g->kernel && g->journal) {
 		hold_end_all(g, "the guard stops");
 		drain(g);
-		report_guard(g, NULL, "guard stopped",
-			     "the guard stopped, %zu sessions go on unguarded", g->sessions.count);
+		report_guard(g, NULL, "guard stopped", "the guard stopped%s",
+			     g->sessions.count ? ", its sessions go on unguarded" : "");
 	}
 	control_close(g->control);
 	kernel_close(g->kernel);
