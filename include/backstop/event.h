@@ -17,26 +17,53 @@ struct bs_label {
 /* A session in the map of sessions, keyed by its number. */
 struct bs_session {
 	u64 tasks; /* alive; at 0 the session has ended */
-	u64 execs;
+	u64 execs, connects;
 	u32 root; /* tgid of the first process: ancestors are named up to it */
 	u32 reserved;
 };
 #define BS_SESSIONS 4096 /* the guard refuses to start more */
 
-/* A candidate's place in the array of holds, which the guard maps into its memory. Each state is
- *left by one side's compare-and-swap, so that the two never disagree on who stops the task:
+/* How the start of an agent is told among untracked execs, by the first bytes of its name. */
+enum bs_agent_how {
+	BS_AGENT_ASK = 1, /* the guard is asked */
+	BS_AGENT_SCAN,	  /* an interpreter: asked where the scan of its argv finds something */
+};
+#define BS_AGENT_KEYS 1024
+
+/* A set of ports: port p is byte p / 8, bit p % 8. */
+#define BS_PORT_BYTES 8192
+
+/* A tracked process, in the hash keyed by tgid: cgroup programs of kernels before 6.18 cannot read
+ * a label. */
+struct bs_process {
+	u64 session;
+	u64 start; /* of the process */
+};
+#define BS_PROCESSES 65536 /* when full, a new process is killed, and that is counted */
+
+/* Where a connection goes. */
+struct bs_dest {
+	u8 addr[16]; /* IPv6; IPv4 as ::ffff:a.b.c.d; the unspecified address as loopback */
+	u16 port;    /* host byte order */
+	u8 protocol; /* IPPROTO_TCP, IPPROTO_UDP … */
+	u8 datagram; /* of an unconnected socket: sendto and its like */
+};
+
+/* A candidate's place in the array of slots, which the guard and the keeper map into their memory.
+ * Each state is left by one side's compare-and-swap, so that no two disagree on who stops the task:
  *
- *	FREE -> CLAIMED -> ASKED	the kernel (fills in the slot, then waits a moment for the
- *guard) ASKED -> ALLOWED	guard: go on, nothing was stopped; the kernel frees the slot ASKED
- *-> SEIZED		guard: traced and interrupted, so the task traps by itself ASKED -> STOPPED
- *kernel: the guard was late, SIGSTOP is sent
- *	ASKED -> FREE		kernel: a traced task, which cannot be held, got no answer and is
- *killed SEIZED|STOPPED -> RELEASED	guard: decided; only now may the task enter a system call
- *again RELEASED, or the task gone -> FREE	guard
+ *	FREE -> CLAIMED -> ASKED	kernel: fills in the slot, then waits a moment for the guard
+ *	ASKED -> ALLOWED		guard: go on, nothing was stopped; the kernel frees the slot
+ *	ASKED -> REFUSED		guard: a connect fails with EPERM; the kernel frees the slot
+ *	ASKED -> SEIZED			keeper: traced and interrupted, so the task traps by itself
+ *	ASKED -> STOPPING -> STOPPED	kernel: the guard was late, SIGSTOP is sent
+ *	ASKED -> FREE			kernel: it cannot be held, got no answer, and is killed
+ *					(exec), refused (connect) or goes on (agent)
+ *	STOPPED -> SEIZED		keeper: traced, its SIGSTOP is taken back
+ *	SEIZED or STOPPED -> FREE	guard or keeper: decided, or the task is gone
  *
- * The word holds a ticket above the state. Each claim makes a new ticket, so that a late answer to
- *a former owner of the slot is no answer to the next.
- */
+ * The word holds a ticket above the state. Each claim makes a new ticket, so that a late answer
+ * to a former owner of the slot is no answer to the next. */
 enum bs_slot_state {
 	BS_SLOT_FREE,
 	BS_SLOT_CLAIMED,
@@ -45,27 +72,68 @@ enum bs_slot_state {
 	BS_SLOT_SEIZED,
 	BS_SLOT_STOPPING,
 	BS_SLOT_STOPPED,
+	BS_SLOT_REFUSED,
 };
 #define BS_SLOT_STATE(word)	    ((word)&7)
 #define BS_SLOT_WORD(ticket, state) ((ticket) << 3 | (state))
 
-struct bs_slot {
-	u32 word;  /* ticket << 3 | enum bs_slot_state */
-	u32 tgid;  /* also the tid: a task that has just exec'ed is alone in its process */
-	u64 start; /* of the task: with tgid, its identity */
-	u64 session;
+enum bs_slot_kind {
+	BS_SLOT_EXEC,
+	BS_SLOT_CONNECT,
+	BS_SLOT_AGENT, /* an untracked exec that may be an agent's: never stopped */
 };
 
-#define BS_SLOTS                                                                                   \
-	4096 /* open holds; when all are taken a candidate is killed, and that is counted */
+struct bs_slot {
+	u32 word; /* ticket << 3 | enum bs_slot_state */
+	u32 tgid, tid;
+	u32 kind;  /* enum bs_slot_kind */
+	u64 start; /* of the process: with tgid, its identity */
+	u64 session;
+	u64 number; /* of its event */
+	/* what the guard notes for the guard after it: */
+	u64 hold;     /* number of the hold, 0: no human is asked */
+	u64 since_ms; /* epoch */
+};
+
+/* Open holds. When all are taken a candidate is killed or refused, and that is counted. */
+#define BS_SLOTS       4096
 #define BS_SLOT_PROBES 16
 #define BS_NO_SLOT     0xffffffffU
+
+/* The connect that a thread waits with, in the hash keyed by tid. The system call restarts after
+ * the decision, and takes the answer for this destination from here. */
+enum bs_answer { BS_ANSWER_NONE, BS_ANSWER_PASS, BS_ANSWER_REFUSE };
+struct bs_waiting {
+	struct bs_dest dest;
+	u32 answer; /* enum bs_answer */
+	u64 start;  /* of the thread's process */
+};
+#define BS_WAITING 8192
+
+/* State that outlives a guard, and that its successor goes on with. */
+struct bs_state {
+	u32 generation;	 /* of the programs that act: others beside them do nothing */
+	u32 guard_cpu;	 /* where the guard and the keeper wake up; ~0: not known */
+	u32 guard_polls; /* the guard looks at `events` by itself: it need not be woken */
+	u32 down;	 /* the guard is known to be down: enum bs_down */
+	u32 tickets;
+	u32 reserved;
+	u64 last_hold; /* number of the newest hold */
+	u64 sequence;  /* of the newest journal line */
+};
+enum bs_down {
+	BS_UP,
+	BS_DOWN_HOLD, /* candidates are stopped at once, and wait */
+	BS_DOWN_ALLOW,
+	BS_DOWN_KILL,
+};
 
 enum bs_event_type {
 	BS_EVENT_EXEC = 1,
 	BS_EVENT_ARGS, /* argv beyond the exec event of the same tgid, which comes behind */
 	BS_EVENT_EXIT, /* of a process: its last thread is gone */
 	BS_EVENT_END,  /* of a session: its last task is gone */
+	BS_EVENT_CONNECT,
 };
 
 enum bs_exec_flag {
@@ -78,12 +146,15 @@ enum bs_exec_flag {
 		1 << 4, /* killed in the kernel: no slot was free, or no answer for a traced task */
 	BS_EXEC_DELETED = 1 << 5, /* its file has no name any more (memfd, unlinked) */
 	BS_EXEC_SETID = 1 << 6,	  /* set-user-ID, set-group-ID or file capabilities */
+	BS_EXEC_AGENT = 1 << 7,	  /* not tracked, but may be the start of an agent */
+	BS_EXEC_DOWN = 1 << 8,	  /* let go or killed in the kernel, as the guard was down */
 };
 
 struct bs_event {
 	u16 type; /* enum bs_event_type */
 	u16 reserved;
-	u32 size; /* bytes of the whole event */
+	u32 size;   /* bytes of the whole event */
+	u64 number; /* 1, 2 … over all events but ARGS; a lost event's number is missing; 0: ARGS */
 	u64 time;
 	u64 session;
 	u32 tgid;
@@ -135,12 +206,33 @@ struct bs_exit_event {
 	u32 reserved;
 };
 
+enum bs_connect_flag {
+	BS_CONNECT_CANDIDATE = 1 << 0,
+	BS_CONNECT_TRACED = 1 << 1,
+	BS_CONNECT_FIXED = 1 << 2, /* its system call cannot be restarted (io_uring, sendmmsg): only
+				      allowed or refused */
+	BS_CONNECT_REFUSED =
+		1 << 3,		  /* refused in the kernel: no slot was free, or no answer came */
+	BS_CONNECT_DOWN = 1 << 4, /* let go or killed in the kernel, as the guard was down */
+};
+
+struct bs_connect_event {
+	struct bs_event head;
+	u64 start; /* of the process */
+	struct bs_dest dest;
+	u32 flags; /* enum bs_connect_flag */
+	u32 uid;
+	u32 slot, ticket; /* slot: BS_NO_SLOT where it was not frozen */
+	u32 reserved;
+};
+
 /* What is lost, by cause. Losing an event never changes a verdict. */
 enum bs_loss {
 	BS_LOSS_EVENT,	  /* no room in the ring of events */
 	BS_LOSS_DECISION, /* no room in the ring of decisions: the guard finds the hold by its slot
 			   */
-	BS_LOSS_SLOT,	  /* all slots taken: the candidate was killed */
+	BS_LOSS_ARGS,	  /* no room for a part of a long argv */
+	BS_LOSS_SLOT,	  /* all slots taken: the candidate was killed or refused */
 	BS_LOSS_LABEL,	  /* a new task could not be labelled: its maker was killed */
 	BS_LOSS_STOP,	  /* SIGSTOP could not be sent: the task was killed */
 	BS_LOSS_COUNT,
@@ -149,16 +241,20 @@ enum bs_loss {
 /* Counters, one set for the whole machine. */
 struct bs_counters {
 	u64 losses[BS_LOSS_COUNT];
-	u64 execs, candidates;
+	u64 execs, connects, candidates;
 	u64 shaken;  /* candidates that the guard answered in time */
 	u64 stopped; /* candidates that were sent SIGSTOP */
 	u64 tripped; /* held tasks that ran all the same, and were killed */
-	u64 events;  /* made, lost ones included */
+	u64 events;  /* made, lost ones included: the number of the newest */
 };
 
 _Static_assert(sizeof(struct bs_label) == 16, "ABI");
-_Static_assert(sizeof(struct bs_slot) == 24, "ABI");
-_Static_assert(sizeof(struct bs_event) == 32, "ABI");
-_Static_assert(sizeof(struct bs_exec_event) == 144, "ABI");
+_Static_assert(sizeof(struct bs_slot) == 56, "ABI");
+_Static_assert(sizeof(struct bs_event) == 40, "ABI");
+_Static_assert(sizeof(struct bs_exec_event) == 152, "ABI");
+_Static_assert(sizeof(struct bs_connect_event) == 88, "ABI");
+
+/* Of all that is pinned: a guard adopts only what has its own number. */
+#define BS_ABI 1
 
 #endif

@@ -4,7 +4,7 @@
 
 #include <sys/types.h>
 
-#include "backstop/scan_tables.h"
+#include "backstop/event.h"
 #include "base/strbuf.h"
 
 /* In the order of strictness: a stricter verdict has the greater number. */
@@ -22,6 +22,26 @@ int verdict_parse(const char *name);	  /* the verdict, or -EINVAL */
 enum severity { SEVERITY_LOW, SEVERITY_MEDIUM, SEVERITY_HIGH, SEVERITY_CRITICAL, SEVERITY_COUNT };
 const char *severity_name(enum severity s);
 int severity_parse(const char *name); /* the severity, or -EINVAL */
+
+/* What the guard does with verdicts. */
+enum mode { MODE_ENFORCE, MODE_SHADOW, MODE_RECORD, MODE_COUNT };
+const char *mode_name(enum mode m); /* "enforce" … */
+int mode_parse(const char *name);   /* the mode, or -EINVAL */
+
+/* What happens to a candidate while no guard runs. */
+enum when_down { WHEN_DOWN_HOLD, WHEN_DOWN_ALLOW, WHEN_DOWN_KILL, WHEN_DOWN_COUNT };
+
+/* The owner's settings, compiled into the image; verdict changes, packs that are off, allow rules
+ * and precious globs are in the rules already. Without a settings file: the defaults. */
+struct settings {
+	enum mode mode;
+	enum when_down when_down;
+	unsigned int hold_timeout; /* seconds */
+	bool follow_agents;	   /* profiles start sessions by themselves */
+	bool notify;		   /* a hold is shown on the desktop of the session's user */
+	const char *approvers;	   /* the group whose members may approve */
+	const char *pins;	   /* directory in a bpffs for what outlives a guard */
+};
 
 /* An exec about to happen. Strings are not owned. */
 struct action {
@@ -69,6 +89,47 @@ DEFINE_CLEANUP(struct policy, policy_free);
 
 /* The allow rules of the owner, then the strictest signature. */
 void policy_match(const struct policy *p, const struct action *a, struct finding *ret);
+
+/* A connection about to be made, or a datagram about to be sent. */
+struct connection {
+	struct bs_dest dest;
+	bool own; /* dest is an address of the task's own host (its network namespace), loopback
+		     included */
+};
+/* The allow rules of the owner, then the strictest signature. */
+void policy_match_connect(const struct policy *p, const struct connection *c, struct finding *ret);
+
+/* The destinations that the kernel freezes: those that some signature with verdict hold, deny or
+ * kill could match. The entry with the longest prefix that covers an address says which ports; an
+ * address without an entry has none. Pointers live as long as the policy. */
+struct net_entry {
+	u8 addr[16]; /* as in struct bs_dest */
+	u32 bits;    /* of the prefix, 0 … 128 */
+	u32 ports;   /* index in `ports` */
+};
+struct net_tables {
+	const struct net_entry *nets;
+	const u8 (*ports)[BS_PORT_BYTES]; /* port p: byte p / 8, bit p % 8 */
+	u32 nets_count, ports_count;
+};
+const struct net_tables *policy_net_tables(const struct policy *p);
+
+/* Is this exec the start of an agent? The id of its profile, which lives as long as the policy, or
+ * NULL. */
+const char *policy_match_agent(const struct policy *p, const struct action *a);
+/* For the kernel's cheap first look at untracked execs: the first 8 bytes of the base name of what
+ * was given to execve (shorter names: with zeros behind), as a number in host byte order. An exec
+ * whose name has no key is no agent's. For keys with BS_AGENT_SCAN (interpreters) the scan of argv
+ * decides. */
+struct agent_key {
+	u64 name;
+	u64 how; /* enum bs_agent_how */
+};
+const struct agent_key *policy_agent_keys(const struct policy *p, u32 *ret_count);
+/* For lists: profile `i`; NULL behind the last. */
+const char *policy_agent(const struct policy *p, u32 i, const char **ret_title);
+
+const struct settings *policy_settings(const struct policy *p);
 
 /* What the kernel would say: is this a candidate? Runs match.h over the same bytes in the same
  * order. */
