@@ -248,6 +248,12 @@ struct bs_counters {
 	u64 events;  /* made, lost ones included: the number of the newest */
 };
 
+/* All that the programs share with the guard, in one block. */
+struct bs_shared {
+	struct bs_state state;
+	struct bs_counters counters;
+};
+
 _Static_assert(sizeof(struct bs_label) == 16, "ABI");
 _Static_assert(sizeof(struct bs_slot) == 56, "ABI");
 _Static_assert(sizeof(struct bs_event) == 40, "ABI");

@@ -12,15 +12,12 @@
 #define GUARD_STATE_DIR "/var/lib/backstop"
 #define GUARD_GROUP	"backstop" /* its members may approve */
 
-enum guard_mode { GUARD_ENFORCE, GUARD_SHADOW, GUARD_RECORD, GUARD_MODE_COUNT };
-const char *guard_mode_name(enum guard_mode m);
-int guard_mode_parse(const char *name); /* the mode, or -EINVAL */
-
 struct guard_options {
-	const char *policy;    /* path of the image */
-	const char *socket;    /* path of the control socket */
+	const char *policy;   /* path of the image; NULL: compiled from `settings` into state_dir */
+	const char *settings; /* path of the settings file, NULL: none */
+	const char *socket;   /* path of the control socket */
 	const char *state_dir; /* holds journal/ */
-	enum guard_mode mode;
+	enum mode mode;
 	unsigned int hold_timeout; /* seconds */
 	bool embedded;		   /* ends with its last session; `owner` may approve as well */
 	uid_t owner;
@@ -36,6 +33,16 @@ int guard_run(const struct guard_options *o, int ready_fd);
 
 /* --- what the control socket asks; errors are negative errnos, with words for the asker in `err`
  */
+
+/* Asked by the control socket: labels process `pid` with all its descendants, or all that live in
+ * a cgroup (path in the cgroup2 hierarchy) with theirs, as one session, again and again until
+ * nothing is new. */
+int guard_attach(struct guard *g, pid_t pid, const struct session_options *o, uint64_t *ret_session,
+		 struct strbuf *err);
+int guard_attach_cgroup(struct guard *g, const char *path, const struct session_options *o,
+			uint64_t *ret_session, struct strbuf *err);
+/* New settings and packs, atomically; the policy in force stays where they have a fault. */
+int guard_reload(struct guard *g, struct strbuf *err);
 
 /* Labels the single-threaded process `pid`, which `pidfd` holds, as the root of a new session. The
  * session's id is `ret_session`. */

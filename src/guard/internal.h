@@ -24,7 +24,9 @@ struct session {
 	uid_t uid;
 	bool unattended;
 	int64_t started_ms;
-	unsigned int holds; /* that were ever made in it */
+	unsigned int holds;	 /* that were ever made in it */
+	char *subagents;	 /* ids of other profiles seen in it, "codex, aider"; NULL: none */
+	struct project *project; /* what its workspace tightens; NULL: nothing */
 };
 
 /* A process of a session, as its last exec left it; for the names of ancestors. */
@@ -35,10 +37,14 @@ struct process {
 	char *command; /* escaped, shortened */
 };
 
-/* An exec as the guard sees it: the kernel's event, decoded. Owns its strings. */
+/* An exec as the guard sees it: the kernel's event, decoded. Or a connect: then `kind` and `dest`
+ * say so, and the rest is the program that connects. Owns its strings. */
 struct exec {
+	enum bs_slot_kind kind;
+	struct bs_dest dest;
+	u64 number; /* of the kernel's event */
 	u64 time, start, inode;
-	u32 tgid, uid, euid, dev, tty, flags, approval, slot, ticket;
+	u32 tgid, tid, uid, euid, dev, tty, flags, approval, slot, ticket;
 	u32 ancestors[BS_ANCESTORS];
 	u64 cgroup;
 	struct session *session; /* not owned; NULL: gone */
@@ -65,10 +71,10 @@ struct hold {
 	struct guard *guard;
 	struct exec *exec; /* NULL once a grant has taken it over */
 	struct decision decision;
-	u32 tgid, slot, ticket;
-	int pidfd;
-	bool counted; /* among the guard's open holds */
-	bool trapped; /* it reported its stop: it can be released or refused */
+	u32 tid, slot, ticket; /* tid: of an exec also the tgid */
+	int pidfd;	       /* of the process */
+	bool counted;	       /* among the guard's open holds */
+	bool trapped;	       /* it reported its stop: it can be released or refused */
 	enum hold_outcome outcome;
 	struct loop_source *timeout;
 	int64_t since_ms, expires_ms;
@@ -154,6 +160,23 @@ void tty_name(u32 dev, char *buf, size_t size); /* "pts/3"; "" for none */
 /* decide.c */
 void decide(struct guard *g, const struct exec *x, struct decision *ret);
 
+/* connect.c */
+void connect_event(struct guard *g, const struct bs_connect_event *e);
+/* A frozen connect whose event was lost; NULL where it is gone. */
+struct exec *connect_from_slot(struct guard *g, u32 slot, u32 ticket);
+/* What the system call finds when it restarts. */
+void connect_answer(struct guard *g, const struct exec *x, enum bs_answer answer);
+/* "connect 10.0.0.5:5432", "send [fd00::1]:53" */
+void connect_text(const struct bs_dest *d, char *buf, size_t size);
+
+/* agent.c: profiles */
+/* An untracked exec that may be an agent's; it waits a moment in the kernel. */
+void agent_event(struct guard *g, const struct bs_exec_event *e);
+/* A tracked exec: is it a sub-agent? */
+void agent_seen(struct guard *g, const struct exec *x);
+/* Those that run already. */
+void agent_find_running(struct guard *g);
+
 /* grant.c */
 void grant_remember(struct guard *g, struct hold *h); /* takes its exec */
 int grant_approve(struct guard *g, u64 hold, const char *by, struct strbuf *err);
@@ -188,6 +211,10 @@ void report_guard(struct guard *g, const struct session *s, const char *name, co
 void report_sync(struct guard *g);
 
 /* session.c */
+/* After a restart: the sessions that the kernel knows. */
+void session_restore_all(struct guard *g);
+/* What changed in it is kept for the guard after this one. */
+void session_keep(struct guard *g, const struct session *s);
 struct session *session_get(const struct guard *g, u64 id);
 void session_end(struct guard *g, u64 id);
 void session_sweep(struct guard *g);

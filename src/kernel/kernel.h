@@ -8,27 +8,57 @@
 
 struct kernel;
 
-/* Loads the programs with the scan's tables and attaches them. On failure `err` says what was
- * refused and what is needed. 0 or a negative errno. Everything is detached by kernel_close(), or
- * when the process ends. */
-int kernel_open(const struct scan_tables *t, struct kernel **ret, struct strbuf *err);
+/* What the programs are loaded with. Pointers need to live only until the call returns. */
+struct kernel_tables {
+	const struct scan_tables *scan;
+	const struct net_tables *nets;
+	const struct agent_key *agents; /* none: only asked sessions begin */
+	u32 agents_count;
+};
+
+/* A bpffs of this process's own, whose pins end with the last process that inherited its fd. `buf`
+ * gets the path by which this process and its children reach it. The fd or a negative errno. */
+int kernel_private_pins(char *buf, size_t size);
+
+/* Loads the programs and attaches them; maps and links are pinned in the directory `pins`, which is
+ * made. Where pins of a former guard are there, its maps are taken over with all that they hold,
+ * its programs act until the new ones do, and are dropped then: no action goes unseen. On failure
+ * `err` says what was refused and what is needed. 0, -ESTALE (pins of another version), or a
+ * negative errno. */
+int kernel_open(const char *pins, const struct kernel_tables *t, struct kernel **ret,
+		struct strbuf *err);
+/* New tables, taken over in one moment. After a failure the old ones are in force. */
+int kernel_reload(struct kernel *k, const struct kernel_tables *t, struct strbuf *err);
+/* Were pins of a former guard taken over? */
+bool kernel_was_adopted(const struct kernel *k);
+/* Removes the pins: kernel_close() then detaches everything. */
+void kernel_unpin(struct kernel *k);
+/* Lets go; what is pinned goes on. */
 void kernel_close(struct kernel *k);
 DEFINE_CLEANUP(struct kernel, kernel_close);
+
+/* For the keeper, which has no struct kernel: the pinned slots and shared state, mapped; they stay
+ * valid when the pins are gone. 0 or a negative errno. */
+int kernel_map_slots(const char *pins, struct bs_slot **ret);
+int kernel_map_shared(const char *pins, struct bs_shared **ret);
 
 /* Two rings. Their fds become readable when the kernel wakes the guard. */
 enum kernel_ring { KERNEL_DECISIONS, KERNEL_EVENTS, KERNEL_RINGS };
 typedef void (*kernel_event_fn)(void *data, const struct bs_event *e);
 void kernel_on_event(struct kernel *k, enum kernel_ring ring, kernel_event_fn fn, void *data);
 int kernel_ring_fd(const struct kernel *k, enum kernel_ring ring);
-/* Hands over at most `max` events; returns how many. */
+/* Hands over at most `max` events, which stay in the ring until kernel_release(): a guard that dies
+ * before it leaves them to the next. Returns how many. */
 int kernel_consume(struct kernel *k, enum kernel_ring ring, int max);
+void kernel_release(struct kernel *k, enum kernel_ring ring);
 /* While true the guard looks at KERNEL_EVENTS by itself and is not woken for each event. */
 void kernel_set_polling(struct kernel *k, bool polling);
 /* The CPU on which the guard will wake up, as it runs there now with realtime priority; -1: not
  * known. */
 void kernel_set_cpu(struct kernel *k, int cpu);
 
-/* Labels, by pidfd (of a thread group leader). kernel_get_label(): -ENOENT where there is none. */
+/* Labels, by pidfd (of a thread group leader). kernel_get_label(): -ENOENT where there is none.
+ * kernel_set_label() also makes the process known to the connect hooks. */
 int kernel_set_label(struct kernel *k, int pidfd, const struct bs_label *label);
 int kernel_get_label(const struct kernel *k, int pidfd, struct bs_label *ret);
 
@@ -36,8 +66,31 @@ int kernel_set_session(struct kernel *k, u64 id, const struct bs_session *s);
 int kernel_get_session(const struct kernel *k, u64 id, struct bs_session *ret);
 void kernel_remove_session(struct kernel *k, u64 id);
 
+/* What the guard knows of a session, kept in the kernel for the guard after it. */
+struct session_record {
+	char agent[64], workspace[1024];
+	u64 started_ms;
+	u32 uid, tty; /* tty in the kernel's encoding, 0: none */
+	u32 unattended;
+	u32 holds;
+};
+int kernel_put_record(struct kernel *k, u64 session, const struct session_record *r);
+int kernel_get_record(const struct kernel *k, u64 session, struct session_record *ret);
+/* The session after `*session` (0: the first) in no particular order; -ENOENT behind the last. */
+int kernel_next_session(const struct kernel *k, u64 *session);
+
+/* Which signature, by the hash of its name, an approved hold covers; kept likewise. */
+int kernel_put_approval(struct kernel *k, u64 hold, u64 signature);
+int kernel_get_approval(const struct kernel *k, u64 hold, u64 *ret_signature);
+
+/* The answer that the restarted connect of thread `tid` will find. */
+int kernel_answer_connect(struct kernel *k, u32 tid, const struct bs_waiting *w);
+/* What thread `tid` waits for; -ENOENT: nothing. */
+int kernel_get_waiting(const struct kernel *k, u32 tid, struct bs_waiting *ret);
+
 /* BS_SLOTS slots, shared with the kernel. */
 struct bs_slot *kernel_slots(const struct kernel *k);
+struct bs_shared *kernel_shared(const struct kernel *k);
 const volatile struct bs_counters *kernel_counters(const struct kernel *k);
 
 /* Attaches or detaches the tripwire on system calls. 0 or a negative errno. */
