@@ -19,7 +19,7 @@ static const struct option_def guard_defs[] = {
 int guard_settings_apply(const struct guard_settings *s, struct guard_options *ret,
 			 char **ret_policy)
 {
-	int mode = s->mode ? guard_mode_parse(s->mode) : GUARD_ENFORCE;
+	int mode = s->mode ? mode_parse(s->mode) : MODE_ENFORCE;
 	int r;
 
 	if (mode < 0) {

@@ -104,7 +104,7 @@ static void candidate_decide(struct guard *g, struct exec *exec)
 	struct decision d;
 
 	decide(g, x, &d);
-	shadowed = g->options.mode == GUARD_SHADOW && d.finding.verdict > VERDICT_ALERT;
+	shadowed = g->options.mode == MODE_SHADOW && d.finding.verdict > VERDICT_ALERT;
 	if (x->flags & BS_EXEC_TRACED) {
 		decide_traced(g, x, &d);
 		return;

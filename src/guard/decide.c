@@ -34,9 +34,9 @@ static void bend(const struct guard *g, const struct exec *x, struct decision *d
 {
 	if (d->verdict <= VERDICT_ALERT)
 		return;
-	if (g->options.mode != GUARD_ENFORCE) {
+	if (g->options.mode != MODE_ENFORCE) {
 		d->verdict = VERDICT_ALERT;
-		d->reason = g->options.mode == GUARD_SHADOW ? "mode shadow: nothing is prevented"
+		d->reason = g->options.mode == MODE_SHADOW ? "mode shadow: nothing is prevented"
 							    : "mode record: nothing is prevented";
 		return;
 	}
@@ -74,7 +74,7 @@ void decide(struct guard *g, const struct exec *x, struct decision *ret)
 		let_pass(ret, x->approval, "it follows from an approved action");
 		return;
 	}
-	if (g->options.mode == GUARD_ENFORCE) {
+	if (g->options.mode == MODE_ENFORCE) {
 		grant = grant_use(g, x);
 		if (grant) {
 			let_pass(ret, grant, "a human allowed it once");

@@ -77,7 +77,7 @@ static const char *verdict_word(const struct guard *g, enum verdict v)
 		[VERDICT_KILL] = "would be killed",
 	};
 
-	return g->options.mode == GUARD_SHADOW ? would[v] : words[v];
+	return g->options.mode == MODE_SHADOW ? would[v] : words[v];
 }
 
 static void add_why(struct strbuf *sb, const struct finding *f)
@@ -97,7 +97,7 @@ void explain_to(struct guard *g, int pidfd, u64 hold, const struct exec *x,
 {
 	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
 	const struct finding *f = &d->finding;
-	bool shadow = g->options.mode == GUARD_SHADOW;
+	bool shadow = g->options.mode == MODE_SHADOW;
 
 	strbuf_addf(&sb, "backstop: %s: ", verdict_word(g, shadow ? f->verdict : d->verdict));
 	escape_argv(&sb, x->argv, COMMAND_MAX);

@@ -19,25 +19,6 @@
 #define BATCH	      64 /* events between looks at the decisions */
 #define FIRST_SESSION (5 * 1000 * 1000) /* microseconds an embedded guard waits for one */
 
-static const char *const mode_names[GUARD_MODE_COUNT] = {
-	[GUARD_ENFORCE] = "enforce",
-	[GUARD_SHADOW] = "shadow",
-	[GUARD_RECORD] = "record",
-};
-
-const char *guard_mode_name(enum guard_mode m)
-{
-	return mode_names[m];
-}
-
-int guard_mode_parse(const char *name)
-{
-	for (int i = 0; i < GUARD_MODE_COUNT; i++)
-		if (!strcmp(mode_names[i], name))
-			return i;
-	return -EINVAL;
-}
-
 /* ---- events */
 
 static void on_decision(void *data, const struct bs_event *e)
@@ -211,7 +192,7 @@ static void describe_loss(void *data, uint64_t lost, int err, struct strbuf *lin
 				.sequence = ++g->sequence,
 				.disposition = OCSF_ALLOWED,
 				.policy_version = policy_version(g->policy),
-				.mode = guard_mode_name(g->options.mode) };
+				.mode = mode_name(g->options.mode) };
 
 	if (asprintf(&message, "%llu events could not be written: %s", (unsigned long long)lost,
 		     strerror(-err)) < 0)
@@ -349,9 +330,9 @@ int guard_run(const struct guard_options *o, int ready_fd)
 			log_to(o->log_fd);
 		report_guard(&g, NULL, "guard started",
 			     "the guard started: tier %s, mode %s, policy %s", g.host.tier,
-			     guard_mode_name(o->mode), policy_version(g.policy));
+			     mode_name(o->mode), policy_version(g.policy));
 		log_info("ready: tier %s, mode %s, %u signatures (policy %s), socket %s",
-			 g.host.tier, guard_mode_name(o->mode), policy_signature_count(g.policy),
+			 g.host.tier, mode_name(o->mode), policy_signature_count(g.policy),
 			 policy_version(g.policy), o->socket);
 		if (ready_fd >= 0) {
 			io_write_all(ready_fd, "\n", 1);

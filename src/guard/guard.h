@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/util.h"
+#include "policy/policy.h"
 
 #define GUARD_SOCKET	"/run/backstop/guard.sock"
 #define GUARD_STATE_DIR "/var/lib/backstop"

@@ -246,7 +246,7 @@ static void hold_begin(struct guard *g, struct hold *h)
 		report_finding(g, h->exec, d, h, disposition, boot_ns() - h->exec->time);
 	if (d->verdict >= VERDICT_HOLD)
 		report_sync(g);
-	if (d->verdict >= VERDICT_HOLD || g->options.mode == GUARD_SHADOW)
+	if (d->verdict >= VERDICT_HOLD || g->options.mode == MODE_SHADOW)
 		explain_start(g, h);
 	if (d->verdict == VERDICT_HOLD)
 		return;

@@ -96,7 +96,7 @@ static void fill_event(struct guard *g, const struct session *s, struct ocsf_eve
 		.session = s ? s->name : NULL,
 		.agent = s && s->agent[0] ? s->agent : NULL,
 		.policy_version = policy_version(g->policy),
-		.mode = guard_mode_name(g->options.mode),
+		.mode = mode_name(g->options.mode),
 	};
 }
 

@@ -64,7 +64,7 @@ void guard_describe_status(struct guard *g, struct json *j)
 
 	json_put_int(j, "pid", getpid());
 	json_put_string(j, "version", BACKSTOP_VERSION);
-	json_put_string(j, "mode", guard_mode_name(g->options.mode));
+	json_put_string(j, "mode", mode_name(g->options.mode));
 	json_put_string(j, "tier", g->host.tier);
 	json_put_bool(j, "embedded", g->options.embedded);
 	json_put_string(j, "policy", g->options.policy);

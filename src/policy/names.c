@@ -1,4 +1,4 @@
-/* The words for verdicts, severities and classes, each table complete by construction. */
+/* The words for verdicts, severities, modes and classes, each table complete by construction. */
 #include <errno.h>
 #include <string.h>
 
@@ -20,6 +20,13 @@ static const char *const severity_names[] = {
 	[SEVERITY_CRITICAL] = "critical",
 };
 COMPLETE(severity_names, SEVERITY_COUNT);
+
+static const char *const mode_names[] = {
+	[MODE_ENFORCE] = "enforce",
+	[MODE_SHADOW] = "shadow",
+	[MODE_RECORD] = "record",
+};
+COMPLETE(mode_names, MODE_COUNT);
 
 static const char *const path_class_names[] = {
 	[PATH_PRECIOUS] = "precious", [PATH_SOURCE] = "source", [PATH_SCRATCH] = "scratch",
@@ -54,6 +61,16 @@ const char *severity_name(enum severity s)
 int severity_parse(const char *name)
 {
 	return find_name(severity_names, ARRAY_SIZE(severity_names), name);
+}
+
+const char *mode_name(enum mode m)
+{
+	return mode_names[m];
+}
+
+int mode_parse(const char *name)
+{
+	return find_name(mode_names, ARRAY_SIZE(mode_names), name);
 }
 
 const char *path_class_name(enum path_class c)

@@ -136,6 +136,21 @@ const char *policy_version(const struct policy *p)
 	return p->version;
 }
 
+const struct settings *policy_settings(const struct policy *p _unused_)
+{
+	static const struct settings defaults = {
+		.mode = MODE_ENFORCE,
+		.when_down = WHEN_DOWN_HOLD,
+		.hold_timeout = 600,
+		.follow_agents = true,
+		.notify = true,
+		.approvers = "backstop",
+		.pins = "/sys/fs/bpf/backstop",
+	};
+
+	return &defaults;
+}
+
 int policy_find(const char *option, char **ret)
 {
 	static const char *const places[] = { "policy.image", "../share/backstop/policy.image" };

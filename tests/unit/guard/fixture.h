@@ -84,7 +84,7 @@ static inline int guard_set_up(void **state _unused_)
 
 	guard = (struct guard) { .options = { .policy = "sample.image",
 					      .state_dir = state_dir,
-					      .mode = GUARD_ENFORCE },
+					      .mode = MODE_ENFORCE },
 				 .host = { .hostname = "host", .tier = "trace" } };
 	strcpy(state_dir, "/tmp/backstop-guard-XXXXXX");
 	if (!mkdtemp(state_dir) || journal_open(&o, &guard.journal))

@@ -62,13 +62,13 @@ static void assert_bent(const char *reason)
 
 static void test_shadow(void **state _unused_)
 {
-	guard.options.mode = GUARD_SHADOW;
+	guard.options.mode = MODE_SHADOW;
 	assert_bent("mode shadow: nothing is prevented");
 }
 
 static void test_record(void **state _unused_)
 {
-	guard.options.mode = GUARD_RECORD;
+	guard.options.mode = MODE_RECORD;
 	assert_bent("mode record: nothing is prevented");
 }
 
@@ -144,10 +144,10 @@ static void test_grant_is_kept(void **state _unused_)
 	make_grant(7, NEW_EXEC("zap\0held"));
 	make_grant(8, NEW_EXEC("zap\0alert"));
 	assert_decision(ASK("zap\0alert"), VERDICT_ALERT, "alert");
-	guard.options.mode = GUARD_SHADOW;
+	guard.options.mode = MODE_SHADOW;
 	assert_decision(decide_on(x), VERDICT_ALERT, "hold");
 	assert_int_equal(guard.grant_count, 2);
-	guard.options.mode = GUARD_ENFORCE;
+	guard.options.mode = MODE_ENFORCE;
 	assert_decision(decide_on(x), VERDICT_ALLOW, "hold");
 	assert_int_equal(guard.grant_count, 1);
 }

@@ -327,7 +327,7 @@ static void test_shadow(void **state _unused_)
 	_cleanup_(exec_free_ptr) struct exec *x = NEW_EXEC("zap\0held");
 	struct decision d = held_decision();
 
-	guard.options.mode = GUARD_SHADOW;
+	guard.options.mode = MODE_SHADOW;
 	d.verdict = VERDICT_ALERT;
 	d.reason = "mode shadow: nothing is prevented";
 	assert_explains(7, x, &d,

@@ -4,10 +4,10 @@ static void test_modes(void **state _unused_)
 {
 	static const char *const names[] = { "enforce", "shadow", "record" };
 
-	assert_int_equal(ARRAY_SIZE(names), GUARD_MODE_COUNT);
-	for (int i = 0; i < GUARD_MODE_COUNT; i++) {
-		assert_string_equal(guard_mode_name(i), names[i]);
-		assert_int_equal(guard_mode_parse(names[i]), i);
+	assert_int_equal(ARRAY_SIZE(names), MODE_COUNT);
+	for (int i = 0; i < MODE_COUNT; i++) {
+		assert_string_equal(mode_name(i), names[i]);
+		assert_int_equal(mode_parse(names[i]), i);
 	}
 }
 
@@ -16,7 +16,7 @@ static void test_words_that_are_no_mode(void **state _unused_)
 	static const char *const words[] = { "", "Enforce", "enforce ", "enforc", "shadows", "0" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-		assert_int_equal(guard_mode_parse(words[i]), -EINVAL);
+		assert_int_equal(mode_parse(words[i]), -EINVAL);
 }
 
 int main(void)

@@ -27,7 +27,7 @@ static void test_guard_itself(void **state _unused_)
 
 	guard.started_ms = now_ms() - 5000;
 	guard.open_holds = 3;
-	guard.options.mode = GUARD_SHADOW;
+	guard.options.mode = MODE_SHADOW;
 	j = describe();
 	assert_int_equal(number_at(j, "pid"), getpid());
 	assert_string_equal(text_at(j, "version"), BACKSTOP_VERSION);
