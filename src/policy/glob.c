@@ -50,6 +50,23 @@ static bool match_one(const char **pattern, char c, bool nocase, bool path)
 	return fold(*p, nocase) == fold(c, nocase);
 }
 
+bool glob_next(const char **pattern, char *ret)
+{
+	const char *p = *pattern, *end = NULL;
+
+	if (*p == '[' && p[1] && p[2])
+		end = strchr(p[1] == '!' || p[1] == '^' ? p + 3 : p + 2, ']');
+	if (end || *p == '*' || *p == '?') {
+		*pattern = end ? end + 1 : p + 1;
+		return false;
+	}
+	if (*p == '\\' && p[1])
+		p++;
+	*pattern = p + 1;
+	*ret = *p;
+	return true;
+}
+
 /* A star that was passed, to come back to: what follows it, where it stands in the text, and
  * whether it may take a slash. */
 struct star {

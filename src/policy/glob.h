@@ -11,6 +11,10 @@ bool glob_match(const char *pattern, const char *text, bool nocase);
  * of the pattern with it stands for nothing as well ("a/ **" without the blank matches "a"). */
 bool glob_match_path(const char *pattern, const char *path);
 
+/* Moves on behind the next element of a pattern that is not at its end. True where that is a byte
+ * which stands for itself: `ret`. */
+bool glob_next(const char **pattern, char *ret);
+
 bool glob_has_wildcard(const char *text);
 
 #endif

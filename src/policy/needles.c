@@ -87,29 +87,29 @@ static u16 add_needle(struct needles *n, const struct pattern *patterns, size_t 
 }
 
 /* The longest run of bytes with a class in a glob: what must be found where the glob matches. */
-static struct pattern find_run(struct needles *n, const char *glob, size_t skip)
+static struct pattern find_run(struct needles *n, const char *glob)
 {
+	char *run = arena_alloc(n->arena, strlen(glob) + 1), c = 0;
 	struct pattern best = { .text = "" };
-	size_t best_len = 0;
+	size_t len = 0, best_len = 0;
+	bool left = true; /* a boundary is before the run in hand */
 
-	for (const char *p = glob + skip; *p;) {
-		const char *start = p;
-		size_t len;
+	for (const char *p = glob;;) {
+		bool ended = !*p, literal = !ended && glob_next(&p, &c);
 
-		while (bs_class[(unsigned char)*p])
-			p++;
-		len = (size_t)(p - start);
+		if (literal && bs_class[(unsigned char)c]) {
+			run[len++] = c;
+			continue;
+		}
 		if (len > best_len) {
 			best_len = len;
-			best.text = arena_strndup(n->arena, start, len);
-			best.left = start == glob || !strchr("*?]\\", start[-1]);
-			best.right = !*p || !strchr("*?[\\", *p);
+			best = (struct pattern) { arena_strndup(n->arena, run, len), left,
+						  ended || literal };
 		}
-		if (*p == '[' && strchr(p, ']'))
-			p = strchr(p, ']');
-		else if (*p == '\\' && p[1])
-			p++;
-		p += *p != '\0';
+		if (ended)
+			break;
+		left = literal;
+		len = 0;
 	}
 	if (best_len < 2 && !(best.left && best.right))
 		best.text = "";
@@ -120,7 +120,7 @@ static struct pattern find_run(struct needles *n, const char *glob, size_t skip)
  * .exe, .py and so on. 0: none. */
 static u16 add_name(struct needles *n, const char *name)
 {
-	struct pattern p[2] = { find_run(n, name, 0) };
+	struct pattern p[2] = { find_run(n, name) };
 	size_t count = 1;
 
 	if (!*p[0].text)
@@ -160,7 +160,7 @@ static struct choice word_choice(struct needles *n, const char *word)
 		}
 		return c;
 	}
-	p = find_run(n, word, 0);
+	p = find_run(n, word);
 	if (*p.text)
 		c.needles[c.count++] = add_needle(n, &p, 1);
 	return c;

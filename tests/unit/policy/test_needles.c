@@ -81,6 +81,42 @@ static void test_shared(void **state _unused_)
 	needles_free(&n);
 }
 
+/* Of a glob the longest run is looked for, with what must be beside it. */
+static void test_runs(void **state _unused_)
+{
+	static const struct {
+		const char *glob, *text;
+		bool left, right;
+	} samples[] = {
+		{ "delete-*", "delete-", true, false },
+		{ "*-all", "-all", false, true },
+		{ "\\0e:", "0e", true, true },
+		{ "a\\*bcd", "bcd", true, true },
+		{ "x\\yz*", "xyz", true, false },
+		{ "[]ab]cd", "cd", false, true },
+		{ "ab[cd", "ab", true, true },
+		{ "[!]x]ab[", "ab", false, true },
+		{ "ab?cde:f", "cde", false, true },
+		{ "*:ab", "ab", true, true },
+		{ "?\\", "", false, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
+		_cleanup_arena_ struct arena a = ARENA_INIT;
+		const struct pattern *p = &(struct pattern) { .text = "" };
+		struct needles n;
+
+		needles_init(&n, &a);
+		add(&n, (struct program) { 0 }, arena_printf(&a, "p %s", samples[i].glob));
+		if (n.all_count > 2)
+			p = &n.all[2].patterns[0];
+		if (strcmp(p->text, samples[i].text) != 0 || p->left != samples[i].left ||
+		    p->right != samples[i].right)
+			fail_msg("%s: '%s', %d, %d", samples[i].glob, p->text, p->left, p->right);
+		needles_free(&n);
+	}
+}
+
 static void test_no_needle(void **state _unused_)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
@@ -132,7 +168,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rules),	  cmocka_unit_test(test_shared),
 		cmocka_unit_test(test_no_needle), cmocka_unit_test(test_automaton),
-		cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_too_many),  cmocka_unit_test(test_runs),
 	};
 
 	return cmocka_run_group_tests_name("needles", tests, NULL, NULL);
