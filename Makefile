@@ -95,6 +95,11 @@ $(BUILD)/gen/scan.skel.h: $(BUILD)/tests/unit/kernel/scan.bpf.o
 	@mkdir -p $(@D)
 	$(BPFTOOL) gen skeleton $< name scan_bpf > $@
 
+$(BUILD)/gen/ring.skel.h: $(BUILD)/tests/unit/kernel/ring.bpf.o
+	@mkdir -p $(@D)
+	$(BPFTOOL) gen skeleton $< name ring_bpf > $@
+
+$(BUILD)/tests/unit/kernel/test_ring: $(BUILD)/gen/ring.skel.h
 $(BUILD)/tests/unit/kernel/test_scan: $(BUILD)/gen/scan.skel.h
 $(BUILD)/tests/unit/kernel/test_scan $(BUILD)/tests/unit/kernel/test_kernel: $(BUILD)/policy.image
 $(BUILD)/tests/unit/kernel/test_scan $(BUILD)/tests/unit/kernel/test_kernel: ALL_CFLAGS += -DPOLICY_IMAGE='"$(BUILD)/policy.image"'
