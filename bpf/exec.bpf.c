@@ -25,12 +25,17 @@ struct {
 	__type(value, struct work);
 } works SEC(".maps");
 
-/* Events of candidates. The guard's answer does not depend on one: it also finds them by their
- * slots. */
+/* How an untracked exec may be the start of an agent, by the first 8 bytes of its name. */
 struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 512 * 1024);
-} decisions SEC(".maps");
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, BS_AGENT_KEYS);
+	__type(key, u64);
+	__type(value, u32);
+} agent_keys SEC(".maps");
+
+/* What is in `agent_keys`, roughly: bit (key * 2^64 / golden ratio) >> 56. All other execs go their
+ * way. */
+const volatile u64 agent_filter[4];
 
 /* Global functions: the verifier walks each once, not once a path that leads to it. */
 __noinline int scan_first(struct work *w, u32 len)
@@ -230,9 +235,17 @@ static __always_inline u32 chunk_of(u64 rest)
 	return len > BS_CHUNK ? BS_CHUNK : len;
 }
 
+static __always_inline void send_args(struct work *w, u32 len)
+{
+	if (!w->event.head.session)
+		return;
+	event_head(&w->more.head, BS_EVENT_ARGS, sizeof(w->more) + len, w->event.head.session);
+	if (bpf_ringbuf_output(&events, &w->more, sizeof(w->more) + len, wake_flag(0)))
+		COUNT(losses[BS_LOSS_ARGS]);
+}
+
 struct args_walk {
 	struct work *w;
-	struct task_struct *task;
 	unsigned long at, end;
 	u32 failed;
 };
@@ -252,11 +265,9 @@ static long args_step(u32 i, void *data)
 		return 1;
 	}
 	scan_more(w, len);
-	event_head(&w->more.head, BS_EVENT_ARGS, sizeof(w->more) + len, a->task,
-		   w->event.head.session);
 	w->more.part = i;
 	w->more.len = len;
-	emit(&w->more.head, sizeof(w->more) + len);
+	send_args(w, len);
 	a->at += len;
 	return 0;
 }
@@ -264,7 +275,7 @@ static long args_step(u32 i, void *data)
 /* Reads argv behind the names and scans all of it; returns where its first part ends in data[]. */
 static __always_inline u32 read_args(struct work *w, struct task_struct *t, u32 names)
 {
-	struct args_walk a = { .w = w, .task = t, .at = t->mm->arg_start, .end = t->mm->arg_end };
+	struct args_walk a = { .w = w, .at = t->mm->arg_start, .end = t->mm->arg_end };
 	u64 total = a.end - a.at;
 	u32 len = chunk_of(total);
 
@@ -297,45 +308,135 @@ static __always_inline bool is_candidate(struct work *w)
 	return scan_result(w) || w->event.flags & unsure;
 }
 
+static __always_inline void stop_task(const struct place *p)
+{
+	COUNT(stopped);
+	if (bpf_send_signal_thread(SIGSTOP)) {
+		COUNT(losses[BS_LOSS_STOP]);
+		bpf_send_signal(SIGKILL);
+	}
+	set_slot(p, BS_SLOT_STOPPED);
+}
+
+/* A traced task is allowed while it waits here, or dies: its tracer could swallow any stop. */
+static __always_inline void ask_traced(const struct place *p)
+{
+	if (ask(p, BS_SLOT_FREE) != BS_SLOT_ALLOWED)
+		bpf_send_signal(SIGKILL);
+	set_slot(p, BS_SLOT_FREE);
+}
+
+static __always_inline void ask_guard(const struct place *p)
+{
+	enum bs_slot_state s = ask(p, BS_SLOT_STOPPING);
+
+	if (s == BS_SLOT_ASKED)
+		stop_task(p);
+	else if (s == BS_SLOT_ALLOWED)
+		set_slot(p, BS_SLOT_FREE);
+}
+
+/* Is it frozen already, by programs that acted a moment ago? */
+static __always_inline bool is_frozen(struct task_struct *t, struct bs_label *l)
+{
+	u32 at = l->slot - 1;
+	struct bs_slot *s = l->slot ? bpf_map_lookup_elem(&slots, &at) : NULL;
+	u32 state;
+
+	if (!s || s->tid != (u32)t->pid || s->start != t->start_boottime || s->kind != BS_SLOT_EXEC)
+		return false;
+	state = BS_SLOT_STATE(s->word);
+	return state >= BS_SLOT_SEIZED && state <= BS_SLOT_STOPPED;
+}
+
+/* While no guard runs, as the owner wants it; true where the candidate is not frozen. */
+static __always_inline bool decide_down(struct bs_exec_event *e)
+{
+	u32 down = shared.state.down;
+
+	if (down != BS_DOWN_ALLOW && down != BS_DOWN_KILL)
+		return false;
+	e->flags |= BS_EXEC_DOWN;
+	if (down == BS_DOWN_KILL) {
+		e->flags |= BS_EXEC_KILLED;
+		bpf_send_signal(SIGKILL);
+	}
+	return true;
+}
+
 /* Sends the event of a candidate and freezes it. */
 static __always_inline void freeze(struct work *w, struct task_struct *t, struct bs_label *l,
 				   u32 size)
 {
 	struct bs_exec_event *e = &w->event;
-	struct bs_slot *s = claim_slot(t, l, e);
+	struct place p = {};
 
 	COUNT(candidates);
 	e->flags |= BS_EXEC_CANDIDATE;
 	if (t->ptrace)
 		e->flags |= BS_EXEC_TRACED;
-	if (!s) {
-		COUNT(losses[BS_LOSS_SLOT]);
-		e->flags |= BS_EXEC_KILLED;
-		bpf_send_signal(SIGKILL);
+	number_event(&e->head);
+	if (!decide_down(e)) {
+		p = claim_slot(BS_SLOT_EXEC, &e->head, e->start);
+		e->slot = p.at;
+		e->ticket = p.ticket;
+		l->slot = p.at + 1;
+		if (!p.slot) {
+			e->flags |= BS_EXEC_KILLED;
+			bpf_send_signal(SIGKILL);
+		}
 	}
-	COUNT(events);
-	if (bpf_ringbuf_output(&decisions, e, size, BPF_RB_FORCE_WAKEUP))
-		COUNT(losses[BS_LOSS_DECISION]);
-	if (!s)
+	send_decision(&e->head, size);
+	if (!p.slot)
 		return;
 	if (e->flags & BS_EXEC_TRACED)
-		ask_traced(s, e->ticket);
+		ask_traced(&p);
 	else
-		ask_guard(s, e->ticket);
+		ask_guard(&p);
+}
+
+/* An untracked exec that may be an agent's: the guard gets a moment to label it, but no more than
+ * that. A late guard labels it while it runs, with all that it started. */
+static __always_inline void ask_agent(struct work *w, u32 size)
+{
+	struct bs_exec_event *e = &w->event;
+	struct place p;
+
+	e->flags |= BS_EXEC_AGENT;
+	p = claim_slot(BS_SLOT_AGENT, &e->head, e->start);
+	e->slot = p.at;
+	e->ticket = p.ticket;
+	send_decision(&e->head, size);
+	if (!p.slot)
+		return;
+	ask(&p, BS_SLOT_FREE);
+	set_slot(&p, BS_SLOT_FREE);
+}
+
+static __always_inline u32 how_agent(struct task_struct *t)
+{
+	u64 name = 0;
+	u32 bit, *how;
+
+	bpf_probe_read_kernel(&name, sizeof(name), &t->comm);
+	bit = name * 0x9e3779b97f4a7c15ULL >> 56;
+	if (!(agent_filter[bit >> 6 & 3] >> (bit & 63) & 1))
+		return 0;
+	how = bpf_map_lookup_elem(&agent_keys, &name);
+	return how ? *how : 0;
 }
 
 /* All but the candidate's fate; returns the size of the event. */
 static __always_inline u32 read_exec(struct work *w, struct task_struct *t,
-				     struct linux_binprm *bprm, struct bs_label *l)
+				     struct linux_binprm *bprm, u64 session)
 {
-	struct bs_session *s = bpf_map_lookup_elem(&sessions, &l->session);
+	struct bs_session *s = bpf_map_lookup_elem(&sessions, &session);
 	struct bs_exec_event *e = &w->event;
 	u32 at, size;
 
 	if (s)
 		__sync_fetch_and_add(&s->execs, 1);
-	e->head.session = l->session;
-	e->approval = l->approval;
+	e->head.session = session;
 	e->slot = BS_NO_SLOT;
 	read_ids(e, t, bprm);
 	read_ancestors(e, t, s ? s->root : 0);
@@ -344,7 +445,7 @@ static __always_inline u32 read_exec(struct work *w, struct task_struct *t,
 	at = read_args(w, t, at) & (2 * BS_CHUNK - 1);
 	read_cwd(w, t, at);
 	size = sizeof(*e) + ((at + e->cwd_len) & (2 * BS_CHUNK - 1));
-	event_head(&e->head, BS_EVENT_EXEC, size, t, l->session);
+	event_head(&e->head, BS_EVENT_EXEC, size, session);
 	return size;
 }
 
@@ -352,19 +453,27 @@ SEC("tp_btf/sched_process_exec")
 int BPF_PROG(exec_loaded, struct task_struct *t, pid_t old_pid, struct linux_binprm *bprm)
 {
 	struct bs_label *l = label_of(t);
+	u32 zero = 0, size, how = 0;
 	struct work *w;
-	u32 zero = 0, size;
 
 	if (!l)
+		how = how_agent(t);
+	if ((!l && !how) || !is_acting())
 		return 0;
 	w = bpf_map_lookup_elem(&works, &zero);
 	if (!w)
 		return 0;
+	w->event.approval = l ? l->approval : 0;
+	size = read_exec(w, t, bprm, l ? l->session : 0);
+	if (!l) {
+		if (how == BS_AGENT_ASK || is_candidate(w))
+			ask_agent(w, size);
+		return 0;
+	}
 	COUNT(execs);
-	size = read_exec(w, t, bprm, l);
-	if (is_candidate(w))
-		freeze(w, t, l, size);
-	else
+	if (!is_candidate(w))
 		emit(&w->event.head, size);
+	else if (!is_frozen(t, l))
+		freeze(w, t, l, size);
 	return 0;
 }

@@ -12,9 +12,12 @@
  * realtime task wakes where it ran last. There the guard takes the CPU before the task returns to
  * user mode, and so before the task looks at its signals; the guard takes the SIGSTOP back, and
  * nobody sees a stop either. */
-const volatile u64 wait_ns = 5 * 1000 * 1000;
+#define WAIT_NS (5 * 1000 * 1000)
 
-static u32 tickets;
+struct place {
+	struct bs_slot *slot; /* NULL: all are taken */
+	u32 at, ticket;
+};
 
 struct slot_search {
 	u32 at;
@@ -40,24 +43,36 @@ static long slot_probe(u32 i, void *data)
 	return 1;
 }
 
-static __always_inline struct bs_slot *claim_slot(struct task_struct *t, struct bs_label *l,
-						  struct bs_exec_event *e)
+static __always_inline struct place claim_slot(enum bs_slot_kind kind, const struct bs_event *e,
+					       u64 start)
 {
-	u32 ticket = (__sync_fetch_and_add(&tickets, 1) + 1) & 0x1fffffff;
-	struct slot_search c = { .at = t->tgid * 2654435761U >> 20,
+	u32 ticket = (__sync_fetch_and_add(&shared.state.tickets, 1) + 1) & 0x1fffffff;
+	struct slot_search c = { .at = e->tid * 2654435761U >> 20,
 				 .word = BS_SLOT_WORD(ticket, BS_SLOT_CLAIMED) };
+	struct bs_slot *s;
 
 	bpf_loop(BS_SLOT_PROBES, slot_probe, &c, 0);
-	if (!c.slot)
-		return NULL;
-	c.slot->tgid = t->tgid;
-	c.slot->start = t->start_boottime;
-	c.slot->session = l->session;
-	l->slot = c.at + 1;
-	e->slot = c.at;
-	e->ticket = ticket;
-	c.slot->word = BS_SLOT_WORD(ticket, BS_SLOT_ASKED);
-	return c.slot;
+	s = c.slot;
+	if (!s) {
+		COUNT(losses[BS_LOSS_SLOT]);
+		return (struct place) { .at = BS_NO_SLOT };
+	}
+	s->tgid = e->tgid;
+	s->tid = e->tid;
+	s->kind = kind;
+	s->start = start;
+	s->session = e->session;
+	s->number = e->number;
+	s->hold = 0;
+	s->since_ms = 0;
+	s->word = BS_SLOT_WORD(ticket, BS_SLOT_ASKED);
+	return (struct place) { .slot = s, .at = c.at, .ticket = ticket };
+}
+
+static __always_inline void send_decision(struct bs_event *e, u32 size)
+{
+	if (bpf_ringbuf_output(&decisions, e, size, BPF_RB_FORCE_WAKEUP))
+		COUNT(losses[BS_LOSS_DECISION]);
 }
 
 struct wait {
@@ -75,54 +90,34 @@ static long wait_step(u32 i, void *data)
 	return bpf_ktime_get_ns() > c->end;
 }
 
-static __always_inline void stop_task(struct bs_slot *s, u32 ticket)
-{
-	COUNT(stopped);
-	if (bpf_send_signal_thread(SIGSTOP)) {
-		COUNT(losses[BS_LOSS_STOP]);
-		bpf_send_signal(SIGKILL);
-	}
-	s->word = BS_SLOT_WORD(ticket, BS_SLOT_STOPPED);
-}
-
 static __always_inline void wait_for_guard(struct bs_slot *s, u32 asked)
 {
 	struct wait c = { .slot = s, .word = asked };
 
-	c.end = bpf_ktime_get_ns() + wait_ns;
+	if (shared.state.down || bpf_get_smp_processor_id() == shared.state.guard_cpu)
+		return;
+	c.end = bpf_ktime_get_ns() + WAIT_NS;
 	bpf_loop(1 << 20, wait_step, &c, 0);
 }
 
-/* A traced task is allowed while it waits here, or dies: its tracer could swallow any stop. */
-static __always_inline void ask_traced(struct bs_slot *s, u32 ticket)
+/* Waits a moment for the guard's answer; without one, the slot becomes `otherwise`. Returns the
+ * state that the guard left, or BS_SLOT_ASKED. */
+static __always_inline enum bs_slot_state ask(const struct place *p, enum bs_slot_state otherwise)
 {
-	u32 asked = BS_SLOT_WORD(ticket, BS_SLOT_ASKED);
-	u32 none = BS_SLOT_WORD(ticket, BS_SLOT_FREE);
+	u32 asked = BS_SLOT_WORD(p->ticket, BS_SLOT_ASKED), word;
 
-	if (bpf_get_smp_processor_id() != guard_cpu)
-		wait_for_guard(s, asked);
-	if (__sync_val_compare_and_swap(&s->word, asked, none) !=
-	    BS_SLOT_WORD(ticket, BS_SLOT_ALLOWED))
-		bpf_send_signal(SIGKILL);
-	s->word = none;
+	wait_for_guard(p->slot, asked);
+	word = __sync_val_compare_and_swap(&p->slot->word, asked,
+					   BS_SLOT_WORD(p->ticket, otherwise));
+	if (word == asked)
+		return BS_SLOT_ASKED;
+	COUNT(shaken);
+	return BS_SLOT_STATE(word);
 }
 
-static __always_inline void ask_guard(struct bs_slot *s, u32 ticket)
+static __always_inline void set_slot(const struct place *p, enum bs_slot_state state)
 {
-	u32 asked = BS_SLOT_WORD(ticket, BS_SLOT_ASKED);
-	u32 stopping = BS_SLOT_WORD(ticket, BS_SLOT_STOPPING);
-	u32 word;
-
-	if (bpf_get_smp_processor_id() != guard_cpu)
-		wait_for_guard(s, asked);
-	word = __sync_val_compare_and_swap(&s->word, asked, stopping);
-	if (word == asked) {
-		stop_task(s, ticket);
-		return;
-	}
-	COUNT(shaken);
-	if (BS_SLOT_STATE(word) == BS_SLOT_ALLOWED)
-		s->word = BS_SLOT_WORD(ticket, BS_SLOT_FREE);
+	p->slot->word = BS_SLOT_WORD(p->ticket, state);
 }
 
 #endif

@@ -88,7 +88,17 @@ struct signal_struct {
 	struct tty_struct *tty;
 };
 
+struct thread_info {
+	u32 status;
+};
+
+struct pt_regs {
+	unsigned long orig_ax;
+};
+
 struct task_struct {
+	struct thread_info thread_info;
+	unsigned int flags;
 	unsigned int ptrace;
 	pid_t pid, tgid;
 	int exit_code;
@@ -98,6 +108,7 @@ struct task_struct {
 	struct fs_struct *fs;
 	struct signal_struct *signal;
 	const struct cred *cred;
+	char comm[16];
 };
 
 struct linux_binprm {

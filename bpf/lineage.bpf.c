@@ -5,6 +5,8 @@
  */
 #include "shared.h"
 
+#define LABEL_GONE (~0U) /* in label.slot: the task has been counted as gone */
+
 /* `child` is not running yet. What can be labelled in no way would go unseen: its maker is killed.
  */
 static __always_inline void give_label(struct task_struct *child, struct bs_label *label)
@@ -18,45 +20,67 @@ static __always_inline void give_label(struct task_struct *child, struct bs_labe
 		bpf_send_signal(SIGKILL);
 }
 
+static __always_inline void note_process(struct task_struct *child, u64 session)
+{
+	struct bs_process p = { .session = session };
+	u32 tgid = child->tgid;
+
+	if (child->pid != child->tgid || !bpf_map_update_elem(&processes, &tgid, &p, BPF_ANY))
+		return;
+	COUNT(losses[BS_LOSS_LABEL]);
+	bpf_send_signal(SIGKILL);
+}
+
 SEC("tp_btf/task_newtask")
 int BPF_PROG(lineage_newtask, struct task_struct *child)
 {
 	struct bs_label *mine = label_of(bpf_get_current_task_btf()), init = {};
 	struct bs_session *s;
 
-	if (!mine)
+	if (!mine || !is_acting() || bpf_task_storage_get(&labels, child, NULL, 0))
 		return 0;
 	init.session = mine->session;
 	init.approval = mine->approval;
 	give_label(child, &init);
+	note_process(child, init.session);
 	s = bpf_map_lookup_elem(&sessions, &init.session);
 	if (s)
 		__sync_fetch_and_add(&s->tasks, 1);
 	return 0;
 }
 
+static __always_inline void process_gone(struct task_struct *t, u64 session)
+{
+	struct bs_exit_event e = {};
+	u32 tgid = t->tgid;
+
+	bpf_map_delete_elem(&processes, &tgid);
+	event_head(&e.head, BS_EVENT_EXIT, sizeof(e), session);
+	e.start = t->group_leader->start_boottime;
+	e.code = t->exit_code;
+	emit(&e.head, sizeof(e));
+}
+
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(lineage_exit, struct task_struct *t)
 {
 	struct bs_label *l = label_of(t);
-	struct bs_exit_event e = {};
 	struct bs_session *s;
-	pid_t tid = t->pid;
+	struct bs_event end;
+	u32 tid;
 
-	if (!l)
+	if (!l || !is_acting() || __sync_lock_test_and_set(&l->slot, LABEL_GONE) == LABEL_GONE)
 		return 0;
-	if (t->signal->live.counter == 0) {
-		event_head(&e.head, BS_EVENT_EXIT, sizeof(e), t, l->session);
-		e.start = t->group_leader->start_boottime;
-		e.code = t->exit_code;
-		emit(&e.head, sizeof(e));
-	}
+	tid = t->pid;
+	bpf_map_delete_elem(&waiting, &tid);
+	if (t->signal->live.counter == 0)
+		process_gone(t, l->session);
 	s = bpf_map_lookup_elem(&sessions, &l->session);
 	if (s && __sync_fetch_and_sub(&s->tasks, 1) == 1) {
-		event_head(&e.head, BS_EVENT_END, sizeof(e.head), t, l->session);
-		emit(&e.head, sizeof(e.head));
+		event_head(&end, BS_EVENT_END, sizeof(end), l->session);
+		emit(&end, sizeof(end));
 	}
-	if (counters.losses[BS_LOSS_LABEL])
+	if (shared.counters.losses[BS_LOSS_LABEL])
 		bpf_map_delete_elem(&strays, &tid);
 	return 0;
 }

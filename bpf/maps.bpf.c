@@ -8,6 +8,24 @@ struct strays_map strays SEC(".maps");
 struct sessions_map sessions SEC(".maps");
 struct slots_map slots SEC(".maps");
 struct events_map events SEC(".maps");
-struct bs_counters counters;
-u32 guard_cpu = ~0U;
-u32 guard_polls;
+struct decisions_map decisions SEC(".maps");
+struct processes_map processes SEC(".maps");
+struct waiting_map waiting SEC(".maps");
+struct bs_shared shared;
+const volatile u32 generation = 0;
+
+/* The guard's own notes, for the guard after it. No program reads them. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, BS_SESSIONS);
+	__type(key, u64);
+	__type(value, struct bs_record);
+} records SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, BS_SLOTS);
+	__type(key, u64); /* hold */
+	__type(value, u64);
+} approvals SEC(".maps");

@@ -7,6 +7,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
+#include <bpf/bpf_endian.h>
 
 #include "backstop/event.h"
 
@@ -60,32 +61,73 @@ struct events_map {
 };
 extern struct events_map events SEC(".maps");
 
-extern struct bs_counters counters;
-extern u32 guard_cpu;	/* where the guard wakes up; ~0: not known */
-extern u32 guard_polls; /* the guard looks at `events` by itself: it need not be woken */
+/* Candidates' events. The guard's answer does not depend on one: it also finds them by their slots.
+ */
+struct decisions_map {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 512 * 1024);
+};
+extern struct decisions_map decisions SEC(".maps");
 
-#define COUNT(field) __sync_fetch_and_add(&counters.field, 1)
+/* Tracked processes, for programs that cannot read a label. */
+struct processes_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, BS_PROCESSES);
+	__type(key, u32);
+	__type(value, struct bs_process);
+};
+extern struct processes_map processes SEC(".maps");
+
+/* Connects that ask or wait, by tid. */
+struct waiting_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, BS_WAITING);
+	__type(key, u32);
+	__type(value, struct bs_waiting);
+};
+extern struct waiting_map waiting SEC(".maps");
+
+extern struct bs_shared shared; /* alone in .bss, which the next guard's programs take over */
+
+/* Programs of two guards, or of two policies, are attached for a moment beside each other; those of
+ * this generation act. The older ones run first, so an action in that moment may be seen twice, but
+ * never goes unseen. */
+extern const volatile u32 generation;
+
+#define COUNT(field) __sync_fetch_and_add(&shared.counters.field, 1)
+
+static __always_inline bool is_acting(void)
+{
+	return shared.state.generation == generation;
+}
 
 static __always_inline struct bs_label *label_of(struct task_struct *t)
 {
 	struct bs_label *l = bpf_task_storage_get(&labels, t, NULL, 0);
 	pid_t tid;
 
-	if (l || !counters.losses[BS_LOSS_LABEL])
+	if (l || !shared.counters.losses[BS_LOSS_LABEL])
 		return l;
 	tid = t->pid;
 	return bpf_map_lookup_elem(&strays, &tid);
 }
 
-static __always_inline void event_head(struct bs_event *e, u16 type, u32 size,
-				       struct task_struct *t, u64 session)
+static __always_inline void event_head(struct bs_event *e, u16 type, u32 size, u64 session)
 {
+	u64 id = bpf_get_current_pid_tgid();
+
 	e->type = type;
 	e->size = size;
+	e->number = 0;
 	e->time = bpf_ktime_get_boot_ns();
 	e->session = session;
-	e->tgid = t->tgid;
-	e->tid = t->pid;
+	e->tgid = id >> 32;
+	e->tid = id;
+}
+
+static __always_inline void number_event(struct bs_event *e)
+{
+	e->number = COUNT(events) + 1;
 }
 
 #define WAKE_EVERY 64 /* events between looks at how full the ring is */
@@ -94,7 +136,7 @@ static __always_inline void event_head(struct bs_event *e, u16 type, u32 size,
  * than all else here. */
 static __always_inline u64 wake_flag(u64 made)
 {
-	if (!guard_polls)
+	if (!shared.state.guard_polls)
 		return BPF_RB_FORCE_WAKEUP;
 	if (made % WAKE_EVERY || bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) < 1024 * 1024)
 		return BPF_RB_NO_WAKEUP;
@@ -103,9 +145,8 @@ static __always_inline u64 wake_flag(u64 made)
 
 static __always_inline void emit(struct bs_event *e, u32 size)
 {
-	u64 made = COUNT(events);
-
-	if (bpf_ringbuf_output(&events, e, size, wake_flag(made)))
+	number_event(e);
+	if (bpf_ringbuf_output(&events, e, size, wake_flag(e->number)))
 		COUNT(losses[BS_LOSS_EVENT]);
 }
 

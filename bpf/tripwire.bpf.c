@@ -1,6 +1,7 @@
 /* Tripwire: a held task that enters a system call was woken by somebody else, and is killed.
  *
- * tp_btf/sys_enter	attached by the guard only while an exec is held
+ * tp_btf/sys_enter	attached by the guard only while an exec is held; a connect that
+ *			is woken restarts, and freezes again
  */
 #include "shared.h"
 
@@ -12,11 +13,11 @@ int BPF_PROG(tripwire_enter)
 	struct bs_slot *s;
 	u32 at, state;
 
-	if (!l || !l->slot)
+	if (!l || !l->slot || !is_acting())
 		return 0;
 	at = l->slot - 1;
 	s = bpf_map_lookup_elem(&slots, &at);
-	if (!s || s->tgid != (u32)t->tgid || s->start != t->start_boottime)
+	if (!s || s->kind != BS_SLOT_EXEC || s->tid != (u32)t->pid || s->start != t->start_boottime)
 		return 0;
 	state = BS_SLOT_STATE(s->word);
 	if (state != BS_SLOT_SEIZED && state != BS_SLOT_STOPPED)

@@ -23,6 +23,15 @@ struct bs_session {
 };
 #define BS_SESSIONS 4096 /* the guard refuses to start more */
 
+/* What the guard knows of a session, for the guard after it. */
+struct bs_record {
+	char agent[64], workspace[1024];
+	u64 started_ms; /* epoch */
+	u32 uid, tty;	/* tty in the kernel's encoding, 0: none */
+	u32 unattended;
+	u32 holds; /* that were ever made in it */
+};
+
 /* How the start of an agent is told among untracked execs, by the first bytes of its name. */
 enum bs_agent_how {
 	BS_AGENT_ASK = 1, /* the guard is asked */
@@ -37,7 +46,6 @@ enum bs_agent_how {
  * a label. */
 struct bs_process {
 	u64 session;
-	u64 start; /* of the process */
 };
 #define BS_PROCESSES 65536 /* when full, a new process is killed, and that is counted */
 
@@ -100,13 +108,14 @@ struct bs_slot {
 #define BS_SLOT_PROBES 16
 #define BS_NO_SLOT     0xffffffffU
 
-/* The connect that a thread waits with, in the hash keyed by tid. The system call restarts after
- * the decision, and takes the answer for this destination from here. */
+/* The connect that a thread asks for, or waits with, in the hash keyed by tid. The system call
+ * restarts after the decision, and takes the answer for this destination from here. */
 enum bs_answer { BS_ANSWER_NONE, BS_ANSWER_PASS, BS_ANSWER_REFUSE };
 struct bs_waiting {
 	struct bs_dest dest;
 	u32 answer; /* enum bs_answer */
-	u64 start;  /* of the thread's process */
+	u32 flags;  /* enum bs_connect_flag */
+	u32 bridge; /* the kernel's own: what its tracing program is asked to do */
 };
 #define BS_WAITING 8192
 
@@ -125,7 +134,7 @@ enum bs_down {
 	BS_UP,
 	BS_DOWN_HOLD, /* candidates are stopped at once, and wait */
 	BS_DOWN_ALLOW,
-	BS_DOWN_KILL,
+	BS_DOWN_KILL, /* a connect is refused */
 };
 
 enum bs_event_type {
@@ -256,6 +265,8 @@ struct bs_shared {
 
 _Static_assert(sizeof(struct bs_label) == 16, "ABI");
 _Static_assert(sizeof(struct bs_slot) == 56, "ABI");
+_Static_assert(sizeof(struct bs_dest) == 20, "ABI");
+_Static_assert(sizeof(struct bs_waiting) == 32, "ABI");
 _Static_assert(sizeof(struct bs_event) == 40, "ABI");
 _Static_assert(sizeof(struct bs_exec_event) == 152, "ABI");
 _Static_assert(sizeof(struct bs_connect_event) == 88, "ABI");

@@ -1,29 +1,46 @@
 #include <errno.h>
+#include <fcntl.h>
+#include <mntent.h>
+#include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "backstop/event.h"
-#include "backstop.skel.h"
-#include "kernel/kernel.h"
-#include "kernel/scan_maps.h"
 
-struct ring {
-	struct ring_buffer *buffer;
+#include "backstop.skel.h"
+#include "base/io.h"
+#include "kernel/kernel.h"
+#include "kernel/pins.h"
+#include "kernel/ring.h"
+#include "kernel/tables.h"
+
+struct consumer {
+	struct ring *ring;
 	kernel_event_fn fn;
 	void *data;
-	int left; /* events that this kernel_consume() may still hand over */
 };
 
 struct kernel {
 	struct backstop_bpf *skel;
-	struct ring rings[KERNEL_RINGS];
+	struct pins pins;
+	u32 generation;
+	bool adopted;
+	char *blind; /* why connects are not seen; NULL: they are */
+	struct consumer consumers[KERNEL_RINGS];
 	struct bs_slot *slots;
+	struct bpf_link *tripwire;
 };
 
 #define SLOTS_BYTES (BS_SLOTS * sizeof(struct bs_slot))
+#define SLOTS_PIN   "slots"
+#define SHARED_PIN  "shared"
 
 /* libbpf has one print function for the whole process, without an argument. */
 static struct strbuf *load_messages;
@@ -39,93 +56,351 @@ static int collect_message(enum libbpf_print_level level, const char *fmt, va_li
 	return 0;
 }
 
-static int on_record(void *data, void *record, size_t size)
-{
-	struct ring *r = data;
+/* ---- what outlives a guard */
 
-	if (size >= sizeof(struct bs_event) && r->fn)
-		r->fn(r->data, record);
-	return --r->left > 0 ? 0 : -EAGAIN;
+struct kept {
+	const char *name; /* of its pin */
+	struct bpf_map *map;
+};
+#define KEPT_MAPS 12
+
+static void kept_maps(const struct backstop_bpf *s, struct kept ret[KEPT_MAPS])
+{
+	const struct kept all[KEPT_MAPS] = {
+		{ "labels", s->maps.labels },	    { "strays", s->maps.strays },
+		{ "sessions", s->maps.sessions },   { SLOTS_PIN, s->maps.slots },
+		{ "events", s->maps.events },	    { "decisions", s->maps.decisions },
+		{ "processes", s->maps.processes }, { "waiting", s->maps.waiting },
+		{ "records", s->maps.records },	    { "approvals", s->maps.approvals },
+		{ SHARED_PIN, s->maps.bss },	    { "sent", s->maps.connect_sent },
+	};
+
+	memcpy(ret, all, sizeof(all));
 }
 
-static int open_rings(struct kernel *k)
+/* Those of the running object, or of the pins. */
+static int reuse_maps(struct kernel *k, struct backstop_bpf *s)
 {
-	struct bpf_map *maps[] = { k->skel->maps.decisions, k->skel->maps.events };
+	struct kept maps[KEPT_MAPS], old[KEPT_MAPS];
+	int r = 0;
 
-	for (int i = 0; i < KERNEL_RINGS; i++) {
-		struct ring *r = &k->rings[i];
+	kept_maps(s, maps);
+	if (k->skel)
+		kept_maps(k->skel, old);
+	for (int i = 0; i < KEPT_MAPS && !r; i++) {
+		_cleanup_close_ int pinned = k->skel ? -1 : pins_get(&k->pins, maps[i].name);
 
-		r->buffer = ring_buffer__new(bpf_map__fd(maps[i]), on_record, r, NULL);
-		if (!r->buffer)
-			return -errno;
+		if (k->skel)
+			r = bpf_map__reuse_fd(maps[i].map, bpf_map__fd(old[i].map));
+		else
+			r = pinned < 0 ? pinned : bpf_map__reuse_fd(maps[i].map, pinned);
 	}
-	k->slots = mmap(NULL, SLOTS_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
-			bpf_map__fd(k->skel->maps.slots), 0);
-	if (k->slots == MAP_FAILED) {
-		k->slots = NULL;
-		return -errno;
-	}
-	return 0;
+	return r;
 }
 
-static int attach(struct backstop_bpf *s)
+static int pin_maps(struct kernel *k)
 {
-	struct bpf_program *progs[] = { s->progs.lineage_newtask, s->progs.lineage_exit,
-					s->progs.exec_loaded };
-	struct bpf_link **links[] = { &s->links.lineage_newtask, &s->links.lineage_exit,
-				      &s->links.exec_loaded };
+	struct kept maps[KEPT_MAPS];
+	int r = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(progs); i++) {
-		*links[i] = bpf_program__attach(progs[i]);
-		if (!*links[i])
-			return -errno;
-	}
-	return 0;
+	kept_maps(k->skel, maps);
+	for (int i = 0; i < KEPT_MAPS && !r; i++)
+		r = pins_put(&k->pins, maps[i].name, bpf_map__fd(maps[i].map));
+	return r;
 }
 
-static int load(struct kernel *k, const struct scan_tables *t)
+/* ---- attaching */
+
+static int open_cgroup(void)
 {
+	FILE *f = setmntent("/proc/self/mounts", "r");
+	struct mntent *e;
+	int fd = -ENOENT;
+
+	while (f && (e = getmntent(f)))
+		if (!strcmp(e->mnt_type, "cgroup2")) {
+			fd = open(e->mnt_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+			if (fd < 0)
+				fd = -errno;
+			break;
+		}
+	if (f)
+		endmntent(f);
+	return fd;
+}
+
+static int pin_link(const struct kernel *k, u32 generation, struct bpf_program *p,
+		    struct bpf_link *link)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "g%u_%s", generation, bpf_program__name(p));
+	return pins_put(&k->pins, name, bpf_link__fd(link));
+}
+
+static int attach_one(const struct kernel *k, u32 generation, struct bpf_program *p, int cgroup,
+		      struct bpf_link **ret)
+{
+	struct bpf_link *link =
+		cgroup < 0 ? bpf_program__attach(p) : bpf_program__attach_cgroup(p, cgroup);
 	int r;
 
-	k->skel = backstop_bpf__open();
-	if (!k->skel)
+	if (!link)
 		return -errno;
-	k->skel->rodata->scan_mask = scan_maps_mask(t);
-	k->skel->rodata->scan_accepts = t->accepts_count;
-	k->skel->rodata->scan_start = t->start;
-	r = scan_maps_size(k->skel->obj, t);
-	if (!r)
-		r = backstop_bpf__load(k->skel);
-	if (!r)
-		r = scan_maps_fill(k->skel->obj, t);
-	if (!r)
-		r = open_rings(k);
-	return r ?: attach(k->skel);
+	r = pin_link(k, generation, p, link);
+	if (r)
+		bpf_link__destroy(link);
+	else
+		*ret = link;
+	return r;
 }
 
-int kernel_open(const struct scan_tables *t, struct kernel **ret, struct strbuf *err)
-{
-	_cleanup_(kernel_close_ptr) struct kernel *k = calloc(1, sizeof(*k));
-	_cleanup_strbuf_ struct strbuf messages = STRBUF_INIT;
-	libbpf_print_fn_t before;
-	int r;
+struct attachment {
+	struct bpf_program *prog;
+	struct bpf_link **link;
+};
 
-	if (!k)
+static int attach_connects(struct kernel *k, struct backstop_bpf *s, u32 generation)
+{
+	const struct attachment all[] = {
+		{ s->progs.connect_ip4, &s->links.connect_ip4 },
+		{ s->progs.connect_ip6, &s->links.connect_ip6 },
+		{ s->progs.connect_send4, &s->links.connect_send4 },
+		{ s->progs.connect_send6, &s->links.connect_send6 },
+	};
+	_cleanup_close_ int cgroup = open_cgroup();
+	int r = cgroup < 0 ? cgroup : 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(all) && !r; i++)
+		r = attach_one(k, generation, all[i].prog, cgroup, all[i].link);
+	return r;
+}
+
+static int attach(struct kernel *k, struct backstop_bpf *s, u32 generation)
+{
+	const struct attachment all[] = {
+		{ s->progs.lineage_newtask, &s->links.lineage_newtask },
+		{ s->progs.lineage_exit, &s->links.lineage_exit },
+		{ s->progs.connect_bridge, &s->links.connect_bridge },
+		{ s->progs.exec_loaded, &s->links.exec_loaded },
+	};
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(all) && !r; i++)
+		r = attach_one(k, generation, all[i].prog, -1, all[i].link);
+	if (r)
+		return r;
+	r = attach_connects(k, s, generation);
+	free(k->blind);
+	k->blind = NULL;
+	if (r && asprintf(&k->blind,
+			  r == -ENOENT ? "no cgroup2 hierarchy is mounted (mount -t "
+					 "cgroup2 cgroup2 /sys/fs/cgroup)%s"
+				       : "the cgroup programs cannot be attached: %s",
+			  r == -ENOENT ? "" : strerror(-r)) < 0)
 		return -ENOMEM;
+	return 0;
+}
+
+/* ---- a generation of programs */
+
+static u32 next_generation(const struct kernel *k)
+{
+	return MAX(k->generation, pins_generation(&k->pins)) + 1;
+}
+
+static int load(struct kernel *k, const struct kernel_tables *t, u32 generation,
+		struct backstop_bpf **ret)
+{
+	struct backstop_bpf *s = backstop_bpf__open();
+	int r;
+
+	if (!s)
+		return -errno;
+	s->rodata->generation = generation;
+	r = tables_size(s, t);
+	if (!r && (k->skel || k->adopted))
+		r = reuse_maps(k, s);
+	if (!r)
+		r = backstop_bpf__load(s);
+	if (!r)
+		r = tables_fill(s, t);
+	if (r)
+		backstop_bpf__destroy(s);
+	else
+		*ret = s;
+	return r;
+}
+
+/* Attaches what was loaded, lets it act, and drops what acted before. */
+static int take_over(struct kernel *k, struct backstop_bpf *s, u32 generation)
+{
+	struct backstop_bpf *old = k->skel;
+	int r = attach(k, s, generation);
+
+	if (r) {
+		pins_drop_links(&k->pins, k->generation);
+		return r;
+	}
+	__atomic_store_n(&s->bss->shared.state.generation, generation, __ATOMIC_SEQ_CST);
+	k->generation = generation;
+	k->skel = s;
+	pins_drop_links(&k->pins, generation);
+	backstop_bpf__destroy(old);
+	return 0;
+}
+
+static int next(struct kernel *k, const struct kernel_tables *t)
+{
+	u32 generation = next_generation(k);
+	struct backstop_bpf *s;
+	bool had_tripwire = k->tripwire;
+	int r = load(k, t, generation, &s);
+
+	if (r)
+		return r;
+	r = take_over(k, s, generation);
+	if (r) {
+		backstop_bpf__destroy(s);
+		return r;
+	}
+	if (had_tripwire) {
+		bpf_link__destroy(k->tripwire);
+		k->tripwire = NULL;
+		r = kernel_set_tripwire(k, true);
+	}
+	return r;
+}
+
+/* ---- open and close */
+
+static void on_record(void *data, const void *record, size_t size)
+{
+	struct consumer *c = data;
+
+	if (size >= sizeof(struct bs_event) && c->fn)
+		c->fn(c->data, record);
+}
+
+static int map_slots(int fd, struct bs_slot **ret)
+{
+	void *p = mmap(NULL, SLOTS_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	*ret = p;
+	return 0;
+}
+
+static int open_maps(struct kernel *k)
+{
+	struct bpf_map *rings[] = { k->skel->maps.decisions, k->skel->maps.events };
+	int r = 0;
+
+	for (int i = 0; i < KERNEL_RINGS && !r; i++)
+		r = ring_open(bpf_map__fd(rings[i]), &k->consumers[i].ring);
+	return r ?: map_slots(bpf_map__fd(k->skel->maps.slots), &k->slots);
+}
+
+/* Only a whole set is taken over: the shared state is pinned last. */
+static bool has_pins(const struct kernel *k)
+{
+	_cleanup_close_ int fd = pins_get(&k->pins, SHARED_PIN);
+
+	return fd >= 0;
+}
+
+static void drop_torn_pins(struct kernel *k)
+{
+	struct kept maps[KEPT_MAPS];
+	struct backstop_bpf none = { 0 };
+
+	kept_maps(&none, maps);
+	for (int i = 0; i < KEPT_MAPS; i++)
+		pins_drop(&k->pins, maps[i].name);
+}
+
+static int start(struct kernel *k, const char *pins, const struct kernel_tables *t,
+		 struct strbuf *err)
+{
+	int r = pins_open(&k->pins, pins, err);
+
+	if (r)
+		return r;
+	k->adopted = has_pins(k);
+	if (!k->adopted)
+		drop_torn_pins(k);
+	r = next(k, t);
+	if (!r && !k->adopted) {
+		k->skel->bss->shared.state.guard_cpu = ~0U;
+		r = pin_maps(k);
+	}
+	if (r) {
+		if (!k->adopted)
+			pins_remove(&k->pins);
+		return r;
+	}
+	return open_maps(k);
+}
+
+static int with_messages(int (*fn)(struct kernel *k, const char *pins,
+				   const struct kernel_tables *t, struct strbuf *err),
+			 struct kernel *k, const char *pins, const struct kernel_tables *t,
+			 struct strbuf *err)
+{
+	_cleanup_strbuf_ struct strbuf messages = STRBUF_INIT;
+	libbpf_print_fn_t before = libbpf_set_print(collect_message);
+	size_t said = err->len;
+	int r;
+
 	load_messages = &messages;
-	before = libbpf_set_print(collect_message);
-	r = load(k, t);
+	r = fn(k, pins, t, err);
 	libbpf_set_print(before);
 	load_messages = NULL;
-	if (r) {
+	if (r && err->len == said)
 		strbuf_addf(err,
 			    "the kernel refused the BPF programs (%s): 'backstop doctor' says what "
 			    "is missing\n%s",
 			    strerror(-r), strbuf_str(&messages));
+	return r;
+}
+
+int kernel_open(const char *pins, const struct kernel_tables *t, struct kernel **ret,
+		struct strbuf *err)
+{
+	_cleanup_(kernel_close_ptr) struct kernel *k = calloc(1, sizeof(*k));
+	int r = k ? with_messages(start, k, pins, t, err) : -ENOMEM;
+
+	if (r)
 		return r;
-	}
 	*ret = TAKE_PTR(k);
 	return 0;
+}
+
+static int reload(struct kernel *k, _unused_ const char *pins, const struct kernel_tables *t,
+		  _unused_ struct strbuf *err)
+{
+	return next(k, t);
+}
+
+int kernel_reload(struct kernel *k, const struct kernel_tables *t, struct strbuf *err)
+{
+	return with_messages(reload, k, NULL, t, err);
+}
+
+bool kernel_was_adopted(const struct kernel *k)
+{
+	return k->adopted;
+}
+
+const char *kernel_blind(const struct kernel *k)
+{
+	return k->blind;
+}
+
+void kernel_unpin(struct kernel *k)
+{
+	pins_remove(&k->pins);
 }
 
 void kernel_close(struct kernel *k)
@@ -133,66 +408,213 @@ void kernel_close(struct kernel *k)
 	if (!k)
 		return;
 	for (int i = 0; i < KERNEL_RINGS; i++)
-		ring_buffer__free(k->rings[i].buffer);
+		ring_close(k->consumers[i].ring);
 	if (k->slots)
 		munmap(k->slots, SLOTS_BYTES);
+	bpf_link__destroy(k->tripwire);
 	backstop_bpf__destroy(k->skel);
+	pins_free(&k->pins);
+	free(k->blind);
 	free(k);
 }
 
+int kernel_private_pins(char *buf, size_t size)
+{
+	_cleanup_close_ int fs = (int)syscall(SYS_fsopen, "bpf", FSOPEN_CLOEXEC);
+	int fd;
+
+	if (fs < 0 || syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
+		return -errno;
+	fd = (int)syscall(SYS_fsmount, fs, 0, 0);
+	if (fd < 0)
+		return -errno;
+	snprintf(buf, size, "/proc/self/fd/%d/backstop", fd);
+	return fd;
+}
+
+/* ---- for the keeper */
+
+static int open_pin(const char *dir, const char *name)
+{
+	_cleanup_strbuf_ struct strbuf ignored = STRBUF_INIT;
+	struct pins p = { 0 };
+	int fd = pins_open(&p, dir, &ignored);
+
+	if (!fd)
+		fd = pins_get(&p, name);
+	pins_free(&p);
+	return fd;
+}
+
+int kernel_map_slots(const char *pins, struct bs_slot **ret)
+{
+	_cleanup_close_ int fd = open_pin(pins, SLOTS_PIN);
+
+	return fd < 0 ? fd : map_slots(fd, ret);
+}
+
+int kernel_map_shared(const char *pins, struct bs_shared **ret)
+{
+	_cleanup_close_ int fd = open_pin(pins, SHARED_PIN);
+	void *p;
+
+	if (fd < 0)
+		return fd;
+	p = mmap(NULL, sizeof(**ret), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	*ret = p;
+	return 0;
+}
+
+/* ---- events */
+
 void kernel_on_event(struct kernel *k, enum kernel_ring ring, kernel_event_fn fn, void *data)
 {
-	k->rings[ring].fn = fn;
-	k->rings[ring].data = data;
+	k->consumers[ring].fn = fn;
+	k->consumers[ring].data = data;
 }
 
 int kernel_ring_fd(const struct kernel *k, enum kernel_ring ring)
 {
-	return ring_buffer__epoll_fd(k->rings[ring].buffer);
+	return ring_fd(k->consumers[ring].ring);
 }
 
 int kernel_consume(struct kernel *k, enum kernel_ring ring, int max)
 {
-	struct ring *r = &k->rings[ring];
+	return ring_consume(k->consumers[ring].ring, on_record, &k->consumers[ring], max);
+}
 
-	r->left = max;
-	ring_buffer__consume(r->buffer);
-	return max - r->left;
+void kernel_release(struct kernel *k, enum kernel_ring ring)
+{
+	ring_release(k->consumers[ring].ring);
+}
+
+struct bs_shared *kernel_shared(const struct kernel *k)
+{
+	return &k->skel->bss->shared;
 }
 
 void kernel_set_polling(struct kernel *k, bool polling)
 {
-	__atomic_store_n(&k->skel->bss->guard_polls, polling, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&kernel_shared(k)->state.guard_polls, polling, __ATOMIC_SEQ_CST);
 }
 
 void kernel_set_cpu(struct kernel *k, int cpu)
 {
-	__atomic_store_n(&k->skel->data->guard_cpu, (u32)cpu, __ATOMIC_RELAXED);
+	__atomic_store_n(&kernel_shared(k)->state.guard_cpu, (u32)cpu, __ATOMIC_RELAXED);
+}
+
+const volatile struct bs_counters *kernel_counters(const struct kernel *k)
+{
+	return &kernel_shared(k)->counters;
+}
+
+/* ---- maps */
+
+static int put(const struct bpf_map *map, const void *key, const void *value)
+{
+	return bpf_map_update_elem(bpf_map__fd(map), key, value, BPF_ANY);
+}
+
+static int get(const struct bpf_map *map, const void *key, void *value)
+{
+	return bpf_map_lookup_elem(bpf_map__fd(map), key, value);
+}
+
+/* Of a pidfd's process, from its fdinfo; 0: gone. */
+static u32 pid_of(int pidfd)
+{
+	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
+	const char *line;
+	char path[64];
+	long pid;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
+	line = io_read_file(AT_FDCWD, path, 4096, &sb) ? NULL : strstr(strbuf_str(&sb), "Pid:");
+	pid = line ? strtol(line + 4, NULL, 10) : 0;
+	return pid > 0 ? (u32)pid : 0;
+}
+
+/* Its exit, which would remove the entry, may have passed already. */
+static int note_process(struct kernel *k, int pidfd, u64 session)
+{
+	struct bs_process p = { .session = session };
+	struct pollfd exited = { .fd = pidfd, .events = POLLIN };
+	u32 tgid = pid_of(pidfd);
+	int r = tgid ? put(k->skel->maps.processes, &tgid, &p) : -ESRCH;
+
+	if (!r && poll(&exited, 1, 0) == 1) {
+		bpf_map_delete_elem(bpf_map__fd(k->skel->maps.processes), &tgid);
+		r = -ESRCH;
+	}
+	return r;
 }
 
 int kernel_set_label(struct kernel *k, int pidfd, const struct bs_label *label)
 {
-	return bpf_map_update_elem(bpf_map__fd(k->skel->maps.labels), &pidfd, label, BPF_ANY);
+	int r = put(k->skel->maps.labels, &pidfd, label);
+
+	return r ?: note_process(k, pidfd, label->session);
 }
 
 int kernel_get_label(const struct kernel *k, int pidfd, struct bs_label *ret)
 {
-	return bpf_map_lookup_elem(bpf_map__fd(k->skel->maps.labels), &pidfd, ret);
+	return get(k->skel->maps.labels, &pidfd, ret);
 }
 
 int kernel_set_session(struct kernel *k, u64 id, const struct bs_session *s)
 {
-	return bpf_map_update_elem(bpf_map__fd(k->skel->maps.sessions), &id, s, BPF_ANY);
+	return put(k->skel->maps.sessions, &id, s);
 }
 
 int kernel_get_session(const struct kernel *k, u64 id, struct bs_session *ret)
 {
-	return bpf_map_lookup_elem(bpf_map__fd(k->skel->maps.sessions), &id, ret);
+	return get(k->skel->maps.sessions, &id, ret);
 }
 
 void kernel_remove_session(struct kernel *k, u64 id)
 {
 	bpf_map_delete_elem(bpf_map__fd(k->skel->maps.sessions), &id);
+	bpf_map_delete_elem(bpf_map__fd(k->skel->maps.records), &id);
+}
+
+int kernel_next_session(const struct kernel *k, u64 *session)
+{
+	u64 after = *session;
+
+	return bpf_map_get_next_key(bpf_map__fd(k->skel->maps.sessions), after ? &after : NULL,
+				    session);
+}
+
+int kernel_put_record(struct kernel *k, u64 session, const struct bs_record *r)
+{
+	return put(k->skel->maps.records, &session, r);
+}
+
+int kernel_get_record(const struct kernel *k, u64 session, struct bs_record *ret)
+{
+	return get(k->skel->maps.records, &session, ret);
+}
+
+int kernel_put_approval(struct kernel *k, u64 hold, u64 signature)
+{
+	return put(k->skel->maps.approvals, &hold, &signature);
+}
+
+int kernel_get_approval(const struct kernel *k, u64 hold, u64 *ret_signature)
+{
+	return get(k->skel->maps.approvals, &hold, ret_signature);
+}
+
+int kernel_answer_connect(struct kernel *k, u32 tid, const struct bs_waiting *w)
+{
+	return put(k->skel->maps.waiting, &tid, w);
+}
+
+int kernel_get_waiting(const struct kernel *k, u32 tid, struct bs_waiting *ret)
+{
+	return get(k->skel->maps.waiting, &tid, ret);
 }
 
 struct bs_slot *kernel_slots(const struct kernel *k)
@@ -200,22 +622,21 @@ struct bs_slot *kernel_slots(const struct kernel *k)
 	return k->slots;
 }
 
-const volatile struct bs_counters *kernel_counters(const struct kernel *k)
-{
-	return &k->skel->bss->counters;
-}
+/* ---- the tripwire */
 
 int kernel_set_tripwire(struct kernel *k, bool on)
 {
-	struct bpf_link **link = &k->skel->links.tripwire_enter;
-
-	if (on == !!*link)
+	if (on == !!k->tripwire)
 		return 0;
 	if (!on) {
-		bpf_link__destroy(*link);
-		*link = NULL;
+		char name[64];
+
+		snprintf(name, sizeof(name), "g%u_%s", k->generation,
+			 bpf_program__name(k->skel->progs.tripwire_enter));
+		pins_drop(&k->pins, name);
+		bpf_link__destroy(k->tripwire);
+		k->tripwire = NULL;
 		return 0;
 	}
-	*link = bpf_program__attach(k->skel->progs.tripwire_enter);
-	return *link ? 0 : -errno;
+	return attach_one(k, k->generation, k->skel->progs.tripwire_enter, -1, &k->tripwire);
 }

@@ -29,6 +29,8 @@ int kernel_open(const char *pins, const struct kernel_tables *t, struct kernel *
 		struct strbuf *err);
 /* New tables, taken over in one moment. After a failure the old ones are in force. */
 int kernel_reload(struct kernel *k, const struct kernel_tables *t, struct strbuf *err);
+/* Why connects are not seen on this machine; NULL: they are. */
+const char *kernel_blind(const struct kernel *k);
 /* Were pins of a former guard taken over? */
 bool kernel_was_adopted(const struct kernel *k);
 /* Removes the pins: kernel_close() then detaches everything. */
@@ -66,16 +68,9 @@ int kernel_set_session(struct kernel *k, u64 id, const struct bs_session *s);
 int kernel_get_session(const struct kernel *k, u64 id, struct bs_session *ret);
 void kernel_remove_session(struct kernel *k, u64 id);
 
-/* What the guard knows of a session, kept in the kernel for the guard after it. */
-struct session_record {
-	char agent[64], workspace[1024];
-	u64 started_ms;
-	u32 uid, tty; /* tty in the kernel's encoding, 0: none */
-	u32 unattended;
-	u32 holds;
-};
-int kernel_put_record(struct kernel *k, u64 session, const struct session_record *r);
-int kernel_get_record(const struct kernel *k, u64 session, struct session_record *ret);
+/* The guard's notes on a session. */
+int kernel_put_record(struct kernel *k, u64 session, const struct bs_record *r);
+int kernel_get_record(const struct kernel *k, u64 session, struct bs_record *ret);
 /* The session after `*session` (0: the first) in no particular order; -ENOENT behind the last. */
 int kernel_next_session(const struct kernel *k, u64 *session);
 

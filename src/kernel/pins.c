@@ -1,0 +1,182 @@
+#include "kernel/pins.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <linux/magic.h>
+
+#include "backstop/event.h"
+#include "base/strbuf.h"
+
+static int make_dir(const char *dir, struct strbuf *err)
+{
+	struct statfs fs;
+
+	if (mkdir(dir, 0700) && errno != EEXIST) {
+		strbuf_addf(err, "cannot make %s for the pins: %s\n", dir, strerror(errno));
+		return -errno;
+	}
+	if (statfs(dir, &fs) || fs.f_type != BPF_FS_MAGIC) {
+		strbuf_addf(err,
+			    "%s is in no bpffs: mount one (mount -t bpf bpf /sys/fs/bpf), or name "
+			    "another directory in the settings (pins:)\n",
+			    dir);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* Another version's directory that is not empty. */
+static int refuse_others(const char *dir, const char *mine, struct strbuf *err)
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+	int r = 0;
+
+	while (d && !r && (e = readdir(d)))
+		if (e->d_name[0] == 'v' && strcmp(e->d_name, mine)) {
+			strbuf_addf(
+				err,
+				"another version of backstop left its pins in %s/%s: stop it "
+				"first, or remove them (rm -r %s/%s), which ends its sessions\n",
+				dir, e->d_name, dir, e->d_name);
+			r = -ESTALE;
+		}
+	if (d)
+		closedir(d);
+	return r;
+}
+
+int pins_open(struct pins *p, const char *dir, struct strbuf *err)
+{
+	_cleanup_free_ char *path = NULL;
+	char mine[16];
+	int r;
+
+	snprintf(mine, sizeof(mine), "v%d", BS_ABI);
+	if (asprintf(&path, "%s/%s", dir, mine) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
+	r = make_dir(dir, err);
+	if (!r)
+		r = refuse_others(dir, mine, err);
+	if (!r)
+		r = make_dir(path, err);
+	if (!r)
+		p->dir = TAKE_PTR(path);
+	return r;
+}
+
+void pins_free(struct pins *p)
+{
+	free(p->dir);
+	p->dir = NULL;
+}
+
+static void path_of(const struct pins *p, const char *name, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s/%s", p->dir, name);
+}
+
+int pins_get(const struct pins *p, const char *name)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	path_of(p, name, path, sizeof(path));
+	fd = bpf_obj_get(path);
+	return fd < 0 ? -errno : fd;
+}
+
+int pins_put(const struct pins *p, const char *name, int fd)
+{
+	char path[PATH_MAX];
+
+	path_of(p, name, path, sizeof(path));
+	return bpf_obj_pin(fd, path) ? -errno : 0;
+}
+
+int pins_drop(const struct pins *p, const char *name)
+{
+	char path[PATH_MAX];
+
+	path_of(p, name, path, sizeof(path));
+	return unlink(path) ? -errno : 0;
+}
+
+/* Of a link's name; 0: it is none. */
+static unsigned int generation_of(const char *name)
+{
+	unsigned int generation = 0;
+
+	return sscanf(name, "g%u_", &generation) == 1 ? generation : 0;
+}
+
+static void for_each_pin(const struct pins *p,
+			 void (*fn)(const struct pins *p, const char *name, void *data), void *data)
+{
+	DIR *d = opendir(p->dir);
+	struct dirent *e;
+
+	while (d && (e = readdir(d)))
+		if (e->d_name[0] != '.')
+			fn(p, e->d_name, data);
+	if (d)
+		closedir(d);
+}
+
+static void find_greatest(_unused_ const struct pins *p, const char *name, void *data)
+{
+	unsigned int *greatest = data;
+
+	*greatest = MAX(*greatest, generation_of(name));
+}
+
+unsigned int pins_generation(const struct pins *p)
+{
+	unsigned int greatest = 0;
+
+	for_each_pin(p, find_greatest, &greatest);
+	return greatest;
+}
+
+static void drop_other(const struct pins *p, const char *name, void *data)
+{
+	const unsigned int *keep = data;
+	unsigned int generation = generation_of(name);
+
+	if (generation && generation != *keep)
+		pins_drop(p, name);
+}
+
+void pins_drop_links(const struct pins *p, unsigned int keep)
+{
+	for_each_pin(p, drop_other, &keep);
+}
+
+static void drop_any(const struct pins *p, const char *name, _unused_ void *data)
+{
+	pins_drop(p, name);
+}
+
+void pins_remove(const struct pins *p)
+{
+	char *end;
+
+	pins_drop_links(p, 0);
+	for_each_pin(p, drop_any, NULL);
+	rmdir(p->dir);
+	end = strrchr(p->dir, '/');
+	*end = '\0';
+	rmdir(p->dir);
+	*end = '/';
+}
