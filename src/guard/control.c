@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <string.h>
@@ -45,8 +44,10 @@ TAILQ_HEAD(client_list, client);
 struct control {
 	struct guard *guard;
 	struct loop *loop;
-	struct control_rights rights;
+	bool embedded;
+	uid_t owner;
 	char *path;
+	bool keep_socket;
 	int fd;
 	dev_t dev; /* of the socket that was made, so that no other's is removed */
 	ino_t ino;
@@ -128,9 +129,19 @@ static int set_idle_timer(struct client *c)
 
 /* --- requests */
 
+/* The settings may have changed since the request before. */
+static struct control_rights rights_now(const struct control *control)
+{
+	return (struct control_rights) { .embedded = control->embedded,
+					 .owner = control->owner,
+					 .approvers = guard_approvers(control->guard) };
+}
+
 static void answer_line(struct client *c, size_t len)
 {
-	if (control_answer(c->control->guard, &c->control->rights, &c->peer, c->in, len, &c->out))
+	struct control_rights rights = rights_now(c->control);
+
+	if (control_answer(c->control->guard, &rights, &c->peer, c->in, len, &c->out))
 		c->watching = true;
 	if (set_idle_timer(c))
 		c->closing = true;
@@ -237,9 +248,10 @@ void control_publish(struct control *control, const char *line, size_t len)
 
 static bool is_guest(const struct control *control, const struct control_peer *p)
 {
+	struct control_rights rights = rights_now(control);
 	uint64_t session;
 
-	if (!control_peer_has_rights(p, &control->rights) || p->pidfd < 0)
+	if (!control_peer_has_rights(p, &rights) || p->pidfd < 0)
 		return true;
 	return guard_is_labelled(control->guard, p->pidfd, &session) != 0;
 }
@@ -269,7 +281,7 @@ static void add_client(struct control *control, int accepted)
 	_cleanup_close_ int fd = accepted;
 	struct client *c = calloc(1, sizeof(*c));
 
-	if (!c || control_peer_read(fd, &control->rights, &c->peer) < 0) {
+	if (!c || control_peer_read(fd, &c->peer) < 0) {
 		free(c);
 		return;
 	}
@@ -344,8 +356,8 @@ static int log_answering(int fd, const char *path)
 	return -EADDRINUSE;
 }
 
-/* Removes the socket of a guard that is gone. */
-static int clear_path(const struct sockaddr_un *addr)
+/* There may be nothing, or the socket of a guard that is gone. */
+static int check_path(const struct sockaddr_un *addr)
 {
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	const char *path = addr->sun_path;
@@ -363,8 +375,7 @@ static int clear_path(const struct sockaddr_un *addr)
 		return log_answering(fd, path);
 	if (errno != ECONNREFUSED)
 		return log_path_errno(-errno, path, "cannot tell whether a guard listens on", NULL);
-	return unlink(path) < 0 ? log_path_errno(-errno, path, "cannot remove the old socket", NULL)
-				: 0;
+	return 0;
 }
 
 /* Makes and locks the directory, so that of two guards that start at once one sees the other. */
@@ -391,6 +402,22 @@ static int lock_directory(const char *path, int *ret_fd)
 	return 0;
 }
 
+/* The address of the socket until somebody listens on it: beside `path`, so that a rename replaces
+ * the old one and a client always finds one or the other. */
+static int temporary_address(const char *path, struct sockaddr_un *ret)
+{
+	const char *slash = strrchr(path, '/');
+	int dir = slash ? slash + 1 - path : 0;
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+
+	if (snprintf(addr.sun_path, sizeof(addr.sun_path), "%.*s.new", dir, path) >=
+	    (int)sizeof(addr.sun_path))
+		return log_path_errno(-ENAMETOOLONG, path, "cannot make the control socket",
+				      "give a shorter path");
+	*ret = addr;
+	return 0;
+}
+
 static int bind_socket(struct control *control, const struct sockaddr_un *addr)
 {
 	struct stat st;
@@ -398,6 +425,7 @@ static int bind_socket(struct control *control, const struct sockaddr_un *addr)
 	control->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (control->fd < 0)
 		return log_errno(-errno, "cannot make a socket");
+	unlink(addr->sun_path);
 	if (bind(control->fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0)
 		return log_path_errno(-errno, addr->sun_path, "cannot make the control socket",
 				      SOCKET_REMEDY);
@@ -405,7 +433,8 @@ static int bind_socket(struct control *control, const struct sockaddr_un *addr)
 		return log_path_errno(-errno, addr->sun_path, "cannot look at", NULL);
 	control->dev = st.st_dev;
 	control->ino = st.st_ino;
-	if (chmod(addr->sun_path, 0666) < 0 || listen(control->fd, CONTROL_CLIENTS) < 0)
+	if (chmod(addr->sun_path, 0666) < 0 || listen(control->fd, CONTROL_CLIENTS) < 0 ||
+	    rename(addr->sun_path, control->path) < 0)
 		return log_path_errno(-errno, addr->sun_path, "cannot listen on", NULL);
 	return loop_add_fd(control->loop, control->fd, EPOLLIN, on_connection, control,
 			   &control->source);
@@ -413,7 +442,7 @@ static int bind_socket(struct control *control, const struct sockaddr_un *addr)
 
 static int start_listening(struct control *control)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct sockaddr_un addr = { .sun_family = AF_UNIX }, temporary;
 	_cleanup_close_ int lock = -1;
 	int err;
 
@@ -424,18 +453,10 @@ static int start_listening(struct control *control)
 	strcpy(addr.sun_path, control->path);
 	err = lock_directory(control->path, &lock);
 	if (!err)
-		err = clear_path(&addr);
-	return err ? err : bind_socket(control, &addr);
-}
-
-/* Looked up once: a slow directory service must not hold up decisions. */
-static void find_group(struct control_rights *rights)
-{
-	const struct group *group = getgrnam(GUARD_GROUP);
-
-	rights->has_group = group != NULL;
-	if (group)
-		rights->group = group->gr_gid;
+		err = check_path(&addr);
+	if (!err)
+		err = temporary_address(control->path, &temporary);
+	return err ? err : bind_socket(control, &temporary);
 }
 
 int control_open(struct guard *g, struct loop *loop, const char *path, bool embedded, uid_t owner,
@@ -448,16 +469,21 @@ int control_open(struct guard *g, struct loop *loop, const char *path, bool embe
 		return log_errno(-ENOMEM, "cannot make the control socket");
 	control->guard = g;
 	control->loop = loop;
-	control->rights = (struct control_rights) { .embedded = embedded, .owner = owner };
+	control->embedded = embedded;
+	control->owner = owner;
 	control->fd = -1;
 	TAILQ_INIT(&control->clients);
-	find_group(&control->rights);
 	control->path = strdup(path);
 	err = control->path ? start_listening(control) : -ENOMEM;
 	if (err)
 		return err;
 	*ret = TAKE_PTR(control);
 	return 0;
+}
+
+void control_keep_socket(struct control *control)
+{
+	control->keep_socket = true;
 }
 
 void control_close(struct control *control)
@@ -471,8 +497,8 @@ void control_close(struct control *control)
 		(void)flush(c);
 		free_client(c);
 	}
-	if (control->ino && lstat(control->path, &st) == 0 && st.st_dev == control->dev &&
-	    st.st_ino == control->ino)
+	if (!control->keep_socket && control->ino && lstat(control->path, &st) == 0 &&
+	    st.st_dev == control->dev && st.st_ino == control->ino)
 		unlink(control->path);
 	loop_remove(control->pause);
 	loop_remove(control->source);

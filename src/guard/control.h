@@ -14,9 +14,11 @@ struct control;
 
 /* Listens on `path` (mode 0666: who may ask what is decided per request), making its directory
  * where it is missing. -EADDRINUSE where a guard answers there; a socket that nobody listens on is
- * replaced. A failure is logged. */
+ * replaced in one step, so that clients never find none. A failure is logged. */
 int control_open(struct guard *g, struct loop *loop, const char *path, bool embedded, uid_t owner,
 		 struct control **ret);
+/* The socket's file stays when it is closed, for the next guard: clients that meet it wait. */
+void control_keep_socket(struct control *c);
 void control_close(struct control *c); /* also removes the socket; NULL is fine */
 DEFINE_CLEANUP(struct control, control_close);
 

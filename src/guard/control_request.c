@@ -10,16 +10,23 @@
  *	{"op":"approve","id":7}
  *	{"op":"deny","id":7,"reason":"…"}
  *	{"op":"watch"}						then one journal line after another
+ *	{"op":"attach","pid":4213,"agent":"claude"}		"session":"19ab…": that process and
+ *all that it has started belong to it
+ *	{"op":"attach","cgroup":"/user.slice","agent":"ci"}	the same for all that live there
+ *	{"op":"reload"}						new settings and packs
  *
- * Anybody may run. All else is for root, the group, and the owner of an embedded guard; what
- *decides or sees what others do is never for a task that carries a label, whatever its uid.
+ * Anybody may run. All else is for root, the approvers' group, and the owner of an embedded guard;
+ * what decides, or sees what others do, is never for a task that carries a label, whatever its uid.
  */
 #include "guard/control_request.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <limits.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -32,6 +39,7 @@
 
 #define AGENT_MAX  64
 #define REASON_MAX 512
+#define CGROUP_MAX 2048
 
 static inline void unref(json_t **j)
 {
@@ -61,7 +69,7 @@ struct op {
 	const char *name, *example;
 	bool anybody;	 /* else only who has rights */
 	bool unlabelled; /* no task of a session, not even root's */
-	struct member members[2];
+	struct member members[3];
 	int (*answer)(struct request *r);
 };
 
@@ -79,15 +87,34 @@ static int open_pidfd(int fd, pid_t pid)
 	return errno == ENOPROTOOPT ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
 }
 
-static bool has_group(int fd, gid_t group)
+/* Of /etc/group alone, as a look-up must never wait for a network. */
+static int find_group(const char *name, gid_t *ret)
+{
+	FILE *f = name ? fopen("/etc/group", "re") : NULL;
+	const struct group *group;
+
+	if (!f)
+		return -ENOENT;
+	do
+		group = fgetgrent(f);
+	while (group && strcmp(group->gr_name, name) != 0);
+	if (group)
+		*ret = group->gr_gid;
+	fclose(f);
+	return group ? 0 : -ENOENT;
+}
+
+static bool has_group(const struct control_peer *p, gid_t group)
 {
 	_cleanup_free_ gid_t *groups = NULL;
 	socklen_t len = 0;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &len) == 0 || errno != ERANGE)
+	if (p->gid == group)
+		return true;
+	if (getsockopt(p->fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &len) == 0 || errno != ERANGE)
 		return false;
 	groups = malloc(len);
-	if (!groups || getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) < 0)
+	if (!groups || getsockopt(p->fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) < 0)
 		return false;
 	for (size_t i = 0; i < len / sizeof(*groups); i++)
 		if (groups[i] == group)
@@ -95,7 +122,7 @@ static bool has_group(int fd, gid_t group)
 	return false;
 }
 
-int control_peer_read(int fd, const struct control_rights *rights, struct control_peer *ret)
+int control_peer_read(int fd, struct control_peer *ret)
 {
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
@@ -103,18 +130,22 @@ int control_peer_read(int fd, const struct control_rights *rights, struct contro
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
 		return -errno;
 	*ret = (struct control_peer) {
+		.fd = fd,
 		.pid = cred.pid,
 		.pidfd = open_pidfd(fd, cred.pid),
 		.uid = cred.uid,
-		.in_group = rights->has_group &&
-			    (cred.gid == rights->group || has_group(fd, rights->group)),
+		.gid = cred.gid,
 	};
 	return 0;
 }
 
 bool control_peer_has_rights(const struct control_peer *p, const struct control_rights *rights)
 {
-	return p->uid == 0 || p->in_group || (rights->embedded && p->uid == rights->owner);
+	gid_t group;
+
+	if (p->uid == 0 || (rights->embedded && p->uid == rights->owner))
+		return true;
+	return find_group(rights->approvers, &group) == 0 && has_group(p, group);
 }
 
 /* "uid 1000 (dev)" */
@@ -130,12 +161,15 @@ static void add_who(struct strbuf *out, const struct control_peer *p)
 
 static int refuse_uid(struct request *r, const struct op *op)
 {
+	const char *group = r->rights->approvers;
+
 	add_who(r->err, r->peer);
-	strbuf_addf(
-		r->err,
-		" may not ask for '%s': use sudo, or have root add you to the group " GUARD_GROUP
-		" (usermod -aG " GUARD_GROUP " NAME) and log in again",
-		op->name);
+	strbuf_addf(r->err, " may not ask for '%s': use sudo", op->name);
+	if (group)
+		strbuf_addf(r->err,
+			    ", or have root add you to the group %s (usermod -aG %s NAME) and log "
+			    "in again",
+			    group, group);
 	return -EPERM;
 }
 
@@ -253,6 +287,28 @@ static int answer_watch(struct request *r)
 	return 0;
 }
 
+static int answer_attach(struct request *r)
+{
+	struct session_options o = { .agent = string_of(r, "agent", "") };
+	const char *cgroup = string_of(r, "cgroup", NULL);
+	json_int_t pid = json_integer_value(json_object_get(r->object, "pid"));
+	uint64_t session;
+	int err;
+
+	if (!pid == !cgroup || pid > INT_MAX) {
+		strbuf_addf(r->err, "attach: give either a pid of at most %d or a cgroup", INT_MAX);
+		return -EINVAL;
+	}
+	err = cgroup ? guard_attach_cgroup(r->guard, cgroup, &o, &session, r->err)
+		     : guard_attach(r->guard, (pid_t)pid, &o, &session, r->err);
+	return err < 0 ? err : put_session(r, session, false);
+}
+
+static int answer_reload(struct request *r)
+{
+	return guard_reload(r->guard, r->err);
+}
+
 static const struct op ops[] = {
 	{ .name = "run",
 	  .example = "{\"op\":\"run\",\"agent\":\"claude\",\"unattended\":false}",
@@ -277,6 +333,17 @@ static const struct op ops[] = {
 	  .example = "{\"op\":\"watch\"}",
 	  .unlabelled = true,
 	  .answer = answer_watch },
+	{ .name = "attach",
+	  .example = "{\"op\":\"attach\",\"pid\":4213,\"agent\":\"claude\"}",
+	  .unlabelled = true,
+	  .members = { { .name = "pid", .kind = MEMBER_ID },
+		       { .name = "cgroup", .kind = MEMBER_STRING, .max = CGROUP_MAX },
+		       { .name = "agent", .kind = MEMBER_STRING, .max = AGENT_MAX } },
+	  .answer = answer_attach },
+	{ .name = "reload",
+	  .example = "{\"op\":\"reload\"}",
+	  .unlabelled = true,
+	  .answer = answer_reload },
 };
 
 /* --- from the line to the request */

@@ -9,19 +9,20 @@
 struct control_rights {
 	bool embedded;
 	uid_t owner; /* of an embedded guard */
-	bool has_group;
-	gid_t group;
+	const char
+		*approvers; /* a group of /etc/group, which need not be there (yet); NULL: none */
 };
 
 struct control_peer {
+	int fd; /* of the socket, not owned */
 	pid_t pid;
 	int pidfd; /* -1: the process is gone, or cannot be told from another one */
 	uid_t uid;
-	bool in_group;
+	gid_t gid;
 };
 
 /* Who is at the other end of the socket `fd`. The pidfd is the caller's. 0 or a negative errno. */
-int control_peer_read(int fd, const struct control_rights *rights, struct control_peer *ret);
+int control_peer_read(int fd, struct control_peer *ret);
 /* By uid and groups alone; a label is another matter. */
 bool control_peer_has_rights(const struct control_peer *p, const struct control_rights *rights);
 

@@ -19,8 +19,9 @@ struct guard_options {
 	const char *socket;   /* path of the control socket */
 	const char *state_dir; /* holds journal/ */
 	enum mode mode;
-	unsigned int hold_timeout; /* seconds */
-	bool embedded;		   /* ends with its last session; `owner` may approve as well */
+	unsigned int hold_timeout;	/* seconds */
+	bool mode_given, timeout_given; /* else the policy's settings say, at start and reload */
+	bool embedded; /* ends with its last session; `owner` may approve as well */
 	uid_t owner;
 	int log_fd; /* where messages go once it is ready, with the time; 0: they stay on stderr */
 };
@@ -35,16 +36,6 @@ int guard_run(const struct guard_options *o, int ready_fd);
 /* --- what the control socket asks; errors are negative errnos, with words for the asker in `err`
  */
 
-/* Asked by the control socket: labels process `pid` with all its descendants, or all that live in
- * a cgroup (path in the cgroup2 hierarchy) with theirs, as one session, again and again until
- * nothing is new. */
-int guard_attach(struct guard *g, pid_t pid, const struct session_options *o, uint64_t *ret_session,
-		 struct strbuf *err);
-int guard_attach_cgroup(struct guard *g, const char *path, const struct session_options *o,
-			uint64_t *ret_session, struct strbuf *err);
-/* New settings and packs, atomically; the policy in force stays where they have a fault. */
-int guard_reload(struct guard *g, struct strbuf *err);
-
 /* Labels the single-threaded process `pid`, which `pidfd` holds, as the root of a new session. The
  * session's id is `ret_session`. */
 struct session_options {
@@ -53,6 +44,17 @@ struct session_options {
 };
 int guard_start_session(struct guard *g, pid_t pid, int pidfd, const struct session_options *o,
 			uint64_t *ret_session, struct strbuf *err);
+/* Labels process `pid` with all its descendants, or all that live in a cgroup (path in the cgroup2
+ * hierarchy) with theirs, as one session, again and again until nothing is new. */
+int guard_attach(struct guard *g, pid_t pid, const struct session_options *o, uint64_t *ret_session,
+		 struct strbuf *err);
+int guard_attach_cgroup(struct guard *g, const char *path, const struct session_options *o,
+			uint64_t *ret_session, struct strbuf *err);
+/* The group whose members may approve, by the settings in force; NULL: none. */
+const char *guard_approvers(const struct guard *g);
+/* New settings and packs, atomically; the policy in force stays where they have a fault. */
+int guard_reload(struct guard *g, struct strbuf *err);
+
 /* Does the task behind `pidfd` carry a label? 1 and its session in `ret_session`, 0 or a negative
  * errno. */
 int guard_is_labelled(struct guard *g, int pidfd, uint64_t *ret_session);

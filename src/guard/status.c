@@ -3,6 +3,16 @@
 
 #include "guard/internal.h"
 
+static unsigned int open_holds_of(const struct guard *g, const struct session *s)
+{
+	const struct hold *h;
+	unsigned int n = 0;
+
+	LIST_FOREACH (h, &g->holds, entry)
+		n += h->counted && h->exec && h->exec->session_id == s->id;
+	return n;
+}
+
 static void describe_session(struct guard *g, struct json *j, const struct session *s)
 {
 	struct bs_session counts = { 0 };
@@ -11,25 +21,31 @@ static void describe_session(struct guard *g, struct json *j, const struct sessi
 	json_open_object(j, NULL);
 	json_put_string(j, "id", s->name);
 	json_put_string(j, "agent", s->agent);
+	json_put_string(j, "subagents", s->subagents);
+	json_put_int(j, "pid", s->root);
 	json_put_uint(j, "uid", s->uid);
 	json_put_string(j, "user", users_name(g->users, s->uid));
 	json_put_string(j, "tty", s->tty);
+	json_put_string(j, "workspace", s->workspace);
 	json_put_bool(j, "unattended", s->unattended);
 	json_put_int(j, "started_ms", s->started_ms);
 	json_put_uint(j, "tasks", counts.tasks);
 	json_put_uint(j, "execs", counts.execs);
+	json_put_uint(j, "connects", counts.connects);
 	json_put_uint(j, "holds", s->holds);
+	json_put_uint(j, "open_holds", open_holds_of(g, s));
 	json_close_object(j);
 }
 
 static void describe_losses(struct guard *g, struct json *j)
 {
-	static const char *const names[BS_LOSS_COUNT] = {
-		[BS_LOSS_EVENT] = "event", [BS_LOSS_DECISION] = "decision", [BS_LOSS_SLOT] = "slot",
-		[BS_LOSS_LABEL] = "label", [BS_LOSS_STOP] = "stop",
+	static const char *const names[] = {
+		[BS_LOSS_EVENT] = "event", [BS_LOSS_DECISION] = "decision", [BS_LOSS_ARGS] = "args",
+		[BS_LOSS_SLOT] = "slot",   [BS_LOSS_LABEL] = "label",	    [BS_LOSS_STOP] = "stop",
 	};
 	const volatile struct bs_counters *c = kernel_counters(g->kernel);
 
+	_Static_assert(ARRAY_SIZE(names) == BS_LOSS_COUNT, "a name for each cause");
 	json_open_object(j, "losses");
 	for (int i = 0; i < BS_LOSS_COUNT; i++)
 		json_put_uint(j, names[i], c->losses[i]);
@@ -45,6 +61,7 @@ static void describe_counters(struct guard *g, struct json *j)
 
 	json_open_object(j, "counters");
 	json_put_uint(j, "execs", c->execs);
+	json_put_uint(j, "connects", c->connects);
 	json_put_uint(j, "candidates", c->candidates);
 	json_put_uint(j, "shaken", c->shaken);
 	json_put_uint(j, "stopped", c->stopped);
@@ -58,20 +75,38 @@ static void describe_counters(struct guard *g, struct json *j)
 	json_close_object(j);
 }
 
+static void describe_policy(struct guard *g, struct json *j)
+{
+	const struct settings *s = policy_settings(g->policy);
+
+	json_put_string(j, "mode", mode_name(g->options.mode));
+	json_put_string(j, "settings", g->options.settings);
+	json_put_string(j, "policy", g->options.policy);
+	json_put_string(j, "policy_version", policy_version(g->policy));
+	json_put_uint(j, "signatures", policy_signature_count(g->policy));
+	json_put_bool(j, "follows_agents", s->follow_agents && !g->options.embedded);
+	json_put_bool(j, "notifies", s->notify);
+	json_put_string(j, "approvers", s->approvers);
+	json_put_uint(j, "hold_timeout", g->options.hold_timeout);
+}
+
+const char *guard_approvers(const struct guard *g)
+{
+	return policy_settings(g->policy)->approvers;
+}
+
 void guard_describe_status(struct guard *g, struct json *j)
 {
 	struct session *s;
 
 	json_put_int(j, "pid", getpid());
+	json_put_int(j, "keeper", getppid());
 	json_put_string(j, "version", BACKSTOP_VERSION);
-	json_put_string(j, "mode", mode_name(g->options.mode));
 	json_put_string(j, "tier", g->host.tier);
 	json_put_bool(j, "embedded", g->options.embedded);
-	json_put_string(j, "policy", g->options.policy);
-	json_put_string(j, "policy_version", policy_version(g->policy));
-	json_put_uint(j, "signatures", policy_signature_count(g->policy));
 	json_put_int(j, "uptime_ms", now_ms() - g->started_ms);
 	json_put_string(j, "scheduling", g->realtime ? "fifo" : "normal");
+	describe_policy(g, j);
 	json_put_uint(j, "holds", g->open_holds);
 	json_open_array(j, "sessions");
 	map_for_each (&g->sessions, s)

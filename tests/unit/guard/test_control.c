@@ -24,6 +24,8 @@
 
 static struct {
 	int labelled; /* what guard_is_labelled() gives */
+	int reload;   /* what guard_reload() gives */
+	const char *approvers;
 	char asked[256];
 } fake;
 
@@ -72,6 +74,39 @@ void guard_describe_pending(struct guard *g _unused_, struct json *j)
 {
 	json_open_array(j, "holds");
 	json_close_array(j);
+}
+
+int guard_attach(struct guard *g _unused_, pid_t pid, const struct session_options *o,
+		 uint64_t *ret_session, struct strbuf *err)
+{
+	snprintf(fake.asked, sizeof(fake.asked), "attach %d %s", (int)pid, o->agent);
+	if (pid == 1) {
+		strbuf_adds(err, "process 1 cannot be followed");
+		return -EPERM;
+	}
+	*ret_session = 0x19ac;
+	return 0;
+}
+
+int guard_attach_cgroup(struct guard *g _unused_, const char *path, const struct session_options *o,
+			uint64_t *ret_session, struct strbuf *err _unused_)
+{
+	snprintf(fake.asked, sizeof(fake.asked), "attach %s %s", path, o->agent);
+	*ret_session = 0x19ad;
+	return 0;
+}
+
+int guard_reload(struct guard *g _unused_, struct strbuf *err)
+{
+	strcpy(fake.asked, "reload");
+	if (fake.reload)
+		strbuf_adds(err, "backstop.yaml:3:1: there is no key 'mod'");
+	return fake.reload;
+}
+
+const char *guard_approvers(const struct guard *g _unused_)
+{
+	return fake.approvers;
 }
 
 /* --- a server and its clients, in one thread */
@@ -224,7 +259,8 @@ static void decides_by_name_of_who_asks(void **state)
 
 static void refuses_a_labelled_peer_even_as_root(void **state)
 {
-	static const char *const never[] = { "approve\",\"id\":7", "deny\",\"id\":7", "watch\"" };
+	static const char *const never[] = { "approve\",\"id\":7", "deny\",\"id\":7", "watch\"",
+					     "attach\",\"pid\":7", "reload\"" };
 	struct server *s = *state;
 	char request[64];
 
@@ -271,8 +307,10 @@ static void a_label_counts_from_the_next_request_on(void **state)
 
 static void other_users_may_only_run(void **state)
 {
-	static const char *const refused[] = { "status\"", "pending\"", "watch\"",
-					       "approve\",\"id\":7", "deny\",\"id\":7" };
+	static const char *const refused[] = { "status\"",	  "pending\"",
+					       "watch\"",	  "approve\",\"id\":7",
+					       "deny\",\"id\":7", "attach\",\"pid\":7",
+					       "reload\"" };
 	struct server *s = *state;
 	char request[64];
 
@@ -298,30 +336,86 @@ static void the_owner_of_an_embedded_guard_may_approve(void **state)
 	assert_non_null(strstr(ask_as_nobody(s, "{\"op\":\"approve\",\"id\":7}\n"), "belongs to"));
 }
 
+/* Some group that every system has, and that root's processes here are not in. */
+#define GROUP	 "news"
+#define GROUP_ID 9
+
 static void members_of_the_group_have_rights(void **state)
 {
-	struct control_rights rights = { .has_group = true, .group = 4242 };
-	struct control_peer peer;
-	gid_t groups[] = { 4241, 4242 };
-	int pair[2];
+	gid_t groups[] = { 4241, GROUP_ID };
+	struct server *s = *state;
 
-	(void)state;
 	need_root();
+	if (!getgrnam(GROUP) || getgrnam(GROUP)->gr_gid != GROUP_ID) {
+		print_message("skipped: the group " GROUP " is not %d here\n", GROUP_ID);
+		skip();
+	}
+	fake.approvers = GROUP;
 	for (int n = 1; n <= 2; n++) {
 		assert_int_equal(setgroups(n, groups), 0);
-		assert_int_equal(seteuid(NOBODY), 0);
-		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-		assert_int_equal(seteuid(0), 0);
-		assert_int_equal(control_peer_read(pair[0], &rights, &peer), 0);
-		assert_int_equal(peer.uid, NOBODY);
-		assert_int_equal(peer.pid, getpid());
-		assert_true(peer.pidfd >= 0);
-		assert_int_equal(control_peer_has_rights(&peer, &rights), n == 2);
-		close(peer.pidfd);
-		close(pair[0]);
-		close(pair[1]);
+		assert_non_null(strstr(ask_as_nobody(s, "{\"op\":\"approve\",\"id\":7}\n"),
+				       n == 2 ? "\"ok\":true"
+					      : "have root add you to the group " GROUP
+						" (usermod -aG " GROUP));
 	}
 	assert_int_equal(setgroups(0, NULL), 0);
+}
+
+/* A connection outlives what is changed in the settings. */
+static void the_group_is_looked_up_at_each_request(void **state)
+{
+	gid_t groups[] = { GROUP_ID };
+	struct server *s = *state;
+	int fd;
+
+	need_root();
+	fake.approvers = "no-such-group-here";
+	assert_int_equal(setgroups(1, groups), 0);
+	assert_int_equal(seteuid(NOBODY), 0);
+	fd = join(s);
+	assert_int_equal(seteuid(0), 0);
+	assert_int_equal(setgroups(0, NULL), 0);
+	say(fd, "{\"op\":\"status\"}\n");
+	serve(s);
+	assert_non_null(strstr(hear(fd), "may not ask for"));
+	fake.approvers = GROUP;
+	say(fd, "{\"op\":\"status\"}\n");
+	serve(s);
+	assert_non_null(strstr(hear(fd), "\"ok\":true"));
+	close(fd);
+}
+
+static void attaches_a_process_or_a_cgroup(void **state)
+{
+	struct server *s = *state;
+
+	need_root();
+	assert_string_equal(ask(s, "{\"op\":\"attach\",\"pid\":42,\"agent\":\"x\"}\n"),
+			    "{\"ok\":true,\"session\":\"19ac\"}\n");
+	assert_string_equal(fake.asked, "attach 42 x");
+	assert_string_equal(ask(s, "{\"op\":\"attach\",\"cgroup\":\"/a/b\"}\n"),
+			    "{\"ok\":true,\"session\":\"19ad\"}\n");
+	assert_string_equal(fake.asked, "attach /a/b ");
+	assert_string_equal(ask(s, "{\"op\":\"attach\",\"pid\":1}\n"),
+			    "{\"ok\":false,\"error\":\"process 1 cannot be followed\"}\n");
+	fake.asked[0] = '\0';
+	assert_non_null(strstr(ask(s, "{\"op\":\"attach\"}\n"), "either a pid"));
+	assert_non_null(
+		strstr(ask(s, "{\"op\":\"attach\",\"pid\":7,\"cgroup\":\"/\"}\n"), "either a pid"));
+	assert_non_null(strstr(ask(s, "{\"op\":\"attach\",\"pid\":4294967297}\n"), "either a pid"));
+	assert_string_equal(fake.asked, "");
+}
+
+static void a_reload_tells_its_fault(void **state)
+{
+	struct server *s = *state;
+
+	need_root();
+	assert_string_equal(ask(s, "{\"op\":\"reload\"}\n"), "{\"ok\":true}\n");
+	assert_string_equal(fake.asked, "reload");
+	fake.reload = -EINVAL;
+	assert_non_null(
+		strstr(ask(s, "{\"op\":\"reload\"}\n"), "backstop.yaml:3:1: there is no key"));
 }
 
 static void hostile_requests_are_refused_in_words(void **state)
@@ -578,6 +672,23 @@ static void a_stale_socket_is_replaced(void **state)
 	assert_non_null(strstr(ask(s, "{\"op\":\"status\"}\n"), "\"ok\":true"));
 }
 
+/* The next guard's socket takes the place of the old one in one step. */
+static void a_kept_socket_waits_for_the_next_guard(void **state)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct server *s = *state;
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	control_keep_socket(s->control);
+	control_close(s->control);
+	strcpy(addr.sun_path, s->path);
+	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), -1);
+	assert_int_equal(errno, ECONNREFUSED);
+	close(fd);
+	assert_int_equal(open_server(s), 0);
+	assert_non_null(strstr(ask(s, "{\"op\":\"status\"}\n"), "\"ok\":true"));
+}
+
 static void the_socket_of_another_guard_stays(void **state)
 {
 	struct server *s = *state;
@@ -626,6 +737,9 @@ int main(void)
 		TEST(other_users_may_only_run),
 		TEST(the_owner_of_an_embedded_guard_may_approve),
 		TEST(members_of_the_group_have_rights),
+		TEST(the_group_is_looked_up_at_each_request),
+		TEST(attaches_a_process_or_a_cgroup),
+		TEST(a_reload_tells_its_fault),
 		TEST(hostile_requests_are_refused_in_words),
 		TEST(a_request_without_end_is_refused),
 		TEST(a_cut_off_request_is_refused),
@@ -637,6 +751,7 @@ int main(void)
 		TEST(what_an_agent_starts_cannot_lock_humans_out),
 		TEST(a_second_guard_is_refused),
 		TEST(a_stale_socket_is_replaced),
+		TEST(a_kept_socket_waits_for_the_next_guard),
 		TEST(the_socket_of_another_guard_stays),
 		TEST(what_is_no_socket_is_left_alone),
 	};

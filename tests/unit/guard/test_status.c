@@ -30,6 +30,7 @@ static void test_guard_itself(void **state _unused_)
 	guard.options.mode = MODE_SHADOW;
 	j = describe();
 	assert_int_equal(number_at(j, "pid"), getpid());
+	assert_int_equal(number_at(j, "keeper"), getppid());
 	assert_string_equal(text_at(j, "version"), BACKSTOP_VERSION);
 	assert_string_equal(text_at(j, "mode"), "shadow");
 	assert_string_equal(text_at(j, "tier"), "trace");
@@ -40,6 +41,8 @@ static void test_guard_itself(void **state _unused_)
 	assert_in_range(number_at(j, "uptime_ms"), 5000, 60000);
 	assert_string_equal(text_at(j, "scheduling"), "normal");
 	assert_int_equal(number_at(j, "holds"), 3);
+	assert_true(json_is_true(json_at(j, "follows_agents")));
+	assert_string_equal(text_at(j, "approvers"), "backstop");
 	assert_true(json_is_array(json_at(j, "sessions")));
 	assert_int_equal(json_array_size(json_at(j, "sessions")), 0);
 	json_decref(j);
@@ -47,6 +50,7 @@ static void test_guard_itself(void **state _unused_)
 	j = describe();
 	assert_string_equal(text_at(j, "scheduling"), "fifo");
 	assert_true(json_is_true(json_at(j, "embedded")));
+	assert_true(json_is_false(json_at(j, "follows_agents")));
 	json_decref(j);
 }
 
@@ -59,7 +63,8 @@ static void test_session(void **state _unused_)
 	s->holds = 2;
 	s->unattended = true;
 	fake.session_id = 0x19ab;
-	fake.session = (struct bs_session) { .tasks = 4, .execs = 5 };
+	fake.session = (struct bs_session) { .tasks = 4, .execs = 5, .connects = 6 };
+	s->subagents = strdup("codex, aider");
 	j = describe();
 	assert_string_equal(text_at(j, "sessions.0.id"), "19ab");
 	assert_string_equal(text_at(j, "sessions.0.agent"), "claude");
@@ -71,6 +76,30 @@ static void test_session(void **state _unused_)
 	assert_int_equal(number_at(j, "sessions.0.tasks"), 4);
 	assert_int_equal(number_at(j, "sessions.0.execs"), 5);
 	assert_int_equal(number_at(j, "sessions.0.holds"), 2);
+	assert_int_equal(number_at(j, "sessions.0.connects"), 6);
+	assert_int_equal(number_at(j, "sessions.0.open_holds"), 0);
+	assert_string_equal(text_at(j, "sessions.0.subagents"), "codex, aider");
+	json_decref(j);
+	free(s->subagents);
+	s->subagents = NULL;
+}
+
+/* Those that wait for a human, of this session alone. */
+static void test_open_holds(void **state _unused_)
+{
+	struct exec ours = { .session_id = 0x19ab }, theirs = { .session_id = 0x19ac };
+	struct hold holds[] = { { .exec = &ours, .counted = true },
+				{ .exec = &ours },
+				{ .exec = &theirs, .counted = true },
+				{ .counted = true } };
+	json_t *j;
+
+	new_session(0x19ab);
+	for (size_t i = 0; i < ARRAY_SIZE(holds); i++)
+		LIST_INSERT_HEAD(&guard.holds, &holds[i], entry);
+	j = describe();
+	LIST_INIT(&guard.holds);
+	assert_int_equal(number_at(j, "sessions.0.open_holds"), 1);
 	json_decref(j);
 }
 
@@ -102,20 +131,22 @@ static void test_odd_sessions(void **state _unused_)
 static void test_losses_and_counters(void **state _unused_)
 {
 	static const char *const places[] = {
-		"losses.event",	    "losses.decision",	"losses.slot",	       "losses.label",
-		"losses.stop",	    "counters.execs",	"counters.candidates", "counters.shaken",
-		"counters.stopped", "counters.tripped", "counters.events",
+		"losses.event",	       "losses.decision", "losses.args",      "losses.slot",
+		"losses.label",	       "losses.stop",	  "counters.execs",   "counters.connects",
+		"counters.candidates", "counters.shaken", "counters.stopped", "counters.tripped",
+		"counters.events",
 	};
 	json_t *j;
 
 	fake.counters = (struct bs_counters) {
-		.losses = { 1, 2, 3, 4, 5 },
-		.execs = 6,
-		.candidates = 7,
-		.shaken = 8,
-		.stopped = 9,
-		.tripped = 10,
-		.events = 11,
+		.losses = { 1, 2, 3, 4, 5, 6 },
+		.execs = 7,
+		.connects = 8,
+		.candidates = 9,
+		.shaken = 10,
+		.stopped = 11,
+		.tripped = 12,
+		.events = 13,
 	};
 	guard.explanations_lost = 12;
 	report_guard(&guard, NULL, "one", "one");
@@ -134,9 +165,8 @@ int main(void)
 {
 #define STATUS_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, guard_tear_down)
 	const struct CMUnitTest tests[] = {
-		STATUS_TEST(test_guard_itself),
-		STATUS_TEST(test_session),
-		STATUS_TEST(test_odd_sessions),
+		STATUS_TEST(test_guard_itself),	       STATUS_TEST(test_session),
+		STATUS_TEST(test_open_holds),	       STATUS_TEST(test_odd_sessions),
 		STATUS_TEST(test_losses_and_counters),
 	};
 
