@@ -293,7 +293,7 @@ static __always_inline int to_ip4(u32 ip, struct bpf_sock_addr *ctx, bool datagr
 	d.port = bpf_ntohs(ctx->user_port);
 	d.protocol = ctx->protocol;
 	d.datagram = datagram;
-	return connect_event(&d);
+	return connect_event(&d) ? PASS : REFUSE;
 }
 
 static __always_inline int to_ip6(struct bpf_sock_addr *ctx, bool datagram)
@@ -309,7 +309,7 @@ static __always_inline int to_ip6(struct bpf_sock_addr *ctx, bool datagram)
 	d.port = bpf_ntohs(ctx->user_port);
 	d.protocol = ctx->protocol;
 	d.datagram = datagram;
-	return connect_event(&d);
+	return connect_event(&d) ? PASS : REFUSE;
 }
 
 SEC("cgroup/connect4")

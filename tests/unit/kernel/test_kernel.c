@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <bpf/bpf.h>
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -46,16 +47,36 @@ static void skip_because(const char *reason)
 	skip();
 }
 
-static void open_kernel(void)
+/* 127.0.0.9 with port 9, but not 127.0.0.9 with others, and all of 127.0.9.0/24 with port 9 */
+static u8 ports[1][BS_PORT_BYTES] = { { [1] = 1 << 1 } };
+static const struct net_entry nets[] = {
+	{ { [10] = 0xff, 0xff, 127, 0, 0, 9 }, 128, 0 },
+	{ { [10] = 0xff, 0xff, 127, 0, 9, 0 }, 120, 0 },
+};
+static const struct net_tables net_tables = { nets, ports, ARRAY_SIZE(nets), 1 };
+static struct agent_key agents[1] = { { .how = BS_AGENT_ASK } };
+static char pins[64];
+static int pins_fd = -1;
+
+static void open_on_pins(void)
 {
 	_cleanup_strbuf_ struct strbuf err = STRBUF_INIT;
+	struct kernel_tables t = { policy_scan_tables(policy), &net_tables, agents, 1 };
 
-	if (geteuid())
-		skip_because("needs root to load programs");
-	if (kernel_open(policy_scan_tables(policy), &kernel, &err))
+	memcpy(&agents[0].name, "true\0\0\0", 8);
+	if (kernel_open(pins, &t, &kernel, &err))
 		skip_because(strbuf_str(&err));
 	for (int i = 0; i < KERNEL_RINGS; i++)
 		kernel_on_event(kernel, i, keep, NULL);
+}
+
+static void open_kernel(void)
+{
+	if (geteuid())
+		skip_because("needs root to load programs");
+	pins_fd = kernel_private_pins(pins, sizeof(pins));
+	assert_true(pins_fd >= 0);
+	open_on_pins();
 }
 
 static int tear_down(void **state)
@@ -63,6 +84,9 @@ static int tear_down(void **state)
 	(void)state;
 	kernel_close(kernel);
 	kernel = NULL;
+	if (pins_fd >= 0)
+		close(pins_fd);
+	pins_fd = -1;
 	while (event_count)
 		free(events[--event_count]);
 	return 0;
@@ -85,6 +109,7 @@ static const void *await(enum kernel_ring ring, enum bs_event_type type, u32 tgi
 	while (!find(type, tgid, n)) {
 		assert_int_equal(poll(&p, 1, PATIENCE), 1);
 		kernel_consume(kernel, ring, EVENTS);
+		kernel_release(kernel, ring);
 	}
 	return find(type, tgid, n);
 }
@@ -344,6 +369,180 @@ static void test_candidate_is_stopped(void **state)
 	assert_int_equal(wait_for(pid), SIGKILL);
 }
 
+/* ---- connects */
+
+static int connect_to(u32 ip, u16 port, int type)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+				 .sin_port = htons(port),
+				 .sin_addr.s_addr = htonl(ip) };
+	int fd = socket(AF_INET, type, 0);
+	int r = connect(fd, (void *)&a, sizeof(a)) ? errno : 0;
+
+	close(fd);
+	return r;
+}
+
+static void connect_harmless(void)
+{
+	_exit(connect_to(0x7f000009, 10, SOCK_DGRAM));
+}
+
+static void test_connect_is_an_event(void **state)
+{
+	static const u8 addr[16] = { [10] = 0xff, 0xff, 127, 0, 0, 9 };
+	const struct bs_connect_event *e;
+	struct bs_session s;
+	pid_t pid;
+
+	(void)state;
+	open_kernel();
+	assert_null(kernel_blind(kernel));
+	assert_int_equal(connect_to(0x7f000009, 9, SOCK_DGRAM), 0); /* not tracked */
+	pid = start(connect_harmless);
+	assert_int_equal(wait_for(pid), 0);
+	e = await(KERNEL_EVENTS, BS_EVENT_CONNECT, pid, 0);
+	assert_true(e->head.session == SESSION && e->start > 0 && e->uid == getuid());
+	assert_memory_equal(e->dest.addr, addr, sizeof(addr));
+	assert_int_equal(e->dest.port, 10);
+	assert_int_equal(e->dest.protocol, IPPROTO_UDP);
+	assert_true(!e->dest.datagram && !e->flags && e->slot == BS_NO_SLOT);
+	assert_int_equal(kernel_get_session(kernel, SESSION, &s), 0);
+	assert_int_equal(s.connects, 1);
+	assert_int_equal(kernel_counters(kernel)->connects, 1);
+}
+
+static void connect_held(void)
+{
+	_exit(connect_to(0x7f000909, 9, SOCK_DGRAM));
+}
+
+/* No guard answers: it is stopped, and restarts into the answer that is left for it. */
+static void connect_is_answered(enum bs_answer answer, int status_expected)
+{
+	struct bs_waiting w;
+	const struct bs_connect_event *e;
+	const struct bs_slot *s;
+	int status;
+	pid_t pid;
+
+	open_kernel();
+	pid = start(connect_held);
+	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+	assert_true(WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP);
+	e = await(KERNEL_DECISIONS, BS_EVENT_CONNECT, pid, 0);
+	assert_int_equal(e->flags, BS_CONNECT_CANDIDATE);
+	s = &kernel_slots(kernel)[e->slot];
+	assert_int_equal(s->word, BS_SLOT_WORD(e->ticket, BS_SLOT_STOPPED));
+	assert_true(s->kind == BS_SLOT_CONNECT && s->tid == (u32)pid &&
+		    s->number == e->head.number);
+	assert_int_equal(kernel_get_waiting(kernel, pid, &w), 0);
+	assert_int_equal(w.answer, BS_ANSWER_NONE);
+	w.answer = answer;
+	assert_int_equal(kernel_answer_connect(kernel, pid, &w), 0);
+	kill(pid, SIGCONT);
+	assert_int_equal(wait_for(pid), status_expected << 8);
+	assert_int_equal(kernel_get_waiting(kernel, pid, &w), -ENOENT);
+	assert_int_equal(kernel_counters(kernel)->candidates, 1);
+}
+
+static void test_connect_passes(void **state)
+{
+	(void)state;
+	connect_is_answered(BS_ANSWER_PASS, 0);
+}
+
+static void test_connect_is_refused(void **state)
+{
+	(void)state;
+	connect_is_answered(BS_ANSWER_REFUSE, EPERM);
+}
+
+/* ---- the guard after this one */
+
+static void test_pins_are_adopted(void **state)
+{
+	const struct bs_record note = { .agent = "claude", .uid = 7 };
+	struct bs_record got;
+	struct bs_label l;
+	u64 session = 0;
+	int status, pidfd;
+	pid_t pid;
+
+	(void)state;
+	open_kernel();
+	assert_false(kernel_was_adopted(kernel));
+	assert_int_equal(kernel_put_record(kernel, SESSION, &note), 0);
+	kernel_shared(kernel)->state.last_hold = 41;
+	pid = start(wait_forever);
+	kernel_close(kernel);
+	open_on_pins();
+	assert_true(kernel_was_adopted(kernel));
+	assert_int_equal(kernel_shared(kernel)->state.last_hold, 41);
+	assert_int_equal(kernel_next_session(kernel, &session), 0);
+	assert_true(session == SESSION);
+	assert_int_equal(kernel_next_session(kernel, &session), -ENOENT);
+	assert_int_equal(kernel_get_record(kernel, SESSION, &got), 0);
+	assert_memory_equal(&got, &note, sizeof(got));
+	pidfd = pidfd_open(pid, 0);
+	assert_int_equal(kernel_get_label(kernel, pidfd, &l), 0);
+	close(pidfd);
+	kill(pid, SIGKILL);
+	wait_for(pid);
+	assert_non_null(await(KERNEL_EVENTS, BS_EVENT_EXIT, pid, 0));
+	pid = start(run_candidate); /* of programs that replaced others, one acts */
+	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+	assert_true(WIFSTOPPED(status));
+	kill(pid, SIGKILL);
+	wait_for(pid);
+	assert_int_equal(kernel_counters(kernel)->candidates, 1);
+}
+
+static void test_reload(void **state)
+{
+	_cleanup_strbuf_ struct strbuf err = STRBUF_INIT;
+	static const struct net_tables none;
+	struct kernel_tables t = { policy_scan_tables(policy), &none, NULL, 0 };
+	pid_t pid;
+
+	(void)state;
+	open_kernel();
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(kernel_reload(kernel, &t, &err), 0);
+	pid = start(connect_held); /* no candidate any more */
+	assert_int_equal(wait_for(pid), 0);
+	await(KERNEL_EVENTS, BS_EVENT_END, 0, 0);
+	assert_non_null(find(BS_EVENT_CONNECT, pid, 0));
+	assert_null(find(BS_EVENT_CONNECT, pid, 1));
+	assert_int_equal(kernel_counters(kernel)->candidates, 0);
+}
+
+/* ---- agents */
+
+static void run_untracked(void)
+{
+	execl("/bin/true", "true", NULL);
+}
+
+static void test_untracked_exec_of_an_agent(void **state)
+{
+	const struct bs_exec_event *e;
+	pid_t pid;
+
+	(void)state;
+	open_kernel();
+	pid = fork();
+	if (!pid) {
+		run_untracked();
+		_exit(1);
+	}
+	assert_int_equal(wait_for(pid), 0); /* nobody answers, and it goes on */
+	e = await(KERNEL_DECISIONS, BS_EVENT_EXEC, pid, 0);
+	assert_int_equal(e->flags, BS_EXEC_AGENT);
+	assert_true(e->head.session == 0 && e->head.number == 0);
+	assert_int_equal(kernel_slots(kernel)[e->slot].word, BS_SLOT_WORD(e->ticket, BS_SLOT_FREE));
+}
+
 /* ---- nothing stays */
 
 /* Numbers of the programs of which this process holds an fd. */
@@ -402,6 +601,7 @@ static void test_everything_is_detached(void **state)
 	assert_int_equal(kernel_set_tripwire(kernel, true), 0);
 	n = own_programs(ids, ARRAY_SIZE(ids));
 	assert_in_range(n, 4, ARRAY_SIZE(ids) - 1);
+	kernel_unpin(kernel);
 	kernel_close(kernel);
 	kernel = NULL;
 	for (size_t i = 0; i < n; i++)
@@ -435,6 +635,12 @@ int main(void)
 		cmocka_unit_test_teardown(test_labels, tear_down),
 		cmocka_unit_test_teardown(test_long_argv, tear_down),
 		cmocka_unit_test_teardown(test_candidate_is_stopped, tear_down),
+		cmocka_unit_test_teardown(test_connect_is_an_event, tear_down),
+		cmocka_unit_test_teardown(test_connect_passes, tear_down),
+		cmocka_unit_test_teardown(test_connect_is_refused, tear_down),
+		cmocka_unit_test_teardown(test_pins_are_adopted, tear_down),
+		cmocka_unit_test_teardown(test_reload, tear_down),
+		cmocka_unit_test_teardown(test_untracked_exec_of_an_agent, tear_down),
 		cmocka_unit_test_teardown(test_everything_is_detached, tear_down),
 	};
 
