@@ -13,6 +13,7 @@
 #include "guard/guard.h"
 
 #define LINE_MAX_BYTES (16 << 20) /* no reply of a sane guard is longer */
+#define RETRY_USEC     20000
 
 void client_close(struct client *c)
 {
@@ -21,11 +22,31 @@ void client_close(struct client *c)
 	strbuf_free(&c->input);
 }
 
-int client_connect(const char *socket_path, struct client *ret)
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+}
+
+/* What a client meets while a guard is being replaced: its socket is there, and nobody listens. */
+static bool may_be_restarting(int err)
+{
+	return err == -ECONNREFUSED || err == -EAGAIN;
+}
+
+static bool has_broken_off(int err)
+{
+	return err == -EPIPE || err == -ECONNRESET;
+}
+
+static int connect_until(const char *socket_path, int64_t deadline, struct client *ret)
 {
 	const char *path = socket_path ? socket_path : GUARD_SOCKET;
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	_cleanup_close_ int fd = -1;
+	int err;
 
 	if (strlen(path) >= sizeof(addr.sun_path))
 		return -ENAMETOOLONG;
@@ -33,10 +54,21 @@ int client_connect(const char *socket_path, struct client *ret)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
-	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
-		return -errno;
+	for (;;) {
+		err = connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ? -errno : 0;
+		if (!may_be_restarting(err) || now_ms() >= deadline)
+			break;
+		usleep(RETRY_USEC);
+	}
+	if (err)
+		return err;
 	*ret = (struct client) { .fd = TAKE_FD(fd) };
 	return 0;
+}
+
+int client_connect(const char *socket_path, struct client *ret)
+{
+	return connect_until(socket_path, now_ms() + CLIENT_RESTART, ret);
 }
 
 static const char *connect_remedy(int err)
@@ -44,8 +76,9 @@ static const char *connect_remedy(int err)
 	switch (err) {
 	case -ENOENT:
 	case -ECONNREFUSED:
-		return "start one with 'sudo backstop guard', or start a session with 'sudo "
-		       "backstop run -- COMMAND'";
+		return "start one with 'sudo systemctl start backstop' or 'sudo backstop guard', "
+		       "or "
+		       "start a session with 'sudo backstop run -- COMMAND'";
 	case -EACCES:
 		return "a directory above it is closed to you: try 'sudo backstop …'";
 	case -EAGAIN:
@@ -66,14 +99,6 @@ int client_log_connect(int err, const char *socket_path)
 	log_error("%s (%s: %s): %s", absent ? "no guard runs here" : "cannot reach the guard",
 		  strbuf_str(&path), strerror(-err), connect_remedy(err));
 	return err;
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
 }
 
 /* 1: the fd is ready for `events`; 0: not before `deadline`. */
@@ -198,7 +223,7 @@ static int check_reply(const char *line, size_t len, json_t **ret_reply)
 	return 0;
 }
 
-static int send_request(struct client *c, json_t *request, int64_t deadline)
+static int send_request(struct client *c, const json_t *request, int64_t deadline)
 {
 	_cleanup_free_ char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
 	int r;
@@ -209,23 +234,65 @@ static int send_request(struct client *c, json_t *request, int64_t deadline)
 	return r ? r : send_all(c->fd, "\n", 1, deadline);
 }
 
+/* The reply's line. 0 or a negative errno, silently. */
+static int exchange(struct client *c, const json_t *request, const char **ret, size_t *ret_len)
+{
+	int64_t deadline = now_ms() + CLIENT_TIMEOUT;
+	int r = send_request(c, request, deadline);
+
+	if (r < 0 && !has_broken_off(r)) /* a guard that refuses the client has still sent why */
+		return r;
+	r = client_read_line(c, CLIENT_TIMEOUT, ret, ret_len);
+	return r == 0 ? -ETIMEDOUT : MIN(r, 0);
+}
+
+static int log_exchange(int err)
+{
+	if (err == -ETIMEDOUT)
+		return log_errno(err, "the guard has not answered within %d s",
+				 CLIENT_TIMEOUT / 1000);
+	if (has_broken_off(err))
+		return log_errno(err, "the guard has closed the connection");
+	return log_errno(err, "cannot ask the guard");
+}
+
 int client_ask(struct client *c, json_t *request, json_t **ret_reply)
 {
 	_cleanup_json_ json_t *owned = request;
 	const char *line;
 	size_t len;
+	int r = exchange(c, owned, &line, &len);
+
+	return r ? log_exchange(r) : check_reply(line, len, ret_reply);
+}
+
+int client_ask_again(struct client *c, const char *socket_path, json_t *request, json_t **ret_reply)
+{
+	int64_t deadline = now_ms() + CLIENT_RESTART;
+	_cleanup_json_ json_t *owned = request;
+	const char *line;
+	size_t len;
 	int r;
 
-	r = send_request(c, owned, now_ms() + CLIENT_TIMEOUT);
-	if (r < 0 && r != -EPIPE) /* a guard that refuses the client has still sent why */
-		return log_errno(r, "cannot ask the guard");
-	r = client_read_line(c, CLIENT_TIMEOUT, &line, &len);
-	if (r == 0)
-		return log_errno(-ETIMEDOUT, "the guard has not answered within %d s",
-				 CLIENT_TIMEOUT / 1000);
-	if (r < 0)
-		return log_errno(r, "the guard has closed the connection");
-	return check_reply(line, len, ret_reply);
+	for (;;) {
+		r = exchange(c, owned, &line, &len);
+		if (!has_broken_off(r) || now_ms() >= deadline)
+			return r ? log_exchange(r) : check_reply(line, len, ret_reply);
+		client_close(c);
+		*c = CLIENT_INIT;
+		usleep(RETRY_USEC);
+		r = connect_until(socket_path, deadline, c);
+		if (r)
+			return client_log_connect(r, socket_path);
+	}
+}
+
+/* A decision that was carried out is not there to be made once more. */
+static bool is_decision(const json_t *request)
+{
+	const char *op = json_string_value(json_object_get(request, "op"));
+
+	return op && (!strcmp(op, "approve") || !strcmp(op, "deny"));
 }
 
 int client_request(const char *socket_path, json_t *request, json_t **ret_reply)
@@ -233,10 +300,32 @@ int client_request(const char *socket_path, json_t *request, json_t **ret_reply)
 	_cleanup_client_ struct client c = CLIENT_INIT;
 	int r = client_connect(socket_path, &c);
 
-	if (!r)
+	if (r) {
+		json_decref(request);
+		return client_log_connect(r, socket_path);
+	}
+	if (is_decision(request))
 		return client_ask(&c, request, ret_reply);
-	json_decref(request);
-	return client_log_connect(r, socket_path);
+	return client_ask_again(&c, socket_path, request, ret_reply);
+}
+
+int client_watch(const char *socket_path, struct client *ret)
+{
+	_cleanup_client_ struct client c = CLIENT_INIT;
+	_cleanup_json_ json_t *request = json_pack("{ss}", "op", "watch"), *reply = NULL;
+	const char *line;
+	size_t len;
+	int r = client_connect(socket_path, &c);
+
+	if (!r)
+		r = exchange(&c, request, &line, &len);
+	if (!r)
+		r = check_reply(line, len, &reply);
+	if (r)
+		return r;
+	*ret = c;
+	c = CLIENT_INIT;
+	return 0;
 }
 
 void client_print_json(json_t *reply)

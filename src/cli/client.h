@@ -13,6 +13,7 @@ static inline void json_unref(json_t **j)
 #define _cleanup_json_ _cleanup_(json_unref)
 
 #define CLIENT_TIMEOUT 10000 /* milliseconds a reply may take */
+#define CLIENT_RESTART 2000  /* milliseconds in which a guard that restarts is back */
 
 struct client {
 	int fd;		     /* close-on-exec; -1: none */
@@ -23,8 +24,9 @@ struct client {
 #define _cleanup_client_ _cleanup_(client_close)
 void client_close(struct client *c);
 
-/* Connects to the guard's socket (NULL: GUARD_SOCKET). 0 or a negative errno, silently: -ENOENT and
- * -ECONNREFUSED where no guard runs. */
+/* Connects to the guard's socket (NULL: GUARD_SOCKET). Where the socket is there and nobody
+ * listens, a guard may be restarting: that is tried again for CLIENT_RESTART. 0 or a negative
+ * errno, silently: -ENOENT and -ECONNREFUSED where no guard runs. */
 int client_connect(const char *socket, struct client *ret);
 /* Logs why client_connect() failed and what to do; returns `err`. */
 int client_log_connect(int err, const char *socket);
@@ -33,8 +35,16 @@ int client_log_connect(int err, const char *socket);
  * checked to be "ok". 0, or a negative errno, logged; -EREMOTEIO: the guard refused. */
 int client_ask(struct client *c, json_t *request, json_t **ret_reply);
 
-/* Connects, asks once and closes: both of the above. */
+/* The same for what may be asked twice: where the guard goes away without an answer, connects to
+ * the next one and asks it. */
+int client_ask_again(struct client *c, const char *socket, json_t *request, json_t **ret_reply);
+
+/* Connects, asks and closes. A decision is asked for once, all else as client_ask_again() does. */
 int client_request(const char *socket, json_t *request, json_t **ret_reply);
+
+/* Connects and asks for the feed, whose lines client_read_line() gives. 0 or a negative errno; only
+ * a refusal is logged. */
+int client_watch(const char *socket, struct client *ret);
 
 /* The next line, without newline and ended by NUL, valid until the next call. 1; 0 where none came
  * within `timeout` milliseconds (0: do not wait); or a negative errno, -EPIPE where the guard has

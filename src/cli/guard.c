@@ -1,40 +1,84 @@
 /* backstop guard: the guard in the foreground. */
 #include <errno.h>
 #include <stddef.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "base/escape.h"
 #include "base/log.h"
 #include "cli/command.h"
+#include "cli/guard_feed.h"
 #include "cli/guard_options.h"
+#include "guard/keeper.h"
+
+#define HOLD_TIMEOUT 600 /* seconds, until the settings are read */
 
 struct guard_cli {
 	struct guard_settings settings;
+	bool foreground;
 };
 
 static const struct option_def guard_defs[] = {
+	{ "foreground", 'f', OPTION_FLAG, NULL,
+	  "show what it finds as it finds it (default on a terminal)",
+	  offsetof(struct guard_cli, foreground) },
 	GUARD_SETTINGS_OPTIONS(struct guard_cli, settings),
 	{ 0 },
 };
 
+static int check_settings(const char *path)
+{
+	_cleanup_strbuf_ struct strbuf word = STRBUF_INIT;
+
+	if (!path || access(path, R_OK) == 0)
+		return 0;
+	escape_word(&word, path);
+	return log_errno(-errno, "cannot read the settings %s", strbuf_str(&word));
+}
+
+static int check_mode(const char *name)
+{
+	int mode = name ? mode_parse(name) : MODE_ENFORCE;
+
+	if (mode < 0)
+		log_error("there is no mode '%s': enforce, shadow or record", name);
+	return mode;
+}
+
+/* Which of the two the policy comes from. */
+static int find_source(const struct guard_settings *s, const char **ret_settings, char **ret_policy)
+{
+	const char *settings = s->settings;
+
+	if (settings && s->policy) {
+		log_error("--settings and --policy exclude each other: an image holds the settings "
+			  "it was compiled with ('backstop policy compile --settings FILE')");
+		return -EINVAL;
+	}
+	if (!settings && !s->policy && access(GUARD_SETTINGS_FILE, F_OK) == 0)
+		settings = GUARD_SETTINGS_FILE;
+	*ret_settings = settings;
+	return settings ? check_settings(settings) : policy_find(s->policy, ret_policy);
+}
+
 int guard_settings_apply(const struct guard_settings *s, struct guard_options *ret,
 			 char **ret_policy)
 {
-	int mode = s->mode ? mode_parse(s->mode) : MODE_ENFORCE;
-	int r;
+	int mode = check_mode(s->mode), r;
+	const char *settings = NULL;
 
-	if (mode < 0) {
-		log_error("there is no mode '%s': enforce, shadow or record", s->mode);
-		return mode;
-	}
-	r = policy_find(s->policy, ret_policy);
+	r = mode < 0 ? mode : find_source(s, &settings, ret_policy);
 	if (r)
 		return r;
 	*ret = (struct guard_options) {
 		.policy = *ret_policy,
+		.settings = settings,
 		.socket = s->socket ?: GUARD_SOCKET,
 		.state_dir = s->state_dir ?: GUARD_STATE_DIR,
 		.mode = mode,
-		.hold_timeout = s->hold_timeout ?: 600,
+		.mode_given = s->mode != NULL,
+		.hold_timeout = s->hold_timeout ?: HOLD_TIMEOUT,
+		.timeout_given = s->hold_timeout != 0,
 	};
 	return 0;
 }
@@ -51,13 +95,15 @@ static int run_guard(const void *options, _unused_ int argc, _unused_ char **arg
 		log_error("the guard needs root: sudo backstop guard");
 		return 1;
 	}
-	return guard_run(&g, -1) ? 1 : 0;
+	if (o->foreground || isatty(STDOUT_FILENO))
+		guard_feed_start(g.socket);
+	return keeper_run(&g, -1) ? 1 : 0;
 }
 
 const struct command command_guard = {
 	.name = "guard",
 	.arguments = "",
-	.help = "watch sessions, decide candidates, keep holds (needs root)",
+	.help = "find agents, follow sessions, decide candidates, keep holds (needs root)",
 	.example = "sudo backstop guard --mode shadow",
 	.options = guard_defs,
 	.options_size = sizeof(struct guard_cli),

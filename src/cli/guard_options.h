@@ -6,44 +6,53 @@
 #include "guard/guard.h"
 #include "policy/policy.h"
 
+#define GUARD_SETTINGS_FILE "/etc/backstop/backstop.yaml"
+
 struct guard_settings {
-	const char *socket, *state_dir, *policy, *mode;
+	const char *socket, *state_dir, *settings, *policy, *mode;
 	unsigned int hold_timeout;
 };
 
 #define GUARD_SETTINGS_OPTIONS(type, member)                                                       \
-	{ "socket",                                                                                \
+	{ "settings",                                                                              \
 	  0,                                                                                       \
 	  OPTION_STRING,                                                                           \
-	  "PATH",                                                                                  \
-	  "control socket (default " GUARD_SOCKET ")",                                             \
-	  offsetof(type, member.socket) },                                                         \
+	  "FILE",                                                                                  \
+	  "settings (default " GUARD_SETTINGS_FILE ", where it is there)",                         \
+	  offsetof(type, member.settings) },                                                       \
+		{ "policy",                                                                        \
+		  0,                                                                               \
+		  OPTION_STRING,                                                                   \
+		  "IMAGE",                                                                         \
+		  "compiled policy, settings included, in place of --settings",                    \
+		  offsetof(type, member.policy) },                                                 \
+		{ "socket",                                                                        \
+		  0,                                                                               \
+		  OPTION_STRING,                                                                   \
+		  "PATH",                                                                          \
+		  "control socket (default " GUARD_SOCKET ")",                                     \
+		  offsetof(type, member.socket) },                                                 \
 		{ "state-dir",                                                                     \
 		  0,                                                                               \
 		  OPTION_STRING,                                                                   \
 		  "DIR",                                                                           \
 		  "where the journal is kept (default " GUARD_STATE_DIR ")",                       \
 		  offsetof(type, member.state_dir) },                                              \
-		{ "policy",                                                                        \
-		  0,                                                                               \
-		  OPTION_STRING,                                                                   \
-		  "FILE",                                                                          \
-		  "compiled policy (default: the one that came with backstop)",                    \
-		  offsetof(type, member.policy) },                                                 \
 		{ "mode",                                                                          \
 		  0,                                                                               \
 		  OPTION_STRING,                                                                   \
 		  "MODE",                                                                          \
-		  "enforce, shadow (say what would happen) or record (default enforce)",           \
+		  "enforce, shadow (say what would happen) or record, whatever the settings say",  \
 		  offsetof(type, member.mode) },                                                   \
 	{                                                                                          \
 		"hold-timeout", 0, OPTION_UINT, "SECONDS",                                         \
-			"a hold that nobody answers is denied after this (default 600)",           \
+			"a hold that nobody answers is denied after this, whatever the "           \
+			"settings say",                                                            \
 			offsetof(type, member.hold_timeout)                                        \
 	}
 
-/* Checked, with defaults. `ret_policy` owns the path of the policy. 0 or a negative errno, logged.
- */
+/* Checked, with defaults: settings, else an image. `ret_policy` owns the path of the image (NULL:
+ * it is to be compiled). 0 or a negative errno, logged. */
 int guard_settings_apply(const struct guard_settings *s, struct guard_options *ret,
 			 char **ret_policy);
 

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "cli/client.h"
 #include "cli/guard_options.h"
+#include "guard/keeper.h"
 
 struct run_cli {
 	struct guard_settings guard;
@@ -71,7 +72,7 @@ static _Noreturn void become_guard(struct guard_options *o, int ready_fd)
 	o->log_fd = detach(o->state_dir, &ready_fd);
 	if (o->log_fd < 0)
 		_exit(!!log_errno(o->log_fd, "cannot make the guard's log in %s", o->state_dir));
-	_exit(guard_run(o, ready_fd) ? 1 : 0);
+	_exit(keeper_run(o, ready_fd) ? 1 : 0);
 }
 
 /* Twice forked, so that it is nobody's child. Waits until it is ready. 0 or a negative errno,
@@ -146,10 +147,10 @@ static int ask_for_session(const struct run_cli *o, struct client *c)
 {
 	_cleanup_json_ json_t *reply = NULL;
 
-	return client_ask(c,
-			  json_pack("{s:s, s:s, s:b}", "op", "run", "agent", o->agent ?: "",
-				    "unattended", o->unattended),
-			  &reply);
+	return client_ask_again(c, o->guard.socket,
+				json_pack("{s:s, s:s, s:b}", "op", "run", "agent", o->agent ?: "",
+					  "unattended", o->unattended),
+				&reply);
 }
 
 /* Of several that find no guard at the same time one starts it. Returns the lock's fd, or a
@@ -173,8 +174,8 @@ static int lock_start(const char *state_dir)
 /* What a guard is told at its start says nothing to one that runs. */
 static void warn_of_settings(const struct guard_settings *s)
 {
-	if (s->mode || s->policy || s->state_dir || s->hold_timeout)
-		log_warning("a guard runs already: --mode, --policy, --state-dir and "
+	if (s->mode || s->policy || s->settings || s->state_dir || s->hold_timeout)
+		log_warning("a guard runs already: --mode, --policy, --settings, --state-dir and "
 			    "--hold-timeout have no effect on it");
 }
 

@@ -30,31 +30,38 @@ static void add_numbers(struct strbuf *out, const json_t *numbers, bool all)
 		strbuf_adds(out, "none");
 }
 
+static void add_part(struct strbuf *out, const char *before, const json_t *s, const char *name)
+{
+	strbuf_adds(out, before);
+	add_member(out, s, name);
+}
+
 static void add_guard(struct strbuf *out, const json_t *s)
 {
-	strbuf_adds(out, "guard      pid ");
-	add_member(out, s, "pid");
-	strbuf_adds(out, ", version ");
-	add_member(out, s, "version");
+	add_part(out, "guard      pid ", s, "pid");
+	add_part(out, ", keeper ", s, "keeper");
+	add_part(out, ", version ", s, "version");
 	strbuf_adds(out, ", up ");
 	add_duration(out, member_uint(s, "uptime_ms"));
-	strbuf_adds(out, ", scheduling ");
-	add_member(out, s, "scheduling");
-	strbuf_adds(out, "\nmode       ");
-	add_member(out, s, "mode");
-	strbuf_adds(out, ", tier ");
-	add_member(out, s, "tier");
+	add_part(out, ", scheduling ", s, "scheduling");
+	if (member_uint(s, "restarts") > 0)
+		add_part(out, ", restarts ", s, "restarts");
+	add_part(out, "\nmode       ", s, "mode");
+	add_part(out, ", tier ", s, "tier");
 }
 
 static void add_policy(struct strbuf *out, const json_t *s)
 {
-	strbuf_adds(out, "\npolicy     ");
-	add_member(out, s, "policy");
-	strbuf_adds(out, " (version ");
-	add_member(out, s, "policy_version");
-	strbuf_adds(out, "), ");
-	add_member(out, s, "signatures");
-	strbuf_adds(out, " signatures");
+	const char *from = json_is_string(json_object_get(s, "settings")) ? "settings" : "policy";
+
+	add_part(out, "\npolicy     ", s, from);
+	add_part(out, " (version ", s, "policy_version");
+	add_part(out, "), ", s, "signatures");
+	strbuf_adds(out, " signatures\nagents     ");
+	strbuf_adds(out, json_is_true(json_object_get(s, "follows_agents"))
+				 ? "are followed wherever they start"
+				 : "are not looked for: 'backstop run' and 'backstop attach' begin "
+				   "sessions");
 }
 
 static void add_journal(struct strbuf *out, const json_t *journal)
@@ -86,7 +93,7 @@ static void print_head(const json_t *s)
 	puts(strbuf_str(&out));
 }
 
-enum { ID, AGENT, USER, TTY, AGE, TASKS, EXECS, HOLDS, COLUMNS };
+enum { ID, AGENT, USER, TTY, AGE, TASKS, EXECS, CONNECTS, HOLDS, COLUMNS };
 
 static const struct table_column columns[COLUMNS] = {
 	[ID] = { "SESSION", 0 },
@@ -96,13 +103,33 @@ static const struct table_column columns[COLUMNS] = {
 	[AGE] = { "AGE", 0 },
 	[TASKS] = { "TASKS", SCOLS_FL_RIGHT },
 	[EXECS] = { "EXECS", SCOLS_FL_RIGHT },
+	[CONNECTS] = { "CONNECTS", SCOLS_FL_RIGHT },
 	[HOLDS] = { "HOLDS", SCOLS_FL_RIGHT },
 };
 
+/* "claude", with other agents seen in its session: "claude (codex, aider)" */
+static void add_agent(struct strbuf *out, const json_t *s)
+{
+	add_member(out, s, "agent");
+	if (json_string_length(json_object_get(s, "subagents")) == 0)
+		return;
+	add_part(out, " (", s, "subagents");
+	strbuf_addc(out, ')');
+}
+
+/* Those that wait, and all there ever were: "1/3" */
+static void add_holds(struct strbuf *out, const json_t *s)
+{
+	add_member(out, s, "open_holds");
+	add_part(out, "/", s, "holds");
+}
+
 static int add_session(struct libscols_table *t, const json_t *s)
 {
-	static const char *const members[COLUMNS] = { "id", "agent", "user",  "tty",
-						      NULL, "tasks", "execs", "holds" };
+	static const char *const members[COLUMNS] = {
+		[ID] = "id",	   [USER] = "user",   [TTY] = "tty",
+		[TASKS] = "tasks", [EXECS] = "execs", [CONNECTS] = "connects",
+	};
 	uint64_t now = epoch_ms(), started = member_uint(s, "started_ms");
 	struct strbuf cells[COLUMNS] = { 0 };
 	int err;
@@ -110,7 +137,9 @@ static int add_session(struct libscols_table *t, const json_t *s)
 	for (int i = 0; i < COLUMNS; i++)
 		if (members[i])
 			add_member(&cells[i], s, members[i]);
+	add_agent(&cells[AGENT], s);
 	add_duration(&cells[AGE], now > started ? now - started : 0);
+	add_holds(&cells[HOLDS], s);
 	err = table_add(t, cells);
 	for (int i = 0; i < COLUMNS; i++)
 		strbuf_free(&cells[i]);

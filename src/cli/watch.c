@@ -35,6 +35,7 @@ struct watch {
 	const struct options *options;
 	struct client client;
 	struct loop *loop;
+	struct loop_source *feed;
 	json_t *pending;    /* the guard's last answer; NULL: none */
 	struct map skipped; /* by the number of the hold */
 	uint64_t shown;	    /* number of the hold at the bottom, 0: none */
@@ -213,6 +214,18 @@ static int log_gone(int err)
 	return err;
 }
 
+/* A guard that restarts is back within a moment; one that was stopped has taken its socket away. */
+static int rejoin(struct watch *w, int err)
+{
+	client_close(&w->client);
+	w->client = CLIENT_INIT;
+	if ((err != -EPIPE && err != -ECONNRESET) ||
+	    client_watch(w->options->socket, &w->client) < 0)
+		return log_gone(err);
+	log_info("the guard has restarted: what it wrote meanwhile, 'backstop log' shows");
+	return 0;
+}
+
 static int add_event(struct watch *w, const char *line, size_t len, bool *ret_finding)
 {
 	_cleanup_json_ json_t *event = feed_parse(line, len);
@@ -236,10 +249,8 @@ static int read_feed(struct watch *w, bool *ret_finding)
 
 	for (int i = 0; i < LINES_AT_ONCE; i++) {
 		r = client_read_line(&w->client, 0, &line, &len);
-		if (r < 0)
-			write_out(w);
 		if (r <= 0)
-			return r < 0 ? log_gone(r) : 0;
+			return r;
 		r = add_event(w, line, len, ret_finding);
 		if (r < 0)
 			return r;
@@ -248,6 +259,14 @@ static int read_feed(struct watch *w, bool *ret_finding)
 }
 
 static void on_more(void *data);
+static void on_feed(void *data, uint32_t events);
+
+static int rejoin_loop(struct watch *w, int err)
+{
+	loop_remove(TAKE_PTR(w->feed));
+	err = rejoin(w, err);
+	return err ? err : loop_add_fd(w->loop, w->client.fd, EPOLLIN, on_feed, w, &w->feed);
+}
 
 static void on_feed(void *data, uint32_t events _unused_)
 {
@@ -258,6 +277,10 @@ static void on_feed(void *data, uint32_t events _unused_)
 	erase_prompt(w);
 	r = read_feed(w, &finding);
 	write_out(w); /* before anything is logged */
+	if (r < 0 && r != -EPROTO) {
+		r = rejoin_loop(w, r);
+		finding = true;
+	}
 	if (r < 0) {
 		loop_quit(w->loop, EXIT_FAILURE);
 		return;
@@ -311,7 +334,7 @@ static void on_continue(void *data, int signo)
 static int add_sources(struct watch *w)
 {
 	static const int ends[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
-	int err = loop_add_fd(w->loop, w->client.fd, EPOLLIN, on_feed, w, NULL);
+	int err = loop_add_fd(w->loop, w->client.fd, EPOLLIN, on_feed, w, &w->feed);
 
 	if (!err)
 		err = loop_add_fd(w->loop, STDIN_FILENO, EPOLLIN, on_key, w, NULL);
@@ -379,7 +402,7 @@ static int run_plain(struct watch *w)
 	do {
 		r = client_read_line(&w->client, INT_MAX, &line, &len);
 		if (r < 0)
-			log_gone(r);
+			r = rejoin(w, r);
 		else if (r > 0)
 			r = print_line(w, line, len);
 	} while (r >= 0);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cli/client.h"
@@ -171,6 +172,91 @@ static void no_guard_is_told_apart(void **state)
 	assert_null(reply);
 }
 
+/* The next guard: replaces the socket after a while, and answers one request. */
+static pid_t restart(struct server *s)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	const char *reply = "{\"ok\":true,\"n\":2}\n";
+	pid_t pid = fork();
+	char asked[64];
+	int fd;
+
+	if (pid)
+		return pid;
+	usleep(300000);
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/.new", s->dir);
+	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) || listen(fd, 4) ||
+	    rename(addr.sun_path, s->path))
+		_exit(1);
+	fd = accept(fd, NULL, NULL);
+	if (recv(fd, asked, sizeof(asked), 0) <= 0 || send(fd, reply, strlen(reply), 0) < 0)
+		_exit(2);
+	_exit(0);
+}
+
+static void expect_end(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static void a_guard_that_restarts_is_waited_for(void **state)
+{
+	_cleanup_json_ json_t *reply = NULL;
+	struct server *s = *state;
+	pid_t pid;
+
+	close(s->fd);
+	s->fd = -1;
+	pid = restart(s);
+	assert_int_equal(client_request(s->path, request(), &reply), 0);
+	assert_int_equal(json_integer_value(json_object_get(reply, "n")), 2);
+	expect_end(pid);
+}
+
+static void a_request_that_was_cut_off_is_made_again(void **state)
+{
+	_cleanup_client_ struct client c = CLIENT_INIT;
+	_cleanup_json_ json_t *reply = NULL;
+	struct server *s = *state;
+	pid_t pid;
+
+	meet(s, &c, "{\"ok\":tr", true);
+	close(s->fd);
+	s->fd = -1;
+	pid = restart(s);
+	assert_int_equal(client_ask_again(&c, s->path, request(), &reply), 0);
+	assert_int_equal(json_integer_value(json_object_get(reply, "n")), 2);
+	expect_end(pid);
+}
+
+/* It may have been carried out. */
+static void a_decision_is_never_made_twice(void **state)
+{
+	struct server *s = *state;
+	json_t *reply = NULL;
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		char asked[64];
+		int fd = accept(s->fd, NULL, NULL);
+
+		_exit(recv(fd, asked, sizeof(asked), 0) <= 0);
+	}
+	assert_int_equal(
+		client_request(s->path, json_pack("{sssi}", "op", "approve", "id", 7), &reply),
+		-EPIPE);
+	assert_null(reply);
+	assert_int_equal(fcntl(s->fd, F_SETFL, O_NONBLOCK), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(accept(s->fd, NULL, NULL), -1);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -182,6 +268,9 @@ int main(void)
 		TEST(nonsense_is_an_error),
 		TEST(a_guard_that_goes_is_an_error),
 		TEST(no_guard_is_told_apart),
+		TEST(a_guard_that_restarts_is_waited_for),
+		TEST(a_request_that_was_cut_off_is_made_again),
+		TEST(a_decision_is_never_made_twice),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* status, pending, approve and deny before a guard that is played by a child. */
+/* status, pending, approve, deny and attach before a guard that is played by a child. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,11 +18,13 @@
 #include "cli/dispatch.h"
 
 #define STATUS                                                                                     \
-	"{\"ok\":true,\"pid\":812,\"version\":\"9.9\",\"mode\":\"enforce\",\"tier\":\"trace\","    \
+	"{\"ok\":true,\"pid\":812,\"keeper\":811,\"version\":\"9.9\",\"mode\":\"enforce\","        \
+	"\"tier\":\"trace\",\"settings\":null,\"follows_agents\":true,\"restarts\":2,"             \
 	"\"policy\":\"/p\\u001b[2J.image\",\"policy_version\":\"abcd\",\"signatures\":312,"        \
 	"\"uptime_ms\":3723000,\"scheduling\":\"fifo\",\"holds\":2,\"sessions\":[{\"id\":"         \
-	"\"19ab\",\"agent\":\"claude\",\"user\":null,\"tty\":\"pts/3\",\"started_ms\":1,"          \
-	"\"tasks\":4,\"execs\":50,\"holds\":6}],\"losses\":{\"event\":3,\"slot\":0},"              \
+	"\"19ab\",\"agent\":\"claude\",\"subagents\":\"codex\",\"user\":null,\"tty\":\"pts/3\","   \
+	"\"started_ms\":1,\"tasks\":4,\"execs\":50,\"connects\":12,\"holds\":6,\"open_holds\":2}]" \
+	",\"losses\":{\"event\":3,\"slot\":0},"                                                    \
 	"\"counters\":{\"execs\":50,\"candidates\":0},\"journal\":{\"written\":9,\"lost\":1,"      \
 	"\"error\":-28}}"
 #define HOLDS                                                                                      \
@@ -58,8 +60,9 @@ static pid_t play(struct stage *s, const char *reply, int heard)
 
 static int dispatch_to_file(struct stage *s, int argc, char **argv)
 {
-	static const struct command *const commands[] = { &command_status, &command_pending,
-							  &command_approve, &command_deny, NULL };
+	static const struct command *const commands[] = { &command_status,  &command_pending,
+							  &command_approve, &command_deny,
+							  &command_attach,  NULL };
 	int saved = dup(1), result;
 	FILE *file = tmpfile();
 	size_t n;
@@ -134,15 +137,18 @@ static int teardown(void **state)
 static void status_shows_all_that_counts(void **state)
 {
 	static const char *const parts[] = {
-		"guard      pid 812, version 9.9, up 1 h 2 min, scheduling fifo\n",
+		"guard      pid 812, keeper 811, version 9.9, up 1 h 2 min, scheduling fifo, "
+		"restarts 2\n",
 		"mode       enforce, tier trace\n",
 		"policy     /p\\e[2J.image (version abcd), 312 signatures\n",
+		"agents     are followed wherever they start\n",
 		"holds      2 open: 'backstop pending' lists them\n",
 		"journal    9 lines written, 1 lost, last error No space left on device\n",
 		"counters   execs 50, candidates 0\n",
 		"losses     event 3\n",
 		"\nSESSION AGENT ",
-		"\n19ab    claude -    pts/3 ",
+		"\n19ab    claude (codex) -    pts/3 ",
+		"     4    50       12   2/6\n",
 	};
 	struct stage *s = *state;
 
@@ -200,6 +206,21 @@ static void decisions_are_sent_as_they_are_typed(void **state)
 	assert_string_equal(s->out, "");
 }
 
+static void attach_takes_one_of_two(void **state)
+{
+	struct stage *s = *state;
+	const char *reply = "{\"ok\":true,\"session\":\"19ab\"}";
+
+	assert_int_equal(RUN(s, reply, "attach", "--pid", "42", "--agent", "x"), 0);
+	assert_string_equal(s->request, "{\"op\":\"attach\",\"pid\":42,\"agent\":\"x\"}\n");
+	assert_string_equal(s->out, "session 19ab: 'backstop status' shows it\n");
+	assert_int_equal(RUN(s, reply, "attach", "--cgroup", "/a", "--json"), 0);
+	assert_string_equal(s->request, "{\"op\":\"attach\",\"cgroup\":\"/a\",\"agent\":\"\"}\n");
+	assert_string_equal(s->out, "{\"session\":\"19ab\"}\n");
+	assert_int_equal(RUN(s, reply, "attach"), EXIT_USAGE);
+	assert_int_equal(RUN(s, reply, "attach", "--pid", "1", "--cgroup", "/"), EXIT_USAGE);
+}
+
 static void what_is_no_hold_is_wrong_usage(void **state)
 {
 	static const char *const wrong[] = { "x", "0", "7x", "", "1.0", "9223372036854775808" };
@@ -219,7 +240,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(status_shows_all_that_counts),   TEST(json_is_what_the_guard_says),
 		TEST(pending_shows_the_whole_action), TEST(decisions_are_sent_as_they_are_typed),
-		TEST(what_is_no_hold_is_wrong_usage),
+		TEST(attach_takes_one_of_two),	      TEST(what_is_no_hold_is_wrong_usage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -282,10 +282,28 @@ static void the_guard_may_go(void **state)
 
 	start_watch(s, HOLD(7));
 	expect(s, "[a] approve");
+	unlink(s->path);
 	close(s->watcher);
 	s->watcher = -1;
 	expect(s, "the guard has gone");
 	assert_int_equal(end_of_watch(s), 1);
+}
+
+/* What has changed meanwhile is asked for. */
+static void the_guard_may_restart(void **state)
+{
+	struct stage *s = *state;
+
+	start_watch(s, HOLD(7));
+	expect(s, "hold 7");
+	s->holds = HOLD(8);
+	close(s->watcher);
+	expect(s, "the guard has restarted");
+	publish(s, EXEC);
+	expect(s, "hold 8");
+	usleep(SETTLED_US);
+	press(s, "d");
+	expect_decision(s, "deny 8");
 }
 
 static void why_it_was_dropped_is_told(void **state)
@@ -330,6 +348,7 @@ int main(void)
 		TEST(a_finding_shows_and_updates_the_prompt),
 		TEST(what_is_no_single_key_is_ignored),
 		TEST(the_guard_may_go),
+		TEST(the_guard_may_restart),
 		TEST(why_it_was_dropped_is_told),
 		TEST(signals_restore_the_terminal),
 		TEST(the_interrupt_key_ends_it),
