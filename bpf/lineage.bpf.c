@@ -1,7 +1,9 @@
 /* Lineage: who belongs to a session.
  *
  * tp_btf/task_newtask		a new task inherits its maker's label (threads and io_uring workers
- * too) tp_btf/sched_process_exit	says when a process, and when a session, is gone
+ *				too)
+ * tp_btf/sched_process_exit	says when a process, and when a session, is gone
+ * iter/task			labels what runs already, when the guard asks for it
  */
 #include "shared.h"
 
@@ -82,5 +84,42 @@ int BPF_PROG(lineage_exit, struct task_struct *t)
 	}
 	if (shared.counters.losses[BS_LOSS_LABEL])
 		bpf_map_delete_elem(&strays, &tid);
+	return 0;
+}
+
+/* ---- those that run already */
+
+static __always_inline u64 adopted_by(struct task_struct *t)
+{
+	struct bs_label *l = label_of(t->real_parent);
+	u32 tgid = t->tgid;
+	struct bs_process *p;
+
+	if (l)
+		return l->session;
+	p = bpf_map_lookup_elem(&processes, &tgid);
+	return p ? p->session : 0;
+}
+
+/* Labels a task whose process the guard has put into `processes`, or whose parent has a label. The
+ * guard reads this iterator again and again until nothing is new. */
+SEC("iter/task")
+int lineage_adopt(struct bpf_iter__task *ctx)
+{
+	struct task_struct *t = ctx->task;
+	struct bs_label init = {};
+	struct bs_session *s;
+
+	if (!t || label_of(t))
+		return 0;
+	init.session = adopted_by(t);
+	if (!init.session ||
+	    !bpf_task_storage_get(&labels, t, &init, BPF_LOCAL_STORAGE_GET_F_CREATE))
+		return 0;
+	note_process(t, init.session);
+	s = bpf_map_lookup_elem(&sessions, &init.session);
+	if (s)
+		__sync_fetch_and_add(&s->tasks, 1);
+	__sync_fetch_and_add(&shared.state.adopted, 1);
 	return 0;
 }

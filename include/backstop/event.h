@@ -126,7 +126,7 @@ struct bs_state {
 	u32 guard_polls; /* the guard looks at `events` by itself: it need not be woken */
 	u32 down;	 /* the guard is known to be down: enum bs_down */
 	u32 tickets;
-	u32 reserved;
+	u32 adopted;   /* tasks that were labelled while they ran */
 	u64 last_hold; /* number of the newest hold */
 	u64 sequence;  /* of the newest journal line */
 };

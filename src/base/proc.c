@@ -74,6 +74,21 @@ static const char *status_field(const char *text, const char *key)
 	return NULL;
 }
 
+int proc_read_ids(pid_t pid, struct proc_ids *ret)
+{
+	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
+	int r = read_proc_file(pid, "status", 65536, &sb);
+	const char *value = r ? NULL : status_field(strbuf_str(&sb), "Uid");
+	struct proc_ids ids;
+
+	if (r)
+		return r;
+	if (!value || sscanf(value, "%u %u", &ids.uid, &ids.euid) != 2)
+		return -EBADMSG;
+	*ret = ids;
+	return 0;
+}
+
 static bool status_mask(const char *text, const char *key, uint64_t *ret)
 {
 	const char *field = status_field(text, key);

@@ -23,6 +23,12 @@ struct proc_stat {
 };
 int proc_read_stat(pid_t pid, struct proc_stat *ret);
 
+/* Not /proc/PID's owner, which is root for a process that has just changed its user. */
+struct proc_ids {
+	uid_t uid, euid;
+};
+int proc_read_ids(pid_t pid, struct proc_ids *ret);
+
 struct proc_signals {
 	uint64_t pending, blocked,
 		ignored; /* bit N-1: signal N; pending is thread's and process's */

@@ -12,6 +12,18 @@ static int open_root(pid_t pid)
 	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
+/* Whether it is the host's own address is asked only where that may matter. */
+static void match_connect(struct guard *g, const struct exec *x, struct finding *ret)
+{
+	struct connection c = { .dest = x->dest };
+
+	policy_match_connect(g->policy, &c, ret);
+	if (ret->verdict == VERDICT_ALLOW || !connect_is_own(x))
+		return;
+	c.own = true;
+	policy_match_connect(g->policy, &c, ret);
+}
+
 static void match(struct guard *g, const struct exec *x, struct finding *ret)
 {
 	const struct session *s = x->session;
@@ -37,7 +49,7 @@ static void bend(const struct guard *g, const struct exec *x, struct decision *d
 	if (g->options.mode != MODE_ENFORCE) {
 		d->verdict = VERDICT_ALERT;
 		d->reason = g->options.mode == MODE_SHADOW ? "mode shadow: nothing is prevented"
-							    : "mode record: nothing is prevented";
+							   : "mode record: nothing is prevented";
 		return;
 	}
 	if (d->verdict == VERDICT_HOLD && x->session && x->session->unattended) {
@@ -49,9 +61,10 @@ static void bend(const struct guard *g, const struct exec *x, struct decision *d
 /* Does the label carry an approval of this very signature? */
 static bool is_covered(const struct guard *g, const struct exec *x, const struct finding *f)
 {
-	uintptr_t approved = (uintptr_t)map_get(&g->approvals, x->approval);
+	u64 approved;
 
-	return x->approval && approved && approved - 1 == f->signature;
+	return x->approval && !kernel_get_approval(g->kernel, x->approval, &approved) &&
+	       approved == signature_key(f);
 }
 
 static void let_pass(struct decision *d, u64 hold, const char *reason)
@@ -66,12 +79,20 @@ void decide(struct guard *g, const struct exec *x, struct decision *ret)
 	u64 grant;
 
 	*ret = (struct decision) { 0 };
-	match(g, x, &ret->finding);
+	if (x->kind == BS_SLOT_CONNECT)
+		match_connect(g, x, &ret->finding);
+	else
+		match(g, x, &ret->finding);
 	ret->verdict = ret->finding.verdict;
 	if (ret->verdict <= VERDICT_ALERT)
 		return;
 	if (is_covered(g, x, &ret->finding)) {
 		let_pass(ret, x->approval, "it follows from an approved action");
+		return;
+	}
+	grant = x->kind == BS_SLOT_CONNECT ? connect_remembered(g, x) : 0;
+	if (grant) {
+		let_pass(ret, grant, "its process was allowed to connect there");
 		return;
 	}
 	if (g->options.mode == MODE_ENFORCE) {

@@ -1,6 +1,9 @@
 /* Kernel events -> execs. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "base/proc.h"
 #include "guard/internal.h"
@@ -141,7 +144,9 @@ static void copy_head(struct guard *g, struct exec *x, const struct bs_exec_even
 	x->time = e->head.time;
 	x->session_id = e->head.session;
 	x->session = session_get(g, e->head.session);
+	x->number = e->head.number;
 	x->tgid = e->head.tgid;
+	x->tid = e->head.tid;
 	x->start = e->start;
 	x->inode = e->inode;
 	x->dev = e->dev;
@@ -179,29 +184,71 @@ struct exec *exec_decode(struct guard *g, const struct bs_exec_event *e)
 	return TAKE_PTR(x);
 }
 
-struct exec *exec_from_slot(struct guard *g, u32 slot, u32 ticket)
+static void read_ancestors(struct exec *x)
 {
-	const struct bs_slot *s = &kernel_slots(g->kernel)[slot];
-	_cleanup_(exec_free_ptr) struct exec *x = calloc(1, sizeof(*x));
-	_cleanup_strbuf_ struct strbuf args = STRBUF_INIT;
+	struct proc_stat st;
+	pid_t pid = x->tgid;
 
-	if (!x)
-		return NULL;
-	x->time = boot_ns();
-	x->tgid = s->tgid;
-	x->start = s->start;
-	x->session_id = s->session;
-	x->session = session_get(g, s->session);
-	x->flags = BS_EXEC_CANDIDATE;
-	x->slot = slot;
-	x->ticket = ticket;
-	if (proc_read_cmdline(x->tgid, ARGV_MAX, &args) || set_argv(x, &args))
-		return NULL;
+	for (int i = 0; i < BS_ANCESTORS && !proc_read_stat(pid, &st) && st.ppid > 0; i++) {
+		if (x->session && pid == x->session->root)
+			break;
+		pid = st.ppid;
+		x->ancestors[i] = pid;
+	}
+}
+
+static void read_file(struct exec *x)
+{
+	struct stat st;
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%u/exe", x->tgid);
+	if (stat(path, &st))
+		return;
+	x->inode = st.st_ino;
+	x->dev = major(st.st_dev) << 20 | minor(st.st_dev);
+}
+
+int exec_read_proc(struct guard *g, struct exec *x)
+{
+	_cleanup_strbuf_ struct strbuf args = STRBUF_INIT;
+	struct proc_ids ids = { 0 };
+	struct proc_stat st;
+
+	x->session = session_get(g, x->session_id);
+	if (proc_read_cmdline(x->tgid, ARGV_MAX, &args) || set_argv(x, &args) ||
+	    proc_read_stat(x->tgid, &st))
+		return -ESRCH;
+	proc_read_ids(x->tgid, &ids);
+	x->uid = ids.uid;
+	x->euid = ids.euid;
+	x->tty = tty_from_stat(st.tty_nr);
 	x->path = proc_readlink(x->tgid, "exe");
 	x->cwd = proc_readlink(x->tgid, "cwd");
 	x->name = strdup(x->argv[0]);
 	x->file = strdup(x->path ? basename(x->path) : "");
-	return x->name && x->file ? TAKE_PTR(x) : NULL;
+	read_file(x);
+	read_ancestors(x);
+	return x->name && x->file ? 0 : -ESRCH;
+}
+
+struct exec *exec_from_slot(struct guard *g, u32 slot, u32 ticket)
+{
+	const struct bs_slot *s = &kernel_slots(g->kernel)[slot];
+	_cleanup_(exec_free_ptr) struct exec *x = calloc(1, sizeof(*x));
+
+	if (!x)
+		return NULL;
+	x->time = boot_ns();
+	x->number = s->number;
+	x->tgid = s->tgid;
+	x->tid = s->tid;
+	x->start = s->start;
+	x->session_id = s->session;
+	x->flags = BS_EXEC_CANDIDATE;
+	x->slot = slot;
+	x->ticket = ticket;
+	return exec_read_proc(g, x) ? NULL : TAKE_PTR(x);
 }
 
 static bool same_words(char *const *a, size_t a_count, char *const *b, size_t b_count)
@@ -233,8 +280,13 @@ static bool same_string(const char *a, const char *b)
 
 bool exec_same(const struct exec *a, const struct exec *b)
 {
-	if (a->session_id != b->session_id || a->inode != b->inode || a->dev != b->dev ||
-	    !same_string(a->path, b->path) || !same_string(a->cwd, b->cwd))
+	if (a->kind != b->kind || a->session_id != b->session_id)
+		return false;
+	if (a->kind == BS_SLOT_CONNECT)
+		return same_string(a->path, b->path) &&
+		       !memcmp(&a->dest, &b->dest, sizeof(a->dest));
+	if (a->inode != b->inode || a->dev != b->dev || !same_string(a->path, b->path) ||
+	    !same_string(a->cwd, b->cwd))
 		return false;
 	return same_words(a->argv, a->argc, b->argv, b->argc);
 }

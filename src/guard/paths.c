@@ -211,6 +211,12 @@ void paths_learn(struct paths *p, u32 dev, u64 inode, const char *path)
 
 /* Numbers of Documentation/admin-guide/devices.txt: 4 is the console, 136-143 are pseudo terminals.
  */
+/* stat's tty_nr is encoded as stat(2)'s st_rdev is: minor's low byte, major, minor's rest. */
+u32 tty_from_stat(int nr)
+{
+	return ((nr >> 8) & 0xfff) << 20 | ((nr & 0xff) | ((nr >> 12) & 0xfff00));
+}
+
 void tty_name(u32 dev, char *buf, size_t size)
 {
 	u32 major = dev >> 20, minor = dev & 0xfffff;

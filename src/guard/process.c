@@ -13,6 +13,7 @@ static void process_free(struct process *p)
 	if (!p)
 		return;
 	free(p->path);
+	free(p->cwd);
 	free(p->command);
 	free(p);
 }
@@ -28,15 +29,22 @@ void process_exec(struct guard *g, const struct exec *x)
 	p->tgid = x->tgid;
 	p->start = x->start;
 	p->path = x->path ? strdup(x->path) : NULL;
+	p->cwd = x->cwd ? strdup(x->cwd) : NULL;
 	p->command = strbuf_take(&command);
+	p->tty = x->tty;
+	p->cgroup = x->cgroup;
+	memcpy(p->ancestors, x->ancestors, sizeof(p->ancestors));
 	process_exit(g, x->tgid);
 	if (map_set(&g->processes, x->tgid, p))
 		process_free(p);
+	if (x->flags & BS_EXEC_CANDIDATE)
+		agent_seen(g, x);
 }
 
 void process_exit(struct guard *g, u32 tgid)
 {
 	process_free(map_remove(&g->processes, tgid));
+	connect_forget(g, tgid);
 }
 
 /* Forgets those whose exit event was lost. */

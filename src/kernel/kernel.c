@@ -558,6 +558,43 @@ int kernel_set_label(struct kernel *k, int pidfd, const struct bs_label *label)
 	return r ?: note_process(k, pidfd, label->session);
 }
 
+int kernel_adopt(struct kernel *k, u32 tgid, u64 session)
+{
+	struct bs_process p = { .session = session };
+
+	return put(k->skel->maps.processes, &tgid, &p);
+}
+
+#define ADOPT_PASSES 1000
+
+static int read_to_end(int fd)
+{
+	char buf[256];
+	ssize_t n;
+
+	do
+		n = read(fd, buf, sizeof(buf));
+	while (n > 0 || (n < 0 && errno == EAGAIN));
+	return n < 0 ? -errno : 0;
+}
+
+int kernel_adopt_run(struct kernel *k)
+{
+	struct bpf_link *link = bpf_program__attach_iter(k->skel->progs.lineage_adopt, NULL);
+	const volatile u32 *adopted = &kernel_shared(k)->state.adopted;
+	u32 first = *adopted, before = first - 1;
+	int r = link ? 0 : -errno;
+
+	for (int i = 0; i < ADOPT_PASSES && !r && *adopted != before; i++) {
+		_cleanup_close_ int fd = bpf_iter_create(bpf_link__fd(link));
+
+		before = *adopted;
+		r = fd < 0 ? -errno : read_to_end(fd);
+	}
+	bpf_link__destroy(link);
+	return r ?: (int)(*adopted - first);
+}
+
 int kernel_get_label(const struct kernel *k, int pidfd, struct bs_label *ret)
 {
 	return get(k->skel->maps.labels, &pidfd, ret);

@@ -64,6 +64,12 @@ void kernel_set_cpu(struct kernel *k, int cpu);
 int kernel_set_label(struct kernel *k, int pidfd, const struct bs_label *label);
 int kernel_get_label(const struct kernel *k, int pidfd, struct bs_label *ret);
 
+/* Makes process `tgid`, which runs, one of a session that kernel_set_session() made with no tasks;
+ * kernel_adopt_run() labels its threads and all that descends from it, and from other members of
+ * sessions, until nothing is new. The latter returns how many tasks it labelled. */
+int kernel_adopt(struct kernel *k, u32 tgid, u64 session);
+int kernel_adopt_run(struct kernel *k);
+
 int kernel_set_session(struct kernel *k, u64 id, const struct bs_session *s);
 int kernel_get_session(const struct kernel *k, u64 id, struct bs_session *ret);
 void kernel_remove_session(struct kernel *k, u64 id);
