@@ -43,8 +43,8 @@ $(BUILD)/backstop: $(BUILD)/obj/cli/main.o $(ARCHIVES)
 	echo "  LINK  $@"
 	$(CC) $(SAN) -o $@ $< $(ALL_LIBS)
 
-$(BUILD)/policy.image: $(BUILD)/backstop $(wildcard signatures/*.yaml)
-	$(BUILD)/backstop policy compile --output $@ signatures
+$(BUILD)/policy.image: $(BUILD)/backstop $(wildcard signatures/*.yaml agents/*.yaml)
+	$(BUILD)/backstop policy compile --output $@ signatures agents
 
 define ARCHIVE
 $(BUILD)/lib$(1).a: $(call OBJ_OF,$(1))
@@ -156,6 +156,8 @@ install: all
 	install -D -m 644 $(BUILD)/policy.image $(DESTDIR)$(PREFIX)/share/backstop/policy.image
 	install -d $(DESTDIR)$(PREFIX)/share/backstop/signatures
 	install -m 644 signatures/*.yaml $(DESTDIR)$(PREFIX)/share/backstop/signatures
+	install -d $(DESTDIR)$(PREFIX)/share/backstop/agents
+	install -m 644 agents/*.yaml $(DESTDIR)$(PREFIX)/share/backstop/agents
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/backstop

@@ -26,7 +26,7 @@ static const int statuses[VERDICT_COUNT] = {
 
 /* --- what is printed */
 
-static void add_json(struct strbuf *out, const struct finding *f, bool candidate)
+static void add_json(struct strbuf *out, const struct finding *f, bool candidate, const char *agent)
 {
 	_cleanup_strbuf_ struct strbuf signature = STRBUF_INIT;
 	struct json j = JSON_INIT(out);
@@ -41,11 +41,12 @@ static void add_json(struct strbuf *out, const struct finding *f, bool candidate
 	json_put_string(&j, "instead", f->instead);
 	json_put_string(&j, "carrier", f->carrier);
 	json_put_bool(&j, "candidate", candidate);
+	json_put_string(&j, "agent", agent);
 	json_close_object(&j);
 	strbuf_addc(out, '\n');
 }
 
-static void add_text(struct strbuf *out, const struct finding *f, bool candidate)
+static void add_text(struct strbuf *out, const struct finding *f, bool candidate, const char *agent)
 {
 	strbuf_addf(out, "verdict:   %s\n", verdict_name(f->verdict));
 	if (f->id)
@@ -57,6 +58,8 @@ static void add_text(struct strbuf *out, const struct finding *f, bool candidate
 		strbuf_addf(out, "instead:   %s\n", f->instead);
 	if (f->carrier)
 		strbuf_addf(out, "carrier:   %s\n", f->carrier);
+	if (agent)
+		strbuf_addf(out, "agent:     %s\n", agent);
 	strbuf_addf(out, "candidate: %s\n",
 		    candidate ? "yes, the kernel asks the guard" : "no, it runs at full speed");
 }
@@ -64,14 +67,15 @@ static void add_text(struct strbuf *out, const struct finding *f, bool candidate
 static void explain(const struct policy *p, const struct action *a, bool json, struct strbuf *out,
 		    enum verdict *ret_verdict)
 {
+	const char *agent = policy_match_agent(p, a);
 	bool candidate = policy_is_candidate(p, a);
 	struct finding f;
 
 	policy_match(p, a, &f);
 	if (json)
-		add_json(out, &f, candidate);
+		add_json(out, &f, candidate, agent);
 	else
-		add_text(out, &f, candidate);
+		add_text(out, &f, candidate, agent);
 	*ret_verdict = f.verdict;
 }
 
@@ -138,8 +142,13 @@ static char **get_argv(const json_t *array)
 	return n ? TAKE_PTR(argv) : NULL;
 }
 
-static bool is_string_or_absent(const json_t *value)
+/* A string of the object, `otherwise` where it is absent. False where it is something else. */
+static bool get_string(const json_t *object, const char *key, const char *otherwise,
+		       const char **ret)
 {
+	const json_t *value = json_object_get(object, key);
+
+	*ret = value ? json_string_value(value) : otherwise;
 	return !value || json_is_null(value) || json_is_string(value);
 }
 
@@ -148,23 +157,23 @@ static bool explain_line(const struct options *o, const struct policy *p, size_t
 {
 	json_error_t error;
 	_cleanup_json_ json_t *input = json_loadb(line, len, 0, &error);
-	const json_t *cwd = json_object_get(input, "cwd"), *home = json_object_get(input, "home");
 	_cleanup_free_ char **argv = get_argv(json_object_get(input, "argv"));
+	struct action a = { .argv = argv, .root_fd = -1 };
 	enum verdict verdict;
 
 	if (!input)
 		add_error(out, number, "no JSON: ", error.text);
 	else if (!argv)
 		add_error(out, number, "argv is missing: an array of strings, at least one", "");
-	else if (!is_string_or_absent(cwd) || !is_string_or_absent(home))
-		add_error(out, number, "cwd and home are strings: absolute paths", "");
-	if (!input || !argv || !is_string_or_absent(cwd) || !is_string_or_absent(home))
+	if (!input || !argv)
 		return false;
-
-	struct action a = { .argv = argv,
-			    .cwd = cwd ? json_string_value(cwd) : o->cwd,
-			    .home = home ? json_string_value(home) : o->home,
-			    .root_fd = -1 };
+	if (!get_string(input, "cwd", o->cwd, &a.cwd) ||
+	    !get_string(input, "home", o->home, &a.home) ||
+	    !get_string(input, "name", NULL, &a.name) ||
+	    !get_string(input, "file", NULL, &a.path)) {
+		add_error(out, number, "cwd, home, name and file are strings: absolute paths", "");
+		return false;
+	}
 	explain(p, &a, true, out, &verdict);
 	return true;
 }
@@ -213,7 +222,8 @@ static const struct option_def explain_options[] = {
 	{ "policy", 0, OPTION_STRING, "FILE", "the compiled policy",
 	  offsetof(struct options, policy) },
 	{ "stdin", 0, OPTION_FLAG, NULL,
-	  "read lines of {\"argv\":[…],\"cwd\":\"…\",\"home\":\"…\"}, print one JSON line each",
+	  "read lines of {\"argv\":[…]} and cwd, home, name, file where known; print one JSON line "
+	  "each",
 	  offsetof(struct options, from_stdin) },
 	{ 0 },
 };

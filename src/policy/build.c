@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/agents.h"
 #include "policy/glob.h"
 #include "policy/image.h"
 #include "policy/regex.h"
+#include "policy/writer.h"
 
 /* A usage line that goes into the image, with its program found. */
 struct line {
@@ -24,38 +26,9 @@ struct builder {
 	size_t programs_count;
 	struct line *lines;
 	size_t lines_count;
-	struct strbuf sections[SECTION_COUNT];
-	struct map strings; /* hash -> offset + 1 */
+	struct writer w;
 	struct needles needles;
 };
-
-static u32 count_of(const struct builder *b, enum image_section s)
-{
-	return (u32)(b->sections[s].len / image_element_size[s]);
-}
-
-static u32 add_string(struct builder *b, const char *text)
-{
-	struct strbuf *out = &b->sections[SECTION_STRINGS];
-	uint64_t h = 0xcbf29ce484222325ULL;
-	uintptr_t known;
-	u32 offset;
-
-	for (const char *p = text; *p; p++)
-		h = (h ^ (unsigned char)*p) * 0x100000001b3ULL;
-	known = (uintptr_t)map_get(&b->strings, h);
-	if (known && strcmp(strbuf_str(out) + known - 1, text) == 0)
-		return (u32)(known - 1);
-	offset = (u32)out->len;
-	strbuf_add(out, text, strlen(text) + 1);
-	map_set(&b->strings, h, (void *)(uintptr_t)(offset + 1));
-	return offset;
-}
-
-static void add(struct builder *b, enum image_section s, const void *element)
-{
-	strbuf_add(&b->sections[s], element, image_element_size[s]);
-}
 
 /* --- checks over all packs */
 
@@ -134,8 +107,8 @@ static void add_option(struct builder *b, struct image_option **options, size_t 
 	struct image_option *list = *options;
 	size_t list_count = *count;
 	struct image_option option = {
-		.name = add_string(b, option_key(p, o->name)),
-		.sub = o->sub ? add_string(b, o->sub) : IMAGE_NONE,
+		.name = writer_string(&b->w, option_key(p, o->name)),
+		.sub = writer_string_or_none(&b->w, o->sub),
 		.kind = kind,
 	};
 
@@ -217,11 +190,11 @@ static void write_options(struct builder *b, const struct program *p, struct ima
 		}
 	if (options)
 		qsort_r(options, options_count, sizeof(*options), compare_options,
-			b->sections[SECTION_STRINGS].data);
-	ret->options = count_of(b, SECTION_OPTIONS);
+			b->w.sections[SECTION_STRINGS].data);
+	ret->options = writer_count(&b->w, SECTION_OPTIONS);
 	ret->options_count = (u32)options_count;
 	for (size_t i = 0; i < options_count; i++)
-		add(b, SECTION_OPTIONS, &options[i]);
+		writer_add(&b->w, SECTION_OPTIONS, &options[i]);
 }
 
 /* --- usage lines */
@@ -288,26 +261,27 @@ static void collect_signature(struct builder *b, struct pack *pack, struct signa
 {
 	struct image_signature image = {
 		.pack = pack_number,
-		.id = add_string(b, s->id.s),
-		.why = add_string(b, s->why.s),
-		.instead = s->instead.s ? add_string(b, s->instead.s) : IMAGE_NONE,
-		.attack = add_string(b, s->attack),
+		.id = writer_string(&b->w, s->id.s),
+		.why = writer_string(&b->w, s->why.s),
+		.instead = writer_string_or_none(&b->w, s->instead.s),
+		.attack = writer_string(&b->w, s->attack),
 		.verdict = s->verdict,
 		.severity = s->severity,
 	};
 
-	s->number = count_of(b, SECTION_SIGNATURES);
+	s->number = writer_count(&b->w, SECTION_SIGNATURES);
 	for (size_t i = 0; i < s->commands_count; i++)
 		collect_line(b, pack, &s->commands[i], s->number, &s->faulty);
-	add(b, SECTION_SIGNATURES, &image);
+	writer_add(&b->w, SECTION_SIGNATURES, &image);
 }
 
 static void collect_lines(struct builder *b)
 {
 	for (size_t i = 0; i < b->packs_count; i++) {
 		struct pack *p = b->packs[i];
-		struct image_pack image = { .name = add_string(b, p->name.s ? p->name.s : ""),
-					    .title = add_string(b, p->title) };
+		struct image_pack image = { .name = writer_string(&b->w,
+								  p->name.s ? p->name.s : ""),
+					    .title = writer_string(&b->w, p->title) };
 		bool faulty = false;
 
 		for (size_t k = 0; k < p->signatures_count; k++)
@@ -315,7 +289,7 @@ static void collect_lines(struct builder *b)
 				collect_signature(b, p, &p->signatures[k], (u32)i);
 		for (size_t k = 0; k < p->allow_count; k++)
 			collect_line(b, p, &p->allow[k], IMAGE_NONE, &faulty);
-		add(b, SECTION_PACKS, &image);
+		writer_add(&b->w, SECTION_PACKS, &image);
 	}
 }
 
@@ -324,30 +298,30 @@ static void write_item(struct builder *b, const struct item *item)
 	struct image_item image = {
 		.kind = item->kind,
 		.negated = item->negated,
-		.alts = count_of(b, SECTION_ALTS),
+		.alts = writer_count(&b->w, SECTION_ALTS),
 		.alts_count = (u16)item->alts_count,
 	};
 
 	for (size_t i = 0; i < item->alts_count; i++) {
 		const struct alt *alt = &item->alts[i];
 		struct image_alt a = {
-			.text = add_string(b, alt->text),
-			.arg = add_string(b, alt->cond.arg ? alt->cond.arg : ""),
+			.text = writer_string(&b->w, alt->text),
+			.arg = writer_string(&b->w, alt->cond.arg ? alt->cond.arg : ""),
 			.cond = alt->cond.kind,
 			.path_class = alt->cond.path_class,
 		};
 
-		add(b, SECTION_ALTS, &a);
+		writer_add(&b->w, SECTION_ALTS, &a);
 	}
-	add(b, SECTION_ITEMS, &image);
+	writer_add(&b->w, SECTION_ITEMS, &image);
 }
 
 static void write_line(struct builder *b, const struct line *l)
 {
 	struct image_line image = {
-		.text = add_string(b, l->usage->line.s),
+		.text = writer_string(&b->w, l->usage->line.s),
 		.signature = l->signature,
-		.items = count_of(b, SECTION_ITEMS),
+		.items = writer_count(&b->w, SECTION_ITEMS),
 		.items_count = (u32)l->usage->items_count,
 		.open = l->usage->open,
 	};
@@ -360,25 +334,25 @@ static void write_line(struct builder *b, const struct line *l)
 		image.words += item->kind == ITEM_WORD && !item->negated;
 		write_item(b, item);
 	}
-	add(b, SECTION_LINES, &image);
+	writer_add(&b->w, SECTION_LINES, &image);
 }
 
 /* --- programs, once all lines are known */
 
 static void add_name(struct builder *b, const char *name, u32 program)
 {
-	struct image_name n = { .text = add_string(b, name), .program = program };
+	struct image_name n = { .text = writer_string(&b->w, name), .program = program };
 
-	add(b, glob_has_wildcard(name) ? SECTION_GLOBS : SECTION_NAMES, &n);
+	writer_add(&b->w, glob_has_wildcard(name) ? SECTION_GLOBS : SECTION_NAMES, &n);
 }
 
 static void write_program(struct builder *b, const struct program *p)
 {
 	struct image_program image = {
-		.name = add_string(b, p->key.s),
+		.name = writer_string(&b->w, p->key.s),
 		.style = p->style,
 		.nocase = p->nocase,
-		.lines = count_of(b, SECTION_LINES),
+		.lines = writer_count(&b->w, SECTION_LINES),
 	};
 
 	while (b->packs[image.pack] != p->pack)
@@ -389,12 +363,12 @@ static void write_program(struct builder *b, const struct program *p)
 			if (b->lines[i].program == p &&
 			    (b->lines[i].signature == IMAGE_NONE) == allow)
 				write_line(b, &b->lines[i]);
-	image.lines_count = count_of(b, SECTION_LINES) - image.lines;
+	image.lines_count = writer_count(&b->w, SECTION_LINES) - image.lines;
 	write_options(b, p, &image);
 	add_name(b, p->key.s, p->number);
 	for (size_t i = 0; i < p->also_count; i++)
 		add_name(b, p->also[i].s, p->number);
-	add(b, SECTION_PROGRAMS, &image);
+	writer_add(&b->w, SECTION_PROGRAMS, &image);
 }
 
 static int compare_names(const void *a, const void *b, void *strings)
@@ -406,93 +380,63 @@ static int compare_names(const void *a, const void *b, void *strings)
 
 static void write_programs(struct builder *b)
 {
-	struct strbuf *names = &b->sections[SECTION_NAMES];
+	struct strbuf *names = &b->w.sections[SECTION_NAMES];
 
 	for (size_t i = 0; i < b->programs_count; i++)
 		write_program(b, b->programs[i]);
 	if (names->len)
-		qsort_r(names->data, count_of(b, SECTION_NAMES), sizeof(struct image_name),
-			compare_names, b->sections[SECTION_STRINGS].data);
+		qsort_r(names->data, writer_count(&b->w, SECTION_NAMES), sizeof(struct image_name),
+			compare_names, b->w.sections[SECTION_STRINGS].data);
 }
 
 /* --- the image */
 
 static void write_scan(struct builder *b, const struct automaton *m)
 {
-	strbuf_add(&b->sections[SECTION_TRANS], m->trans,
+	strbuf_add(&b->w.sections[SECTION_TRANS], m->trans,
 		   ((size_t)m->states << BS_CLASS_BITS) * sizeof(u16));
-	strbuf_add(&b->sections[SECTION_ACCEPTS], m->accepts,
+	strbuf_add(&b->w.sections[SECTION_ACCEPTS], m->accepts,
 		   m->accepts_count * sizeof(struct bs_accept));
-	strbuf_add(&b->sections[SECTION_ANCHORS], m->anchors,
+	strbuf_add(&b->w.sections[SECTION_ANCHORS], m->anchors,
 		   (m->needles + 1) * sizeof(struct bs_anchor));
-	strbuf_add(&b->sections[SECTION_RULES], m->rules, m->rules_count * sizeof(struct bs_rule));
-}
-
-static int write_image(struct builder *b, u32 start, struct strbuf *out)
-{
-	struct image_header h = { .magic = IMAGE_MAGIC, .version = IMAGE_VERSION, .start = start };
-	static const char padding[8];
-	size_t at = sizeof(h);
-
-	for (size_t i = 0; i < SECTION_COUNT; i++) {
-		h.sections[i].offset = (u32)at;
-		h.sections[i].count = count_of(b, (enum image_section)i);
-		at += (b->sections[i].len + 7) & ~(size_t)7;
-	}
-	if (at > IMAGE_MAX)
-		return -E2BIG;
-	h.size = (u32)at;
-	strbuf_add(out, &h, sizeof(h));
-	for (size_t i = 0; i < SECTION_COUNT; i++) {
-		size_t len = b->sections[i].len;
-
-		if (strbuf_error(&b->sections[i]))
-			return -ENOMEM;
-		if (len)
-			strbuf_add(out, b->sections[i].data, len);
-		strbuf_add(out, padding, (8 - len % 8) % 8);
-	}
-	if (strbuf_error(out))
-		return -ENOMEM;
-	h.hash = image_hash(out->data, out->len);
-	memcpy(out->data, &h, sizeof(h));
-	return 0;
+	strbuf_add(&b->w.sections[SECTION_RULES], m->rules,
+		   m->rules_count * sizeof(struct bs_rule));
 }
 
 static void builder_free(struct builder *b)
 {
-	for (size_t i = 0; i < SECTION_COUNT; i++)
-		strbuf_free(&b->sections[i]);
-	map_free(&b->strings);
+	writer_free(&b->w);
 	needles_free(&b->needles);
 }
 
-int build_image(struct arena *a, struct pack **packs, size_t count, struct strbuf *ret_image,
+int build_image(struct arena *a, const struct library *library, struct strbuf *ret_image,
 		struct build_stats *ret_stats)
 {
 	_cleanup_(builder_free) struct builder b = { .arena = a,
-						     .packs = packs,
-						     .packs_count = count };
+						     .packs = library->packs,
+						     .packs_count = library->packs_count };
 	struct automaton m;
 	int r;
 
+	writer_init(&b.w);
 	needles_init(&b.needles, a);
 	needles_add_remote(&b.needles);
-	add_string(&b, "");
 	collect_programs(&b);
 	check_packs(&b);
 	collect_lines(&b);
 	write_programs(&b);
+	agents_write(&b.w, &b.needles, library->profiles, library->profiles_count);
 	r = automaton_build(&b.needles, &m);
 	if (r)
 		return r;
 	write_scan(&b, &m);
 	*ret_stats = (struct build_stats) {
-		.signatures = count_of(&b, SECTION_SIGNATURES),
+		.signatures = writer_count(&b.w, SECTION_SIGNATURES),
 		.programs = (u32)b.programs_count,
+		.agents = (u32)library->profiles_count,
 		.needles = m.needles,
 		.states = m.states,
 		.rules = m.rules_count,
 	};
-	return write_image(&b, m.start, ret_image);
+	return writer_finish(&b.w, m.start, ret_image);
 }

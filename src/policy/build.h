@@ -1,16 +1,24 @@
-/* Packs -> the bytes of an image. */
+/* Packs and profiles -> the bytes of an image. */
 #ifndef POLICY_BUILD_H
 #define POLICY_BUILD_H
 
 #include "policy/needles.h"
+#include "policy/profile.h"
 
 struct build_stats {
-	u32 signatures, programs, needles, states, rules;
+	u32 signatures, programs, agents, needles, states, rules;
 };
 
-/* Faults are told through the packs' sources; what has one is left out. 0, -E2BIG where a table
+/* All that goes into one image. */
+struct library {
+	struct pack **packs;
+	struct profile **profiles;
+	size_t packs_count, profiles_count;
+};
+
+/* Faults are told through the sources; what has one is left out. 0, -E2BIG where a table
  * would be too large, or -ENOMEM. */
-int build_image(struct arena *a, struct pack **packs, size_t count, struct strbuf *ret_image,
+int build_image(struct arena *a, const struct library *library, struct strbuf *ret_image,
 		struct build_stats *ret_stats);
 
 #endif

@@ -20,34 +20,54 @@ struct interpreter {
 	struct grammar values; /* options before the script */
 	const char *stops;     /* letters of options that take code in place of a script */
 	const char *stop_names;
+	const char *sub; /* words before the script that say to run one */
 };
 
 static const struct interpreter interpreters[] = {
-	{ "python", { "WX", "--check-hash-based-pycs", false }, "c", NULL },
-	{ "pypy", { "WX", NULL, false }, "c", NULL },
+	{ "python", { "WX", "--check-hash-based-pycs", false }, "c", NULL, NULL },
+	{ "pypy", { "WX", NULL, false }, "c", NULL, NULL },
 	{ "node",
 	  { "rC", "--require --import --loader --experimental-loader --conditions --env-file",
 	    false },
 	  "ep",
-	  "--eval --print --test --run" },
+	  "--eval --print --test --run",
+	  NULL },
 	{ "nodejs",
 	  { "rC", "--require --import --loader --experimental-loader --conditions --env-file",
 	    false },
 	  "ep",
-	  "--eval --print --test --run" },
-	{ "ruby", { "IrCE", NULL, false }, "e", NULL },
-	{ "perl", { "I", NULL, false }, "eE", NULL },
+	  "--eval --print --test --run",
+	  NULL },
+	{ "bun",
+	  { "rdc", "--preload --require --import --define --loader --config --cwd --env-file",
+	    false },
+	  "ep",
+	  "--eval --print",
+	  "run" },
+	{ "deno",
+	  { "cL", "--config --import-map --log-level --lock --seed --location --cert", false },
+	  "",
+	  NULL,
+	  "run" },
+	{ "tsx",
+	  { "C", "--tsconfig --require --import --env-file", false },
+	  "ep",
+	  "--eval --print",
+	  "watch" },
+	{ "ruby", { "IrCE", NULL, false }, "e", NULL, NULL },
+	{ "perl", { "I", NULL, false }, "eE", NULL, NULL },
 	{ "php",
 	  { "dcz", "--define --php-ini --zend-extension", false },
 	  "rRBS",
-	  "--run --server" },
-	{ "sh", { "oO", "--rcfile --init-file", false }, "cs", NULL },
-	{ "bash", { "oO", "--rcfile --init-file", false }, "cs", NULL },
-	{ "dash", { "o", NULL, false }, "cs", NULL },
-	{ "ash", { "o", NULL, false }, "cs", NULL },
-	{ "zsh", { "o", NULL, false }, "cs", NULL },
-	{ "ksh", { "o", NULL, false }, "cs", NULL },
-	{ "mksh", { "o", NULL, false }, "cs", NULL },
+	  "--run --server",
+	  NULL },
+	{ "sh", { "oO", "--rcfile --init-file", false }, "cs", NULL, NULL },
+	{ "bash", { "oO", "--rcfile --init-file", false }, "cs", NULL, NULL },
+	{ "dash", { "o", NULL, false }, "cs", NULL, NULL },
+	{ "ash", { "o", NULL, false }, "cs", NULL, NULL },
+	{ "zsh", { "o", NULL, false }, "cs", NULL, NULL },
+	{ "ksh", { "o", NULL, false }, "cs", NULL, NULL },
+	{ "mksh", { "o", NULL, false }, "cs", NULL, NULL },
 };
 
 static const struct interpreter *find_interpreter(const char *name)
@@ -87,7 +107,9 @@ static void add_package(struct command_view *v, const char *path)
 
 static void view_script(struct command_view *v, char *const *words, u32 count, u32 at)
 {
-	*v = (struct command_view) { .words = words + at + 1, .count = count - at - 1 };
+	*v = (struct command_view) { .words = words + at + 1,
+				     .count = count - at - 1,
+				     .script = words[at] };
 	/* without its ending the name is found by the caller, see policy.c */
 	add_name(v, carrier_base_name(words[at]));
 	add_package(v, words[at]);
@@ -128,12 +150,23 @@ static bool view_module(struct command_view *v, char *const *words, u32 count, u
 	return true;
 }
 
+/* Is this word read before the script's? */
+static bool precedes_script(const struct interpreter *in, const char *word)
+{
+	return ((word[0] == '-' || word[0] == '+') && word[1]) ||
+	       (in->sub && strcmp(word, in->sub) == 0);
+}
+
 static bool view_interpreted(const struct interpreter *in, char *const *words, u32 count,
 			     struct command_view *ret)
 {
 	u32 at = 0;
 
-	while (at < count && (words[at][0] == '-' || words[at][0] == '+') && words[at][1]) {
+	while (at < count && precedes_script(in, words[at])) {
+		if (in->sub && strcmp(words[at], in->sub) == 0) {
+			at++;
+			continue;
+		}
 		if (strcmp(words[at], "--") == 0) {
 			at++;
 			break;

@@ -14,7 +14,8 @@ struct command_view {
 	u32 names_count;
 	char *const *words; /* behind the program's name */
 	u32 count;
-	char name[256]; /* for a name that is part of a word */
+	const char *script; /* as it is written, of an interpreter; NULL: a module, an applet */
+	char name[256];	    /* for a name that is part of a word */
 };
 
 /* What `name` with these words runs in its own process: a script, a module, an applet. NULL where

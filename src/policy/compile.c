@@ -10,15 +10,14 @@
 #include "policy/build.h"
 #include "policy/examples.h"
 
-#define PACK_MAX (1U << 20) /* bytes of one pack */
+#define SOURCE_MAX (1U << 20) /* bytes of one file */
 
 struct compiler {
 	struct arena arena;
 	struct faults faults;
 	char **files;
 	size_t files_count;
-	struct pack **packs;
-	size_t packs_count;
+	struct library library;
 };
 
 static int is_pack_file(const struct dirent *d)
@@ -73,23 +72,31 @@ static void add_path(struct compiler *c, const char *path)
 
 static void read_text(struct compiler *c, const char *name, const char *text, size_t len)
 {
-	struct pack *pack = arena_alloc(&c->arena, sizeof(*pack));
 	struct source src = { .name = name,
 			      .text = arena_strndup(&c->arena, text, len),
 			      .len = len,
 			      .faults = &c->faults };
 
-	pack_read(&c->arena, src, pack);
-	ARENA_PUSH(&c->arena, c->packs, pack);
+	if (profile_is(src.text)) {
+		struct profile *profile = arena_alloc(&c->arena, sizeof(*profile));
+
+		profile_read(&c->arena, src, profile);
+		ARENA_PUSH(&c->arena, c->library.profiles, profile);
+	} else {
+		struct pack *pack = arena_alloc(&c->arena, sizeof(*pack));
+
+		pack_read(&c->arena, src, pack);
+		ARENA_PUSH(&c->arena, c->library.packs, pack);
+	}
 }
 
 static void read_file(struct compiler *c, const char *path)
 {
 	_cleanup_strbuf_ struct strbuf data = STRBUF_INIT;
-	int r = io_read_file(AT_FDCWD, path, PACK_MAX, &data);
+	int r = io_read_file(AT_FDCWD, path, SOURCE_MAX, &data);
 
 	if (r)
-		tell(c, path, r == -EFBIG ? "a pack is at most 1 MiB" : strerror(-r));
+		tell(c, path, r == -EFBIG ? "a file is at most 1 MiB" : strerror(-r));
 	else
 		read_text(c, path, strbuf_str(&data), data.len);
 }
@@ -102,8 +109,10 @@ static int try_examples(struct compiler *c, const struct strbuf *image, unsigned
 
 	if (r)
 		return r;
-	for (size_t i = 0; i < c->packs_count; i++)
-		count += examples_try(p, c->packs[i]);
+	for (size_t i = 0; i < c->library.packs_count; i++)
+		count += examples_try(p, c->library.packs[i]);
+	for (size_t i = 0; i < c->library.profiles_count; i++)
+		count += examples_try_profile(p, c->library.profiles[i]);
 	*ret_count = count;
 	return 0;
 }
@@ -113,7 +122,7 @@ static int finish(struct compiler *c, struct strbuf *ret_image, struct compile_s
 	_cleanup_strbuf_ struct strbuf image = STRBUF_INIT;
 	struct build_stats built;
 	unsigned int examples = 0;
-	int r = build_image(&c->arena, c->packs, c->packs_count, &image, &built);
+	int r = build_image(&c->arena, &c->library, &image, &built);
 
 	if (r == -E2BIG)
 		strbuf_adds(c->faults.out, "the packs are too many for one policy: more than 16383 "
@@ -126,9 +135,10 @@ static int finish(struct compiler *c, struct strbuf *ret_image, struct compile_s
 	if (r || c->faults.count)
 		return r ? r : -EINVAL;
 	*ret_stats = (struct compile_stats) {
-		.packs = (unsigned int)c->packs_count,
+		.packs = (unsigned int)c->library.packs_count,
 		.signatures = built.signatures,
 		.programs = built.programs,
+		.agents = built.agents,
 		.examples = examples,
 		.needles = built.needles,
 		.states = built.states,

@@ -1,21 +1,22 @@
-/* Packs -> image. Runs unprivileged; the guard never does this. */
+/* Packs and profiles -> image. Runs unprivileged; the guard never does this. */
 #ifndef POLICY_COMPILE_H
 #define POLICY_COMPILE_H
 
 #include "base/strbuf.h"
 
 struct compile_stats {
-	unsigned int packs, signatures, programs, examples;
+	unsigned int packs, signatures, programs, agents, examples;
 	unsigned int needles, states, rules;
 };
 
 /* Compiles every *.yaml of the given directories (or the given files), in name order, into
- * `ret_image`, after all checks: hits match, misses do not, every `instead` is allowed. All faults
+ * `ret_image`, after all checks: hits match, misses do not, every `instead` is allowed. A file with
+ * `agent:` is a profile, others are packs. All faults
  * are collected in `err`, each as file:line:column, the line, a caret and what would be right. 0,
  * or -EINVAL where there is a fault, or another negative errno. */
 int policy_compile(char *const *paths, size_t count, struct strbuf *ret_image,
 		   struct compile_stats *ret_stats, struct strbuf *err);
-/* The same for one pack in memory. */
+/* The same for one pack or profile in memory. */
 int policy_compile_text(const char *name, const char *text, size_t len, struct strbuf *ret_image,
 			struct compile_stats *ret_stats, struct strbuf *err);
 

@@ -22,16 +22,16 @@ static const char *name_of(const struct pack *pack)
 }
 
 /* The words of a text; NULL after a fault. */
-static char **split(const struct pack *pack, struct text t)
+static char **split(const struct source *src, struct text t)
 {
 	char **words;
 
 	if (shellwords_split(t.s, &words, NULL)) {
-		source_fault(&pack->src, t.spot, "a quote is left open in this command");
+		source_fault(src, t.spot, "a quote is left open in this command");
 		return NULL;
 	}
 	if (!words[0]) {
-		source_fault(&pack->src, t.spot, "there is no command here");
+		source_fault(src, t.spot, "there is no command here");
 		shellwords_free(words);
 		return NULL;
 	}
@@ -49,7 +49,7 @@ static bool matches(const struct policy *p, const struct signature *s, const str
 static void try_example(const struct policy *p, const struct pack *pack, const struct signature *s,
 			const struct example *e, bool hit)
 {
-	char **words = split(pack, e->run);
+	char **words = split(&pack->src, e->run);
 	struct action a;
 	bool found;
 
@@ -105,4 +105,52 @@ unsigned int examples_try(const struct policy *p, const struct pack *pack)
 		count += s->hits_count + s->misses_count;
 	}
 	return count;
+}
+
+/* What is wrong with an example whose agent is `agent` (NULL: none); NULL: nothing is. */
+static const char *find_fault(const struct policy *p, const struct profile *profile,
+			      const struct action *a, const char *agent, bool hit)
+{
+	u32 mark = agent_find(p, a);
+	bool found = agent && profile->id.s && strcmp(agent, profile->id.s) == 0;
+
+	if (found != hit)
+		return found ? "starts it" : "does not start it";
+	/* the kernel's first look knows names only, and so does the scan */
+	if (!hit || p->image.agent_marks[mark].kind == MARK_FILE)
+		return NULL;
+	if (!policy_may_be_agent(p, a))
+		return "starts it, but the kernel's first look does not find it";
+	return policy_is_candidate(p, a) ? NULL : "starts it, but the scan does not find it";
+}
+
+static void try_start(const struct policy *p, const struct profile *profile,
+		      const struct example *e, bool hit)
+{
+	char **words = split(&profile->src, e->run);
+	const char *agent, *fault, *other;
+	struct action a;
+
+	if (!words)
+		return;
+	a = make_action(words, NULL);
+	a.path = e->file;
+	a.name = e->name;
+	agent = policy_match_agent(p, &a);
+	fault = find_fault(p, profile, &a, agent, hit);
+	other = agent && strcmp(agent, profile->id.s ? profile->id.s : "") != 0 && hit ? agent
+										       : NULL;
+	if (fault)
+		source_fault(&profile->src, e->run.spot, "%s: '%s' %s%s%s", hit ? "hits" : "misses",
+			     e->run.s, fault, other ? ": the agent is " : "", other ? other : "");
+	shellwords_free(words);
+}
+
+unsigned int examples_try_profile(const struct policy *p, const struct profile *profile)
+{
+	for (size_t i = 0; i < profile->hits_count; i++)
+		try_start(p, profile, &profile->hits[i], true);
+	for (size_t i = 0; i < profile->misses_count; i++)
+		try_start(p, profile, &profile->misses[i], false);
+	return (unsigned int)(profile->hits_count + profile->misses_count);
 }

@@ -145,6 +145,18 @@ bool glob_match_path(const char *pattern, const char *path)
 	return match(pattern, path, false, true);
 }
 
+size_t glob_prefix(const char *pattern, char *ret, size_t size, bool *ret_all)
+{
+	size_t len = 0;
+	char c;
+
+	*ret_all = true;
+	while (*pattern && len < size && (*ret_all = glob_next(&pattern, &c)))
+		ret[len++] = c;
+	*ret_all = *ret_all && !*pattern;
+	return len;
+}
+
 bool glob_has_wildcard(const char *text)
 {
 	return strpbrk(text, "*?[\\") != NULL;

@@ -15,6 +15,10 @@ bool glob_match_path(const char *pattern, const char *path);
  * which stands for itself: `ret`. */
 bool glob_next(const char **pattern, char *ret);
 
+/* The bytes that a text must begin with, up to `size` of them, are put into `ret`, unterminated.
+ * How many there are; `ret_all`: nothing may follow them. */
+size_t glob_prefix(const char *pattern, char *ret, size_t size, bool *ret_all);
+
 bool glob_has_wildcard(const char *text);
 
 #endif

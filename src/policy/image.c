@@ -14,6 +14,9 @@ const u32 image_element_size[SECTION_COUNT] = {
 	[SECTION_ITEMS] = sizeof(struct image_item),
 	[SECTION_ALTS] = sizeof(struct image_alt),
 	[SECTION_SIGNATURES] = sizeof(struct image_signature),
+	[SECTION_AGENTS] = sizeof(struct image_agent),
+	[SECTION_AGENT_MARKS] = sizeof(struct image_agent_mark),
+	[SECTION_AGENT_KEYS] = sizeof(struct agent_key),
 	[SECTION_TRANS] = sizeof(u16),
 	[SECTION_ACCEPTS] = sizeof(struct bs_accept),
 	[SECTION_ANCHORS] = sizeof(struct bs_anchor),
@@ -95,6 +98,9 @@ static void find_sections(const struct image_header *h, struct image *ret)
 		.items = section(h, SECTION_ITEMS),
 		.alts = section(h, SECTION_ALTS),
 		.signatures = section(h, SECTION_SIGNATURES),
+		.agents = section(h, SECTION_AGENTS),
+		.agent_marks = section(h, SECTION_AGENT_MARKS),
+		.agent_keys = section(h, SECTION_AGENT_KEYS),
 		.packs_count = h->sections[SECTION_PACKS].count,
 		.programs_count = h->sections[SECTION_PROGRAMS].count,
 		.names_count = h->sections[SECTION_NAMES].count,
@@ -104,6 +110,9 @@ static void find_sections(const struct image_header *h, struct image *ret)
 		.items_count = h->sections[SECTION_ITEMS].count,
 		.alts_count = h->sections[SECTION_ALTS].count,
 		.signatures_count = h->sections[SECTION_SIGNATURES].count,
+		.agents_count = h->sections[SECTION_AGENTS].count,
+		.agent_marks_count = h->sections[SECTION_AGENT_MARKS].count,
+		.agent_keys_count = h->sections[SECTION_AGENT_KEYS].count,
 		.scan = {
 			.trans = section(h, SECTION_TRANS),
 			.accepts = section(h, SECTION_ACCEPTS),
@@ -183,6 +192,24 @@ static bool signatures_fit(const struct image *im)
 			return false;
 	}
 	return true;
+}
+
+static bool agents_fit(const struct image *im)
+{
+	for (u32 i = 0; i < im->agents_count; i++)
+		if (!is_string(im, im->agents[i].id) || !is_string(im, im->agents[i].title))
+			return false;
+	for (u32 i = 0; i < im->agent_marks_count; i++) {
+		const struct image_agent_mark *m = &im->agent_marks[i];
+
+		if (m->kind >= MARK_COUNT || !is_string(im, m->text) ||
+		    !is_string_or_none(im, m->path) || m->agent >= im->agents_count)
+			return false;
+	}
+	for (u32 i = 0; i < im->agent_keys_count; i++)
+		if (im->agent_keys[i].how != BS_AGENT_ASK && im->agent_keys[i].how != BS_AGENT_SCAN)
+			return false;
+	return im->agent_keys_count <= BS_AGENT_KEYS;
 }
 
 static u32 count_words(const struct image *im, const struct image_line *l)
@@ -275,7 +302,7 @@ int image_check(const void *data, size_t len, struct image *ret, struct strbuf *
 	if (sections_fit(data)) {
 		find_sections(data, &im);
 		if (names_fit(&im) && programs_fit(&im) && signatures_fit(&im) && lines_fit(&im) &&
-		    scan_fits(&im)) {
+		    agents_fit(&im) && scan_fits(&im)) {
 			*ret = im;
 			return 0;
 		}

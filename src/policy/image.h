@@ -8,7 +8,7 @@
 #include "policy/usage.h"
 
 #define IMAGE_MAGIC   "BSPOLICY"
-#define IMAGE_VERSION 1
+#define IMAGE_VERSION 2
 #define IMAGE_MAX     (64U << 20) /* bytes */
 #define IMAGE_NONE    0xffffffffU
 
@@ -23,6 +23,9 @@ enum image_section {
 	SECTION_ITEMS,
 	SECTION_ALTS,
 	SECTION_SIGNATURES,
+	SECTION_AGENTS,
+	SECTION_AGENT_MARKS, /* in the order in which they are tried */
+	SECTION_AGENT_KEYS,  /* ascending */
 	SECTION_TRANS,
 	SECTION_ACCEPTS,
 	SECTION_ANCHORS,
@@ -105,6 +108,25 @@ struct image_signature {
 	u16 reserved;
 };
 
+struct image_agent {
+	u32 id, title;
+};
+
+enum agent_mark_kind {
+	MARK_NAME,   /* a glob on a base name */
+	MARK_FILE,   /* a glob on the path of the file that is loaded */
+	MARK_SCRIPT, /* a glob on the path of what an interpreter runs */
+	MARK_MODULE, /* a glob on the name of a module of python */
+	MARK_COUNT
+};
+
+struct image_agent_mark {
+	u32 kind; /* enum agent_mark_kind */
+	u32 text;
+	u32 path; /* of a name: a glob that one of its paths must match as well, or IMAGE_NONE */
+	u32 agent;
+};
+
 _Static_assert(sizeof(struct image_header) == 32 + 8 * SECTION_COUNT, "layout");
 
 /* An image in memory, checked: every offset, index and number is in range. */
@@ -119,8 +141,12 @@ struct image {
 	const struct image_item *items;
 	const struct image_alt *alts;
 	const struct image_signature *signatures;
+	const struct image_agent *agents;
+	const struct image_agent_mark *agent_marks;
+	const struct agent_key *agent_keys;
 	u32 packs_count, programs_count, names_count, globs_count, options_count, lines_count,
-		items_count, alts_count, signatures_count;
+		items_count, alts_count, signatures_count, agents_count, agent_marks_count,
+		agent_keys_count;
 	struct scan_tables scan;
 };
 

@@ -86,12 +86,12 @@ static u16 add_needle(struct needles *n, const struct pattern *patterns, size_t 
 	return (u16)(n->all_count - 1);
 }
 
-/* The longest run of bytes with a class in a glob: what must be found where the glob matches. */
-static struct pattern find_run(struct needles *n, const char *glob)
+/* The runs of bytes with a class in a glob: each must be found where the glob matches. */
+static size_t find_runs(struct needles *n, const char *glob, struct pattern **ret)
 {
 	char *run = arena_alloc(n->arena, strlen(glob) + 1), c = 0;
-	struct pattern best = { .text = "" };
-	size_t len = 0, best_len = 0;
+	struct pattern *found = NULL;
+	size_t found_count = 0, len = 0;
 	bool left = true; /* a boundary is before the run in hand */
 
 	for (const char *p = glob;;) {
@@ -101,18 +101,28 @@ static struct pattern find_run(struct needles *n, const char *glob)
 			run[len++] = c;
 			continue;
 		}
-		if (len > best_len) {
-			best_len = len;
-			best = (struct pattern) { arena_strndup(n->arena, run, len), left,
-						  ended || literal };
-		}
+		struct pattern pattern = { arena_strndup(n->arena, run, len), left,
+					   ended || literal };
+		if (len > 1 || (len == 1 && pattern.left && pattern.right))
+			ARENA_PUSH(n->arena, found, pattern);
 		if (ended)
 			break;
 		left = literal;
 		len = 0;
 	}
-	if (best_len < 2 && !(best.left && best.right))
-		best.text = "";
+	*ret = found;
+	return found_count;
+}
+
+/* The longest run; "" where there is none that would tell anything. */
+static struct pattern find_run(struct needles *n, const char *glob)
+{
+	struct pattern best = { .text = "" }, *runs;
+	size_t count = find_runs(n, glob, &runs);
+
+	for (size_t i = 0; i < count; i++)
+		if (strlen(runs[i].text) > strlen(best.text))
+			best = runs[i];
 	return best;
 }
 
@@ -313,4 +323,40 @@ void needles_add_remote(struct needles *n)
 		insert(&r, add_needle(n, &module, 1));
 		add_rule(n, &r);
 	}
+}
+
+bool needles_add_agent_name(struct needles *n, const char *name)
+{
+	struct needle_rule r = { .needles = { add_name(n, name) } };
+
+	if (r.needles[0])
+		add_rule(n, &r);
+	return r.needles[0];
+}
+
+bool needles_add_agent_script(struct needles *n, const char *glob)
+{
+	struct needle_rule r = { 0 };
+	struct pattern *runs;
+	size_t count = find_runs(n, glob, &runs);
+
+	for (size_t i = 0; i < count; i++)
+		if (tells(runs[i].text, strlen(runs[i].text)))
+			insert(&r, add_needle(n, &runs[i], 1));
+	if (r.needles[0])
+		add_rule(n, &r);
+	return r.needles[0];
+}
+
+bool needles_add_agent_module(struct needles *n, const char *glob)
+{
+	struct pattern p = find_run(n, glob);
+	struct needle_rule r = { 0 };
+
+	p.left = false; /* -mMODULE */
+	if (strlen(p.text) > 1)
+		insert(&r, add_needle(n, &p, 1));
+	if (r.needles[0])
+		add_rule(n, &r);
+	return r.needles[0];
 }

@@ -1,6 +1,5 @@
 #include "policy/pack.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "policy/yaml.h"
@@ -14,25 +13,6 @@ struct reading {
 	struct signature *signature;
 	struct example *example;
 };
-
-static bool is_name(const char *s)
-{
-	return islower((unsigned char)*s) && !s[strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-")];
-}
-
-static struct text read_name(struct yaml_reader *r, struct yaml v)
-{
-	struct text t = yaml_text(r, v);
-
-	if (t.s && !is_name(t.s)) {
-		source_fault(r->src, t.spot,
-			     "%s: '%s' is no name: write small letters, digits and -, a letter "
-			     "first",
-			     v.key, t.s);
-		t.s = NULL;
-	}
-	return t;
-}
 
 /* --- programs: */
 
@@ -173,7 +153,7 @@ static void read_programs(struct yaml_reader *r, struct yaml v, void *data)
 
 static void read_id(struct yaml_reader *r, struct yaml v, void *data)
 {
-	((struct reading *)data)->signature->id = read_name(r, v);
+	((struct reading *)data)->signature->id = yaml_name(r, v);
 }
 
 static void read_command(struct yaml_reader *r, struct yaml v, void *data)
@@ -372,7 +352,7 @@ static void read_signatures(struct yaml_reader *r, struct yaml v, void *data)
 
 static void read_pack_name(struct yaml_reader *r, struct yaml v, void *data)
 {
-	((struct reading *)data)->pack->name = read_name(r, v);
+	((struct reading *)data)->pack->name = yaml_name(r, v);
 }
 
 static void read_title(struct yaml_reader *r, struct yaml v, void *data)

@@ -27,7 +27,9 @@ struct program {
 
 struct example {
 	struct text run;
-	const char *cwd; /* NULL: the usual one */
+	const char *cwd;  /* NULL: the usual one */
+	const char *file; /* of an agent's: the file that is loaded; NULL: not known */
+	const char *name; /* of an agent's: as given to execve; NULL: as argv[0] */
 };
 
 struct signature {

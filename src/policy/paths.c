@@ -511,6 +511,13 @@ bool paths_match_glob(struct paths *p, const char *path, const char *glob)
 	return glob_match_path(wanted, full);
 }
 
+bool paths_follow(const struct paths *p, const char *path, char out[PATHS_MAX])
+{
+	char full[PATHS_MAX];
+
+	return make_absolute(p, path, full) && walk(p, full, out);
+}
+
 const char *policy_workspace(const char *cwd, const char *home)
 {
 	if (!cwd || cwd[0] != '/' || is_same(cwd, "/"))

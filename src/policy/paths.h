@@ -38,5 +38,7 @@ void paths_init(struct paths *p, const char *cwd, const char *home, const char *
 bool paths_has_class(struct paths *p, const char *path, enum path_class c);
 /* `glob` begins with / or ~/, else it may match from any component on. */
 bool paths_match_glob(struct paths *p, const char *path, const char *glob);
+/* The file that `path` leads to, all links followed; false where nobody can know. */
+bool paths_follow(const struct paths *p, const char *path, char out[PATHS_MAX]);
 
 #endif

@@ -118,7 +118,7 @@ const struct net_tables *policy_net_tables(const struct policy *p);
  * NULL. */
 const char *policy_match_agent(const struct policy *p, const struct action *a);
 /* For the kernel's cheap first look at untracked execs: the first 8 bytes of the base name of what
- * was given to execve (shorter names: with zeros behind), as a number in host byte order. An exec
+ * was given to execve (shorter names: with zeros behind), as they stand in memory. An exec
  * whose name has no key is no agent's. For keys with BS_AGENT_SCAN (interpreters) the scan of argv
  * decides. */
 struct agent_key {
@@ -126,6 +126,8 @@ struct agent_key {
 	u64 how; /* enum bs_agent_how */
 };
 const struct agent_key *policy_agent_keys(const struct policy *p, u32 *ret_count);
+/* What the kernel's first look would say of an untracked exec: is the guard asked? */
+bool policy_may_be_agent(const struct policy *p, const struct action *a);
 /* For lists: profile `i`; NULL behind the last. */
 const char *policy_agent(const struct policy *p, u32 i, const char **ret_title);
 

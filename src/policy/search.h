@@ -24,5 +24,7 @@ struct search_result {
 /* `only`: look for this signature and nothing else; IMAGE_NONE: for all. */
 void search_action(const struct policy *p, const struct action *a, u32 only,
 		   struct search_result *ret);
+/* The mark in the image by which this exec starts an agent, or IMAGE_NONE. */
+u32 agent_find(const struct policy *p, const struct action *a);
 
 #endif

@@ -1,5 +1,6 @@
 #include "policy/yaml.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -101,7 +102,7 @@ static bool is_readable(const struct source *src)
 		source_fault(src, 0, "the file is empty: a pack begins with pack: NAME");
 	else if (directive)
 		source_fault(src, (size_t)(directive - src->text) + (*directive == '\n'),
-			     "a line that begins with %% is a directive, which packs do not use");
+			     "a line that begins with %% is a directive, which is not used here");
 	else
 		return true;
 	return false;
@@ -161,7 +162,7 @@ static const char *describe(struct yaml v)
 	if (!v.node)
 		return "nothing";
 	if (fy_node_is_alias(v.node))
-		return "an alias, which packs do not use";
+		return "an alias, which is not used here";
 	if (fy_node_is_scalar(v.node))
 		return "a single value";
 	return fy_node_is_mapping(v.node) ? "a mapping" : "a list";
@@ -170,7 +171,7 @@ static const char *describe(struct yaml v)
 static void wrong_type(struct yaml_reader *r, struct yaml v, const char *wanted)
 {
 	source_fault(r->src, v.spot, "%s%sneeds %s, but this is %s", v.key ? v.key : "",
-		     v.key ? ": " : "a pack ", wanted, describe(v));
+		     v.key ? ": " : "the file ", wanted, describe(v));
 }
 
 void yaml_entries(struct yaml_reader *r, struct yaml v,
@@ -273,6 +274,25 @@ struct text yaml_text(struct yaml_reader *r, struct yaml v)
 	else
 		wrong_type(r, v, "text");
 	return (struct text) { 0 };
+}
+
+static bool is_name(const char *s)
+{
+	return islower((unsigned char)*s) && !s[strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-")];
+}
+
+struct text yaml_name(struct yaml_reader *r, struct yaml v)
+{
+	struct text t = yaml_text(r, v);
+
+	if (t.s && !is_name(t.s)) {
+		source_fault(r->src, t.spot,
+			     "%s: '%s' is no name: write small letters, digits and -, a letter "
+			     "first",
+			     v.key, t.s);
+		t.s = NULL;
+	}
+	return t;
 }
 
 int yaml_choice(struct yaml_reader *r, struct yaml v, const char *const *names, size_t count)

@@ -45,6 +45,8 @@ void yaml_list(struct yaml_reader *r, struct yaml v, bool or_one,
 
 /* Text that is not empty; s is NULL after a fault. */
 struct text yaml_text(struct yaml_reader *r, struct yaml v);
+/* The same for a name: small letters, digits and -, a letter first. */
+struct text yaml_name(struct yaml_reader *r, struct yaml v);
 bool yaml_bool(struct yaml_reader *r, struct yaml v);
 bool yaml_is_mapping(struct yaml v);
 /* The number of one of `names`, `count` of them; -1 after a fault. */

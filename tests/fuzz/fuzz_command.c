@@ -61,6 +61,7 @@ static struct policy *compile(struct arena *a, const char *line, u8 style)
 	struct option_name value = { .name = "-v" }, flag = { .name = "--flag" };
 	struct signature s = { .id.s = "s", .why.s = "", .attack = "", .verdict = VERDICT_HOLD };
 	struct usage u;
+	struct library library = { .packs = &packs, .packs_count = 1 };
 	struct build_stats stats;
 	struct policy *p = NULL;
 
@@ -72,7 +73,7 @@ static struct policy *compile(struct arena *a, const char *line, u8 style)
 	ARENA_PUSH(a, s.commands, u);
 	ARENA_PUSH(a, pack.programs, program);
 	ARENA_PUSH(a, pack.signatures, s);
-	if (build_image(a, &packs, 1, &image, &stats) == 0 &&
+	if (build_image(a, &library, &image, &stats) == 0 &&
 	    policy_from_memory(image.data, image.len, &p, &err))
 		abort();
 	return p;

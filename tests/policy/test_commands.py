@@ -78,7 +78,7 @@ def test_explain_lines(tool):
     assert answers[2]["error"] == "line 3: argv is missing: an array of strings, at least one"
     assert answers[3]["error"] == "line 4: argv is missing: an array of strings, at least one"
     assert answers[4]["error"] == "line 6: argv is missing: an array of strings, at least one"
-    assert answers[5]["error"] == "line 7: cwd and home are strings: absolute paths"
+    assert answers[5]["error"] == "line 7: cwd, home, name and file are strings: absolute paths"
     assert answers[6]["carrier"] == "ssh" and answers[6]["verdict"] == "hold"
     assert len(answers) == 7
 

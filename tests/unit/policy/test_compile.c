@@ -49,12 +49,12 @@ static const struct {
 	{ "", "p.yaml:1:1: the file is empty: a pack begins with pack: NAME\n" },
 	{ "# only this\n", "p.yaml:1:1: the file is empty: a pack begins with pack: NAME\n" },
 	{ "%YAML 1.2\n---\npack: t\n",
-	  "p.yaml:1:1: a line that begins with % is a directive, which packs do not use\n" },
+	  "p.yaml:1:1: a line that begins with % is a directive, which is not used here\n" },
 	{ "pack: a: b\n", "p.yaml:1:8: no YAML: invalid nested block mapping on the same line\n"
 			  "    pack: a: b\n"
 			  "           ^\n" },
 	{ "pack: [a\n", "p.yaml:2:1: no YAML: flow sequence without a closing bracket\n" },
-	{ "- a\n", "p.yaml:1:3: a pack needs a mapping (key: value), but this is a list\n" },
+	{ "- a\n", "p.yaml:1:3: the file needs a mapping (key: value), but this is a list\n" },
 	{ "pack: t\ntitle: T\npack: u\n", "p.yaml:3:1: no YAML: duplicate key\n" },
 	{ "pack: t\ntitel: T\n", "p.yaml:2:1: unknown key 'titel': did you mean 'title'?\n"
 				 "    titel: T\n"
@@ -68,7 +68,7 @@ static const struct {
 	{ "pack:\ntitle: T\n", "p.yaml:1:1: pack: needs text, but this is nothing\n" },
 	{ "pack: [t]\ntitle: T\n", "p.yaml:1:8: pack: needs text, but this is a list\n" },
 	{ "pack: &a t\ntitle: *a\n",
-	  "p.yaml:2:1: title: needs text, but this is an alias, which packs do not use\n" },
+	  "p.yaml:2:1: title: needs text, but this is an alias, which is not used here\n" },
 	{ "pack: t\ntitle: T\nprograms:\n  rm: {options: gun}\n",
 	  "p.yaml:4:17: options: cannot be 'gun': did you mean 'gnu'?\n" },
 	{ "pack: t\ntitle: T\nprograms:\n  rm: {values: [x]}\n",

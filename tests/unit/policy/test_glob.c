@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <string.h>
+
 #include "policy/glob.h"
 
 struct sample {
@@ -93,12 +95,39 @@ static void test_has_wildcard(void **state _unused_)
 	assert_false(glob_has_wildcard("a-b]"));
 }
 
+static void test_prefix(void **state _unused_)
+{
+	static const struct {
+		const char *glob, *prefix;
+		bool all;
+	} samples[] = {
+		{ "claude", "claude", true },
+		{ "cursor-*", "cursor-", false },
+		{ "a\\*b", "a*b", true },
+		{ "*", "", false },
+		{ "", "", true },
+		{ "abcdefgh", "abcdefgh", true },
+		{ "abcdefghi", "abcdefgh", false },
+		{ "ab[c]", "ab", false },
+		{ "ab[c", "ab[c", true },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
+		char prefix[9] = { 0 };
+		bool all;
+
+		assert_int_equal(glob_prefix(samples[i].glob, prefix, 8, &all),
+				 strlen(samples[i].prefix));
+		assert_string_equal(prefix, samples[i].prefix);
+		assert_int_equal(all, samples[i].all);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_words),
-		cmocka_unit_test(test_paths),
-		cmocka_unit_test(test_many_stars),
+		cmocka_unit_test(test_prefix),	     cmocka_unit_test(test_words),
+		cmocka_unit_test(test_paths),	     cmocka_unit_test(test_many_stars),
 		cmocka_unit_test(test_has_wildcard),
 	};
 
