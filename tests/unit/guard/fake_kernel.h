@@ -10,17 +10,110 @@
 
 static struct {
 	struct bs_slot slots[BS_SLOTS];
-	struct bs_counters counters;
+	struct bs_shared shared;
 	struct bs_label label; /* session 0: none */
 	struct bs_session session;
 	u64 session_id;			       /* 0: there is none */
 	int set_label, set_session, get_label; /* what they return, where not 0 */
+	struct bs_record record;
+	u32 adopted[8]; /* processes that kernel_adopt() was given */
+	int adopted_count, adopt_run;
+	u64 approval, approved_signature;
+	u32 waiting_tid; /* 0: nobody waits */
+	struct bs_waiting waiting;
 } fake;
 
-int kernel_open(const struct scan_tables *t _unused_, struct kernel **ret _unused_,
-		struct strbuf *err _unused_)
+int kernel_open(const char *pins _unused_, const struct kernel_tables *t _unused_,
+		struct kernel **ret _unused_, struct strbuf *err _unused_)
 {
 	return -ENOSYS;
+}
+
+int kernel_reload(struct kernel *k _unused_, const struct kernel_tables *t _unused_,
+		  struct strbuf *err _unused_)
+{
+	return 0;
+}
+
+bool kernel_was_adopted(const struct kernel *k _unused_)
+{
+	return false;
+}
+
+const char *kernel_blind(const struct kernel *k _unused_)
+{
+	return NULL;
+}
+
+void kernel_unpin(struct kernel *k _unused_)
+{
+}
+
+void kernel_release(struct kernel *k _unused_, enum kernel_ring ring _unused_)
+{
+}
+
+int kernel_adopt(struct kernel *k _unused_, u32 tgid, u64 session _unused_)
+{
+	if (fake.adopted_count == ARRAY_SIZE(fake.adopted))
+		return -E2BIG;
+	fake.adopted[fake.adopted_count++] = tgid;
+	return 0;
+}
+
+int kernel_adopt_run(struct kernel *k _unused_)
+{
+	return fake.adopt_run;
+}
+
+int kernel_put_record(struct kernel *k _unused_, u64 session _unused_, const struct bs_record *r)
+{
+	fake.record = *r;
+	return 0;
+}
+
+int kernel_get_record(const struct kernel *k _unused_, u64 session _unused_, struct bs_record *ret)
+{
+	*ret = fake.record;
+	return 0;
+}
+
+int kernel_next_session(const struct kernel *k _unused_, u64 *session)
+{
+	if (*session || !fake.session_id)
+		return -ENOENT;
+	*session = fake.session_id;
+	return 0;
+}
+
+int kernel_put_approval(struct kernel *k _unused_, u64 hold, u64 signature)
+{
+	fake.approval = hold;
+	fake.approved_signature = signature;
+	return 0;
+}
+
+int kernel_get_approval(const struct kernel *k _unused_, u64 hold, u64 *ret_signature)
+{
+	if (!hold || hold != fake.approval)
+		return -ENOENT;
+	*ret_signature = fake.approved_signature;
+	return 0;
+}
+
+int kernel_answer_connect(struct kernel *k _unused_, u32 tid, const struct bs_waiting *w)
+{
+	fake.waiting_tid = tid;
+	fake.waiting = *w;
+	return 0;
+}
+
+int kernel_get_waiting(const struct kernel *k _unused_, u32 tid, struct bs_waiting *ret)
+{
+	if (!tid || tid != fake.waiting_tid)
+		return -ENOENT;
+	*ret = fake.waiting;
+	return 0;
 }
 
 void kernel_close(struct kernel *k _unused_)
@@ -97,9 +190,14 @@ struct bs_slot *kernel_slots(const struct kernel *k _unused_)
 	return fake.slots;
 }
 
+struct bs_shared *kernel_shared(const struct kernel *k _unused_)
+{
+	return &fake.shared;
+}
+
 const volatile struct bs_counters *kernel_counters(const struct kernel *k _unused_)
 {
-	return &fake.counters;
+	return &fake.shared.counters;
 }
 
 int kernel_set_tripwire(struct kernel *k _unused_, bool on _unused_)

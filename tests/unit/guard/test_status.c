@@ -138,7 +138,7 @@ static void test_losses_and_counters(void **state _unused_)
 	};
 	json_t *j;
 
-	fake.counters = (struct bs_counters) {
+	fake.shared.counters = (struct bs_counters) {
 		.losses = { 1, 2, 3, 4, 5, 6 },
 		.execs = 7,
 		.connects = 8,
