@@ -1,63 +1,18 @@
 /* Candidates: from the ring of decisions to a verdict, while the task waits in the kernel. */
+#include "guard/candidate.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/pidfd.h>
 
 #include "base/log.h"
-#include "base/proc.h"
-#include "guard/candidate.h"
+#include "guard/hold.h"
+#include "guard/slot.h"
 
-static u32 *slot_word(const struct guard *g, u32 slot)
+static struct bs_slot *slot_of(const struct guard *g, const struct exec *x)
 {
-	return &kernel_slots(g->kernel)[slot].word;
-}
-
-bool slot_take(struct guard *g, u32 slot, u32 ticket, enum bs_slot_state state)
-{
-	u32 asked = BS_SLOT_WORD(ticket, BS_SLOT_ASKED);
-
-	return __atomic_compare_exchange_n(slot_word(g, slot), &asked, BS_SLOT_WORD(ticket, state),
-					   false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-}
-
-void slot_free(struct guard *g, u32 slot, u32 ticket)
-{
-	static const enum bs_slot_state owned[] = { BS_SLOT_ASKED, BS_SLOT_SEIZED, BS_SLOT_STOPPING,
-						    BS_SLOT_STOPPED };
-
-	for (size_t i = 0; i < ARRAY_SIZE(owned); i++) {
-		u32 word = BS_SLOT_WORD(ticket, owned[i]);
-
-		if (__atomic_compare_exchange_n(slot_word(g, slot), &word,
-						BS_SLOT_WORD(ticket, BS_SLOT_FREE), false,
-						__ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
-			return;
-	}
-}
-
-static enum bs_slot_state slot_state(const struct guard *g, u32 slot, u32 ticket)
-{
-	u32 word = __atomic_load_n(slot_word(g, slot), __ATOMIC_SEQ_CST);
-
-	return word >> 3 == ticket ? BS_SLOT_STATE(word) : BS_SLOT_FREE;
-}
-
-#define STOPPING_MAX_NS 1000000000ULL
-
-/* A SIGCONT discards a SIGSTOP only once that is pending. STOPPING lasts some nanoseconds, or as
- * long as the host of a virtual machine keeps its CPU away. */
-bool slot_unstop(struct guard *g, const struct exec *x)
-{
-	u64 end = boot_ns() + STOPPING_MAX_NS;
-	struct proc_stat st;
-	bool seen;
-
-	while (slot_state(g, x->slot, x->ticket) == BS_SLOT_STOPPING && boot_ns() < end)
-		usleep(10);
-	seen = !proc_read_stat(x->tgid, &st) && st.state == 'T';
-	kill(x->tgid, SIGCONT);
-	return seen;
+	return &kernel_slots(g->kernel)[x->slot];
 }
 
 static void report_allowed(struct guard *g, const struct exec *x, const struct decision *d)
@@ -71,79 +26,182 @@ static void report_allowed(struct guard *g, const struct exec *x, const struct d
 			       : d->approval ? OCSF_APPROVED
 					     : OCSF_ALLOWED,
 			       boot_ns() - x->time);
-	process_exec(g, x);
+	if (x->kind == BS_SLOT_EXEC)
+		process_exec(g, x);
 }
 
-/* It waits in the kernel, which kills it unless it is allowed: a tracer could swallow any stop. */
-static void decide_traced(struct guard *g, const struct exec *x, struct decision *d)
+static void report_blocked(struct guard *g, const struct exec *x, const struct decision *d)
 {
-	_cleanup_close_ int pidfd = -1;
-
-	if (d->verdict <= VERDICT_ALERT && slot_take(g, x->slot, x->ticket, BS_SLOT_ALLOWED)) {
-		report_allowed(g, x, d);
-		return;
-	}
-	if (d->verdict > VERDICT_ALERT) {
-		pidfd = pidfd_open(x->tgid, 0);
-		d->verdict = VERDICT_KILL;
-		d->reason = "it is being traced, and could not be held";
-		if (pidfd >= 0)
-			explain_to(g, pidfd, 0, x, d);
-	} else {
-		d->reason = "it is being traced, and no answer came in time";
-	}
-	slot_free(g, x->slot, x->ticket);
 	report_exec(g, x, OCSF_BLOCKED);
 	report_finding(g, x, d, NULL, OCSF_BLOCKED, boot_ns() - x->time);
 }
 
-static void candidate_decide(struct guard *g, struct exec *exec)
+static void explain(struct guard *g, const struct exec *x, const struct decision *d)
+{
+	_cleanup_close_ int pidfd = pidfd_open(x->tgid, 0);
+
+	if (pidfd >= 0)
+		explain_to(g, pidfd, 0, x, d);
+}
+
+static bool is_shadowed(const struct guard *g, const struct decision *d)
+{
+	return g->options.mode == MODE_SHADOW && d->finding.verdict > VERDICT_ALERT;
+}
+
+/* The kernel's SIGSTOP is taken back. */
+static void unstop(struct guard *g, const struct exec *x)
+{
+	if (slot_unstop(slot_of(g, x), x->ticket))
+		wake_ancestors(g, x);
+	slot_free(slot_of(g, x), x->ticket);
+}
+
+/* ---- execs */
+
+/* It waits in the kernel, which kills it unless it is allowed: a tracer could swallow any stop. */
+static void decide_traced(struct guard *g, const struct exec *x, struct decision *d)
+{
+	if (d->verdict <= VERDICT_ALERT && slot_take(slot_of(g, x), x->ticket, BS_SLOT_ALLOWED)) {
+		report_allowed(g, x, d);
+		return;
+	}
+	if (d->verdict > VERDICT_ALERT) {
+		d->verdict = VERDICT_KILL;
+		d->reason = "it is being traced, and could not be held";
+		explain(g, x, d);
+	} else {
+		d->reason = "it is being traced, and no answer came in time";
+	}
+	slot_free(slot_of(g, x), x->ticket);
+	report_blocked(g, x, d);
+}
+
+static void decide_exec(struct guard *g, struct exec *exec)
 {
 	_cleanup_(exec_free_ptr) struct exec *x = exec;
-	bool shadowed;
 	struct decision d;
 
 	decide(g, x, &d);
-	shadowed = g->options.mode == MODE_SHADOW && d.finding.verdict > VERDICT_ALERT;
 	if (x->flags & BS_EXEC_TRACED) {
 		decide_traced(g, x, &d);
 		return;
 	}
-	if (d.verdict <= VERDICT_ALERT && !shadowed && !d.approval) {
-		if (!slot_take(g, x->slot, x->ticket, BS_SLOT_ALLOWED)) {
-			if (slot_unstop(g, x))
-				wake_ancestors(g, x);
-			slot_free(g, x->slot, x->ticket);
-		}
+	if (d.verdict <= VERDICT_ALERT && !is_shadowed(g, &d) && !d.approval) {
+		if (!slot_take(slot_of(g, x), x->ticket, BS_SLOT_ALLOWED))
+			unstop(g, x);
 		report_allowed(g, x, &d);
+		agent_seen(g, x);
 		return;
 	}
 	process_exec(g, x);
+	agent_seen(g, x);
 	hold_seize(g, TAKE_PTR(x), &d);
 }
 
-/* The kernel had no slot for it, so it is dead. */
-static void candidate_killed(struct guard *g, const struct exec *x)
-{
-	struct decision d = { .verdict = VERDICT_KILL,
-			      .reason = "too many actions are held: it was killed" };
+/* ---- connects */
 
-	d.finding.signature = (u32)-1;
-	report_exec(g, x, OCSF_BLOCKED);
-	report_finding(g, x, &d, NULL, OCSF_BLOCKED, 0);
+bool connect_settle(struct guard *g, const struct exec *x, bool pass)
+{
+	struct bs_slot *s = slot_of(g, x);
+
+	if (slot_take(s, x->ticket, pass ? BS_SLOT_ALLOWED : BS_SLOT_REFUSED))
+		return true;
+	if (slot_state(s, x->ticket) == BS_SLOT_FREE)
+		return false;
+	connect_answer(g, x, pass ? BS_ANSWER_PASS : BS_ANSWER_REFUSE);
+	unstop(g, x);
+	return true;
+}
+
+static void allow_connect(struct guard *g, const struct exec *x, struct decision *d)
+{
+	if (is_shadowed(g, d))
+		explain(g, x, d);
+	if (connect_settle(g, x, true)) {
+		report_allowed(g, x, d);
+		return;
+	}
+	d->reason = "it could not wait, and no answer came in time";
+	report_blocked(g, x, d);
+}
+
+/* No hold, as its system call fails by itself: the agent reads why first. */
+static void refuse_connect(struct guard *g, const struct exec *x, const struct decision *d)
+{
+	explain(g, x, d);
+	if (d->verdict == VERDICT_KILL)
+		kill(x->tgid, SIGKILL);
+	connect_settle(g, x, false);
+	report_blocked(g, x, d);
+	report_sync(g);
+}
+
+static void decide_connect(struct guard *g, struct exec *exec)
+{
+	_cleanup_(exec_free_ptr) struct exec *x = exec;
+	struct decision d;
+
+	decide(g, x, &d);
+	if (d.verdict == VERDICT_HOLD && x->flags & (BS_CONNECT_FIXED | BS_CONNECT_TRACED)) {
+		d.verdict = VERDICT_DENY;
+		d.reason = x->flags & BS_CONNECT_TRACED
+				   ? "it is being traced, and could not be held"
+				   : "this system call cannot be held";
+	}
+	if (d.verdict <= VERDICT_ALERT)
+		allow_connect(g, x, &d);
+	else if (d.verdict == VERDICT_HOLD)
+		hold_seize(g, TAKE_PTR(x), &d);
+	else
+		refuse_connect(g, x, &d);
+}
+
+/* ---- of all kinds */
+
+void candidate_decide(struct guard *g, struct exec *x)
+{
+	if (x->kind == BS_SLOT_CONNECT)
+		decide_connect(g, x);
+	else
+		decide_exec(g, x);
+}
+
+void candidate_missed(struct guard *g, const struct exec *x)
+{
+	bool connect = x->kind == BS_SLOT_CONNECT;
+	bool refused = x->flags & (connect ? BS_CONNECT_REFUSED : BS_EXEC_KILLED);
+	bool down = x->flags & (connect ? BS_CONNECT_DOWN : BS_EXEC_DOWN);
+	struct decision d = { .finding.signature = (u32)-1 };
+
+	if (refused) {
+		d.verdict = connect ? VERDICT_DENY : VERDICT_KILL;
+		d.reason = down	     ? "no guard ran, and when_down is kill"
+			   : connect ? "too many actions are held: it was refused"
+				     : "too many actions are held: it was killed";
+		report_blocked(g, x, &d);
+		return;
+	}
+	decide(g, x, &d);
+	d.verdict = MIN(d.verdict, VERDICT_ALERT);
+	d.reason = "no guard ran, and when_down is allow";
+	report_allowed(g, x, &d);
+}
+
+bool candidate_is_known(const struct guard *g, u32 slot, u32 ticket, bool asks)
+{
+	if (hold_has_slot(g, slot, ticket))
+		return true;
+	return !asks && slot_state(&kernel_slots(g->kernel)[slot], ticket) == BS_SLOT_FREE;
 }
 
 void candidate_event(struct guard *g, const struct bs_exec_event *e)
 {
-	_cleanup_(exec_free_ptr) struct exec *x = NULL;
-	enum bs_slot_state state;
+	struct exec *x;
 
-	if (e->slot < BS_SLOTS) {
-		state = slot_state(g, e->slot, e->ticket);
-		if (hold_has_slot(g, e->slot, e->ticket) ||
-		    (state == BS_SLOT_FREE && !(e->flags & BS_EXEC_TRACED)))
-			return; /* found by its slot before its event was read */
-	}
+	if (e->slot < BS_SLOTS &&
+	    candidate_is_known(g, e->slot, e->ticket, e->flags & BS_EXEC_TRACED))
+		return;
 	x = exec_decode(g, e);
 	if (!x) {
 		log_error("out of memory: process %u, which could be destructive, is killed",
@@ -151,24 +209,45 @@ void candidate_event(struct guard *g, const struct bs_exec_event *e)
 		kill(e->head.tgid, SIGKILL);
 		return;
 	}
-	if (e->slot >= BS_SLOTS)
-		candidate_killed(g, x);
-	else
-		candidate_decide(g, TAKE_PTR(x));
+	if (e->slot < BS_SLOTS) {
+		candidate_decide(g, x);
+		return;
+	}
+	candidate_missed(g, x);
+	exec_free(x);
+}
+
+struct exec *candidate_from_slot(struct guard *g, u32 slot, u32 ticket)
+{
+	return kernel_slots(g->kernel)[slot].kind == BS_SLOT_CONNECT
+		       ? connect_from_slot(g, slot, ticket)
+		       : exec_from_slot(g, slot, ticket);
 }
 
 void candidate_sweep(struct guard *g)
 {
 	for (u32 i = 0; i < BS_SLOTS; i++) {
-		u32 word = __atomic_load_n(slot_word(g, i), __ATOMIC_SEQ_CST), ticket = word >> 3;
+		struct bs_slot *s = &kernel_slots(g->kernel)[i];
+		u32 word = __atomic_load_n(&s->word, __ATOMIC_SEQ_CST), ticket = word >> 3;
 		struct exec *x;
 
 		if (BS_SLOT_STATE(word) != BS_SLOT_STOPPED || hold_has_slot(g, i, ticket))
 			continue;
-		x = exec_from_slot(g, i, ticket);
+		x = candidate_from_slot(g, i, ticket);
 		if (x)
 			candidate_decide(g, x);
 		else
-			slot_free(g, i, ticket); /* it is gone */
+			slot_free(s, ticket); /* it is gone */
+	}
+}
+
+void candidate_free_stale(struct guard *g)
+{
+	for (u32 i = 0; i < BS_SLOTS; i++) {
+		struct bs_slot *s = &kernel_slots(g->kernel)[i];
+		u32 word = __atomic_load_n(&s->word, __ATOMIC_SEQ_CST);
+
+		if (BS_SLOT_STATE(word) == BS_SLOT_SEIZED && !hold_has_slot(g, i, word >> 3))
+			slot_free(s, word >> 3);
 	}
 }

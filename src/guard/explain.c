@@ -80,6 +80,21 @@ static const char *verdict_word(const struct guard *g, enum verdict v)
 	return g->options.mode == MODE_SHADOW ? would[v] : words[v];
 }
 
+/* "terraform destroy", "connect 10.0.0.5:5432 (psql -h db)" */
+static void add_action(struct strbuf *sb, const struct exec *x)
+{
+	char text[128];
+
+	if (x->kind != BS_SLOT_CONNECT) {
+		escape_argv(sb, x->argv, COMMAND_MAX);
+		return;
+	}
+	connect_text(&x->dest, text, sizeof(text));
+	strbuf_addf(sb, "%s (", text);
+	escape_argv(sb, x->argv, COMMAND_MAX);
+	strbuf_addc(sb, ')');
+}
+
 static void add_why(struct strbuf *sb, const struct finding *f)
 {
 	size_t len = f->why ? strlen(f->why) : 0;
@@ -100,7 +115,7 @@ void explain_to(struct guard *g, int pidfd, u64 hold, const struct exec *x,
 	bool shadow = g->options.mode == MODE_SHADOW;
 
 	strbuf_addf(&sb, "backstop: %s: ", verdict_word(g, shadow ? f->verdict : d->verdict));
-	escape_argv(&sb, x->argv, COMMAND_MAX);
+	add_action(&sb, x);
 	strbuf_addc(&sb, '\n');
 	add_why(&sb, f);
 	if (f->instead)

@@ -6,12 +6,15 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
+#include <sys/file.h>
 #include <sys/utsname.h>
 
 #include "base/io.h"
 #include "base/log.h"
-#include "guard/internal.h"
+#include "guard/hold.h"
+#include "guard/link.h"
+#include "guard/reload.h"
+#include "guard/urgent.h"
 
 #define SEGMENT_MAX   (64ULL * 1024 * 1024)
 #define POLL_PERIOD   (50 * 1000) /* microseconds between looks at the events */
@@ -19,12 +22,49 @@
 #define BATCH	      64 /* events between looks at the decisions */
 #define FIRST_SESSION (5 * 1000 * 1000) /* microseconds an embedded guard waits for one */
 
+/* ---- urgency */
+
+/* Guard and keeper stay on one CPU: there the kernel does not wait for them, as they come before
+ * the task does. */
+static void settle(struct guard *g)
+{
+	int cpu = sched_getcpu();
+	int r = urgent_bind(0, cpu) ?: urgent_bind(getppid(), cpu);
+
+	g->cpu = r ? -1 : cpu;
+	kernel_set_cpu(g->kernel, g->cpu);
+}
+
+static void set_urgent(struct guard *g)
+{
+	int r = urgent_schedule();
+
+	g->realtime = !r;
+	if (r)
+		log_warning("SCHED_FIFO is refused (%s): holds may take longer, and a parent may "
+			    "see a stop",
+			    strerror(-r));
+	r = urgent_lock(false);
+	if (r)
+		log_warning("mlockall is refused (%s): the guard may be paged out", strerror(-r));
+	if (g->realtime)
+		settle(g);
+	else
+		kernel_set_cpu(g->kernel, -1);
+}
+
 /* ---- events */
 
 static void on_decision(void *data, const struct bs_event *e)
 {
-	if (e->type == BS_EVENT_EXEC)
-		candidate_event(data, (const struct bs_exec_event *)e);
+	const struct bs_exec_event *x = (const struct bs_exec_event *)e;
+
+	if (e->type == BS_EVENT_CONNECT)
+		connect_event(data, (const struct bs_connect_event *)e);
+	else if (e->type == BS_EVENT_EXEC && x->flags & BS_EXEC_AGENT)
+		agent_event(data, x);
+	else if (e->type == BS_EVENT_EXEC)
+		candidate_event(data, x);
 }
 
 static void on_plain_exec(struct guard *g, const struct bs_exec_event *e)
@@ -51,7 +91,11 @@ static void on_event(void *data, const struct bs_event *e)
 	case BS_EVENT_EXIT:
 		report_exit(g, (const struct bs_exit_event *)e);
 		process_exit(g, e->tgid);
+		connect_forget(g, e->tgid);
 		exec_forget_args(g, e->tgid);
+		break;
+	case BS_EVENT_CONNECT:
+		connect_event(g, (const struct bs_connect_event *)e);
 		break;
 	case BS_EVENT_END:
 		session_end(g, e->session);
@@ -74,21 +118,43 @@ static void sweep(struct guard *g)
 	exec_drop_args(g);
 }
 
+/* A CPU that was taken away has moved us. */
+static void stay(struct guard *g)
+{
+	if (g->cpu >= 0 && sched_getcpu() != g->cpu)
+		settle(g);
+}
+
+/* What was consumed stands in the journal before it is let go. */
+static int consume(struct guard *g, enum kernel_ring ring)
+{
+	int n = kernel_consume(g->kernel, ring, BATCH);
+
+	if (n)
+		kernel_release(g->kernel, ring);
+	return n;
+}
+
 /* Decisions come first: they are looked at after each batch of events. Returns how many events
  * there were. */
 static int drain(struct guard *g)
 {
 	int n, total = 0;
 
-	kernel_set_cpu(g->kernel, g->realtime ? sched_getcpu() : -1);
+	stay(g);
 	do {
-		while (kernel_consume(g->kernel, KERNEL_DECISIONS, BATCH) == BATCH)
+		while (consume(g, KERNEL_DECISIONS) == BATCH)
 			;
-		n = kernel_consume(g->kernel, KERNEL_EVENTS, BATCH);
+		n = consume(g, KERNEL_EVENTS);
 		total += n;
 	} while (n == BATCH);
 	sweep(g);
 	return total;
+}
+
+void guard_drain(struct guard *g)
+{
+	drain(g);
 }
 
 static void poll_events(void *data)
@@ -117,26 +183,12 @@ static void on_ring(void *data, _unused_ uint32_t events)
 	loop_add_timer(g->loop, POLL_PERIOD, poll_events, g, &g->poll);
 }
 
-static void on_child(void *data, _unused_ int signo)
-{
-	hold_reap(data);
-}
-
-static void on_stop(void *data, int signo)
-{
-	struct guard *g = data;
-
-	log_info("SIG%s: the guard stops%s", sigabbrev_np(signo),
-		 g->sessions.count ? ", its sessions go on unguarded" : "");
-	loop_quit(g->loop, 0);
-}
-
 static void on_no_session(void *data)
 {
 	struct guard *g = data;
 
 	if (!g->sessions.count)
-		loop_quit(g->loop, -ETIMEDOUT);
+		loop_quit(g->loop, 0);
 }
 
 /* ---- start */
@@ -169,21 +221,6 @@ static void describe_host(struct guard *g)
 	};
 }
 
-/* Candidates wait for us, so we come before all ordinary work, and nothing of us is paged out. */
-static void set_urgent(struct guard *g)
-{
-	struct sched_param p = { .sched_priority = 1 };
-
-	g->realtime = !sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &p);
-	if (!g->realtime)
-		log_warning("SCHED_FIFO is refused (%s): holds may take longer, and a parent may "
-			    "see a stop",
-			    strerror(errno));
-	if (mlockall(MCL_CURRENT | MCL_FUTURE))
-		log_warning("mlockall is refused (%s): the guard may be paged out",
-			    strerror(errno));
-}
-
 static void describe_loss(void *data, uint64_t lost, int err, struct strbuf *line)
 {
 	struct guard *g = data;
@@ -198,16 +235,6 @@ static void describe_loss(void *data, uint64_t lost, int err, struct strbuf *lin
 		     strerror(-err)) < 0)
 		message = NULL;
 	ocsf_guard(line, &g->host, &e, "events lost", message ?: "events lost");
-}
-
-static int open_policy(struct guard *g)
-{
-	_cleanup_strbuf_ struct strbuf err = STRBUF_INIT;
-	int r = policy_open(g->options.policy, &g->policy, &err);
-
-	if (r)
-		log_error("%s", strbuf_str(&err));
-	return r;
 }
 
 static int open_journal(struct guard *g)
@@ -229,18 +256,39 @@ static int open_journal(struct guard *g)
 	return !r || r == -EBUSY ? r : log_errno(r, "cannot open the journal in %s", dir);
 }
 
+/* Of two guards with the same pins each would take the kernel from the other. */
+static int lock_pins(struct guard *g)
+{
+	g->pins_lock = open(g->pins, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (g->pins_lock < 0)
+		return errno == ENOENT ? 0 : log_errno(-errno, "cannot open %s", g->pins);
+	if (!flock(g->pins_lock, LOCK_EX | LOCK_NB))
+		return 0;
+	log_error("another guard runs with the pins in %s: stop it, or set 'pins:' in the "
+		  "settings",
+		  g->pins);
+	return -EBUSY;
+}
+
 static int open_kernel(struct guard *g)
 {
 	_cleanup_strbuf_ struct strbuf err = STRBUF_INIT;
-	int r = kernel_open(policy_scan_tables(g->policy), &g->kernel, &err);
+	struct kernel_tables t;
+	int r;
 
+	g->pins = strdup(g->options.pins ?: policy_settings(g->policy)->pins);
+	r = g->pins ? lock_pins(g) : -ENOMEM;
+	if (r)
+		return r;
+	reload_tables(g, g->policy, &t);
+	r = kernel_open(g->pins, &t, &g->kernel, &err);
 	if (r) {
 		log_error("%s", strbuf_str(&err));
 		return r;
 	}
 	kernel_on_event(g->kernel, KERNEL_DECISIONS, on_decision, g);
 	kernel_on_event(g->kernel, KERNEL_EVENTS, on_event, g);
-	return 0;
+	return g->pins_lock < 0 ? lock_pins(g) : 0;
 }
 
 static int listen_all(struct guard *g)
@@ -249,18 +297,50 @@ static int listen_all(struct guard *g)
 
 	for (int i = 0; i < KERNEL_RINGS && !r; i++)
 		r = loop_add_fd(g->loop, kernel_ring_fd(g->kernel, i), EPOLLIN, on_ring, g, NULL);
-	if (!r)
-		r = loop_add_signal(g->loop, SIGCHLD, on_child, g);
-	if (!r)
-		r = loop_add_signal(g->loop, SIGTERM, on_stop, g);
-	if (!r)
-		r = loop_add_signal(g->loop, SIGINT, on_stop, g);
 	if (!r && g->options.embedded)
 		r = loop_add_timer(g->loop, FIRST_SESSION, on_no_session, g, NULL);
 	return r ? log_errno(r, "cannot set up the event loop") : 0;
 }
 
-static int guard_start(struct guard *g)
+/* What a guard before this one has left. */
+static void restore(struct guard *g)
+{
+	const struct bs_state *state = &kernel_shared(g->kernel)->state;
+
+	g->last_hold = state->last_hold;
+	g->sequence = MAX(g->sequence, state->sequence);
+	session_restore_all(g);
+}
+
+/* What is held has been taken over: now for those that were stopped while no guard ran. */
+static void take_over(struct guard *g)
+{
+	candidate_free_stale(g);
+	candidate_sweep(g);
+	session_sweep(g);
+	if (policy_settings(g->policy)->follow_agents && !g->options.embedded)
+		agent_find_running(g);
+}
+
+static int open_all(struct guard *g, int link)
+{
+	int r = link_open(g, link);
+
+	if (!r)
+		r = reload_first(g);
+	if (!r)
+		r = control_open(g, g->loop, g->options.socket, g->options.embedded,
+				 g->options.owner, &g->control);
+	if (!r)
+		r = open_journal(g);
+	if (!r)
+		r = open_kernel(g);
+	if (!r)
+		r = listen_all(g);
+	return r;
+}
+
+static int guard_start(struct guard *g, int link)
 {
 	int r;
 
@@ -272,35 +352,90 @@ static int guard_start(struct guard *g)
 	g->loop = loop_new();
 	if (!g->users || !g->paths || !g->loop)
 		return log_errno(-ENOMEM, "cannot start");
-	r = open_policy(g);
-	if (!r)
-		r = control_open(g, g->loop, g->options.socket, g->options.embedded,
-				 g->options.owner, &g->control);
-	if (!r)
-		r = open_journal(g);
-	if (!r)
-		r = open_kernel(g);
-	if (!r)
-		r = listen_all(g);
-	if (!r)
-		set_urgent(g);
+	r = open_all(g, link);
+	if (r)
+		return r;
+	restore(g);
+	set_urgent(g);
+	r = link_ready(g);
+	g->ready = !r;
 	return r;
 }
 
-static void guard_end(struct guard *g)
+static void log_to(int fd)
 {
-	if (g->kernel && g->journal) {
-		hold_end_all(g, "the guard stops");
-		drain(g);
-		report_guard(g, NULL, "guard stopped", "the guard stopped%s",
-			     g->sessions.count ? ", its sessions go on unguarded" : "");
+	if (fd <= 0)
+		return;
+	dup2(fd, STDERR_FILENO);
+	close(fd);
+	log_set_timestamps(true);
+}
+
+static void say_ready(struct guard *g)
+{
+	bool again = kernel_was_adopted(g->kernel);
+
+	log_to(g->options.log_fd);
+	report_guard(g, NULL, "guard started",
+		     "the guard started: tier %s, mode %s, policy %s, %u sessions and %u holds "
+		     "taken over",
+		     g->host.tier, mode_name(g->options.mode), policy_version(g->policy),
+		     (unsigned int)g->sessions.count, g->open_holds);
+	log_info("ready%s: tier %s, mode %s, %u signatures (policy %s), socket %s",
+		 again ? " again" : "", g->host.tier, mode_name(g->options.mode),
+		 policy_signature_count(g->policy), policy_version(g->policy), g->options.socket);
+}
+
+/* For good. */
+static void stop(struct guard *g)
+{
+	unsigned int denied = hold_end_all(g, "the guard stops");
+	const char *sessions = g->sessions.count ? ", its sessions go on unguarded" : "";
+
+	drain(g);
+	if (denied)
+		log_info("%u open hold%s denied", denied, denied == 1 ? " was" : "s were");
+	report_guard(g, NULL, "guard stopped", "the guard stopped, %u open holds were denied%s",
+		     denied, sessions);
+	report_sync(g);
+	kernel_unpin(g->kernel);
+}
+
+/* For the next guard, which goes on with all that is pinned and held. */
+static void leave(struct guard *g)
+{
+	drain(g);
+	report_guard(g, NULL, "guard left", "the guard leaves to another one, with %u open holds",
+		     g->open_holds);
+	report_sync(g);
+	control_keep_socket(g->control);
+}
+
+static void finish(struct guard *g, int r)
+{
+	if (!g->ready) {
+		if (g->kernel && !kernel_was_adopted(g->kernel))
+			kernel_unpin(g->kernel);
+	} else if (r) {
+		control_keep_socket(g->control);
+	} else if (g->end == GUARD_LEAVE) {
+		leave(g);
+	} else {
+		stop(g);
 	}
+}
+
+static void guard_free(struct guard *g)
+{
 	control_close(g->control);
+	hold_free_all(g);
+	link_close(g);
 	kernel_close(g->kernel);
+	close_fd(&g->pins_lock);
 	journal_close(g->journal);
 	policy_free(g->policy);
 	exec_drop_args(g);
-	map_free(&g->approvals);
+	connect_forget_all(g);
 	process_free_all(g);
 	session_free_all(g);
 	grant_free_all(g);
@@ -311,35 +446,21 @@ static void guard_end(struct guard *g)
 	free(g->machine_id);
 	free(g->release);
 	free(g->boot_id);
+	free(g->image);
+	free(g->pins);
 }
 
-static void log_to(int fd)
+int guard_run(const struct guard_options *o, int link)
 {
-	dup2(fd, STDERR_FILENO);
-	close(fd);
-	log_set_timestamps(true);
-}
-
-int guard_run(const struct guard_options *o, int ready_fd)
-{
-	struct guard g = { .options = *o };
-	int r = guard_start(&g);
+	struct guard g = { .options = *o, .pins_lock = -1, .cpu = -1 };
+	int r = guard_start(&g, link);
 
 	if (!r) {
-		if (o->log_fd > 0)
-			log_to(o->log_fd);
-		report_guard(&g, NULL, "guard started",
-			     "the guard started: tier %s, mode %s, policy %s", g.host.tier,
-			     mode_name(o->mode), policy_version(g.policy));
-		log_info("ready: tier %s, mode %s, %u signatures (policy %s), socket %s",
-			 g.host.tier, mode_name(o->mode), policy_signature_count(g.policy),
-			 policy_version(g.policy), o->socket);
-		if (ready_fd >= 0) {
-			io_write_all(ready_fd, "\n", 1);
-			close(ready_fd);
-		}
+		say_ready(&g);
+		take_over(&g);
 		r = loop_run(g.loop);
 	}
-	guard_end(&g);
+	finish(&g, r);
+	guard_free(&g);
 	return r;
 }

@@ -18,6 +18,7 @@ struct guard_options {
 	const char *settings; /* path of the settings file, NULL: none */
 	const char *socket;   /* path of the control socket */
 	const char *state_dir; /* holds journal/ */
+	const char *pins; /* directory in a bpffs; NULL: by the policy's settings */
 	enum mode mode;
 	unsigned int hold_timeout;	/* seconds */
 	bool mode_given, timeout_given; /* else the policy's settings say, at start and reload */
@@ -28,10 +29,9 @@ struct guard_options {
 
 struct guard;
 
-/* Loads, attaches, listens, and runs until SIGTERM, SIGINT, or (embedded) the last session's end.
- * Writes one byte to `ready_fd` (-1: none) when sessions can start. 0 or a negative errno, with a
- * message logged. */
-int guard_run(const struct guard_options *o, int ready_fd);
+/* The keeper's child, see keeper.h: loads, attaches, listens, and runs until the keeper, at the
+ * other end of the socket `link`, has it end. 0 or a negative errno, with a message logged. */
+int guard_run(const struct guard_options *o, int link);
 
 /* --- what the control socket asks; errors are negative errnos, with words for the asker in `err`
  */

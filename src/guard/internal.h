@@ -20,6 +20,7 @@ struct session {
 	u64 id;
 	char name[20]; /* the id in hex, as people see it */
 	char *agent, *workspace, *home, *tty;
+	u32 tty_dev;
 	pid_t root;
 	uid_t uid;
 	bool unattended;
@@ -33,8 +34,11 @@ struct session {
 struct process {
 	u32 tgid;
 	u64 start;
-	char *path;
+	char *path, *cwd;
 	char *command; /* escaped, shortened */
+	u32 ancestors[BS_ANCESTORS];
+	u32 tty;
+	u64 cgroup;
 };
 
 /* An exec as the guard sees it: the kernel's event, decoded. Or a connect: then `kind` and `dest`
@@ -69,12 +73,14 @@ struct hold {
 	LIST_ENTRY(hold) entry;
 	u64 id; /* 0 where no human is asked */
 	struct guard *guard;
-	struct exec *exec; /* NULL once a grant has taken it over */
+	struct exec *exec; /* NULL once a grant has taken it over, at the very end */
 	struct decision decision;
+	struct policy *policy; /* whose strings the decision has */
 	u32 tid, slot, ticket; /* tid: of an exec also the tgid */
 	int pidfd;	       /* of the process */
-	bool counted;	       /* among the guard's open holds */
+	bool counted;	       /* among the guard's open holds: a human is asked */
 	bool trapped;	       /* it reported its stop: it can be released or refused */
+	bool remembered;       /* at its end: a human may allow the next attempt */
 	enum hold_outcome outcome;
 	struct loop_source *timeout;
 	int64_t since_ms, expires_ms;
@@ -91,11 +97,16 @@ struct grant {
 	char *by;
 };
 LIST_HEAD(grant_list, grant);
-LIST_HEAD(waker_list, waker); /* hold.c */
+LIST_HEAD(waker_list, waker); /* wake.c */
+LIST_HEAD(pass_list, pass);   /* connect.c */
+
+/* How a guard leaves: for good, or for the guard after it. */
+enum guard_end { GUARD_RUNS, GUARD_STOP, GUARD_LEAVE };
 
 struct guard {
-	struct guard_options options;
+	struct guard_options options; /* mode and hold_timeout: those in force */
 	struct loop *loop;
+	struct link *link; /* to the keeper */
 	struct kernel *kernel;
 	struct policy *policy;
 	struct journal *journal;
@@ -104,19 +115,27 @@ struct guard {
 	struct paths *paths;
 	struct ocsf_host host;
 	char *hostname, *machine_id, *release, *boot_id;
+	char *image;   /* path of the policy's image */
+	char *pins;    /* directory */
+	int pins_lock; /* fd */
 	bool realtime; /* SCHED_FIFO was granted */
+	int cpu;       /* where guard and keeper run with realtime priority; -1: anywhere */
+	bool ready, reloading;
+	enum guard_end end;
 	int64_t started_ms;
 	struct map sessions;  /* id -> struct session */
 	struct map processes; /* tgid -> struct process */
 	struct map
 		args; /* tgid -> struct strbuf: argv beyond the first chunk, until its exec event */
-	struct map approvals; /* hold -> 1 + signature it approved */
+	struct pass_list passes; /* connect.c */
 	struct hold_list holds;
 	struct grant_list grants;
 	struct waker_list wakers;
-	unsigned int open_holds, grant_count;
+	unsigned int open_holds, open_execs /* of those */, grant_count;
 	u64 last_hold, sequence, explanations_lost;
 	u64 swept_losses; /* sum of losses when slots and sessions were last looked through */
+	int64_t notified_since_ms; /* start of the period in which `notified` were shown */
+	unsigned int notified;
 	struct loop_source *poll, *watch_signals;
 	unsigned int idle_polls;
 };
@@ -129,9 +148,12 @@ int64_t boot_to_ms(u64 boot_ns_); /* epoch */
 struct exec *exec_decode(struct guard *g, const struct bs_exec_event *e);
 /* The same for a frozen task whose event was lost; NULL where it is gone. */
 struct exec *exec_from_slot(struct guard *g, u32 slot, u32 ticket);
+/* What /proc says of a process now; 0, or -ESRCH where it is gone. */
+int exec_read_proc(struct guard *g, struct exec *x);
 void exec_free(struct exec *x);
 DEFINE_CLEANUP(struct exec, exec_free);
-bool exec_same(const struct exec *a, const struct exec *b); /* file, argv, cwd and session */
+/* File, argv, cwd and session; of connects file, destination and session. */
+bool exec_same(const struct exec *a, const struct exec *b);
 /* Is the argv in the frozen process still the one that was decided on? Its own user could have
  * written to its memory. */
 bool exec_args_unchanged(const struct exec *x);
@@ -156,12 +178,20 @@ const char *paths_cgroup(struct paths *p, u64 id); /* NULL where it cannot be fo
 void paths_learn(struct paths *p, u32 dev, u64 inode, const char *path);
 const char *paths_file(struct paths *p, u32 dev, u64 inode);
 void tty_name(u32 dev, char *buf, size_t size); /* "pts/3"; "" for none */
+u32 tty_from_stat(int tty_nr);			/* /proc/PID/stat's encoding -> the kernel's */
 
 /* decide.c */
 void decide(struct guard *g, const struct exec *x, struct decision *ret);
 
 /* connect.c */
 void connect_event(struct guard *g, const struct bs_connect_event *e);
+/* Is it an address of the task's own host? */
+bool connect_is_own(const struct exec *x);
+/* A human approved it: the same process may connect there again. */
+void connect_remember(struct guard *g, const struct exec *x, u64 hold);
+u64 connect_remembered(const struct guard *g, const struct exec *x); /* the hold, or 0 */
+void connect_forget(struct guard *g, u32 tgid);
+void connect_forget_all(struct guard *g);
 /* A frozen connect whose event was lost; NULL where it is gone. */
 struct exec *connect_from_slot(struct guard *g, u32 slot, u32 ticket);
 /* What the system call finds when it restarts. */
@@ -186,11 +216,21 @@ void grant_free_all(struct guard *g);
 /* candidate.c: from the ring to a verdict */
 void candidate_event(struct guard *g, const struct bs_exec_event *e);
 void candidate_sweep(struct guard *g); /* finds those whose event was lost */
+/* A new guard has taken over what is held: whose slot is seized all the same is not. */
+void candidate_free_stale(struct guard *g);
+/* For events of other kinds. Was it found by its slot, and so decided, before its event was read?
+ * `asks`: it can only wait in the kernel. */
+bool candidate_is_known(const struct guard *g, u32 slot, u32 ticket, bool asks);
+void candidate_decide(struct guard *g, struct exec *x); /* takes x, which is frozen */
+/* It was never frozen: the kernel itself let it go, refused or killed it. */
+void candidate_missed(struct guard *g, const struct exec *x);
 
 /* hold.c */
-void hold_seize(struct guard *g, struct exec *x, const struct decision *d); /* takes x */
-void hold_reap(struct guard *g); /* SIGCHLD: traps and deaths */
-void hold_end_all(struct guard *g, const char *why);
+/* What an approval of the signature is noted under. */
+u64 signature_key(const struct finding *f);
+
+/* guard.c: all that the kernel has to say so far */
+void guard_drain(struct guard *g);
 
 /* explain.c: on the frozen task's own stderr, without ever waiting */
 void explain_start(struct guard *g, const struct hold *h);
@@ -198,13 +238,14 @@ void explain_end(struct guard *g, const struct hold *h);
 void explain_to(struct guard *g, int pidfd, u64 hold, const struct exec *x,
 		const struct decision *d);
 
-/* refuse.c: makes a trapped task exit with status 126 when it is detached; 0 or a negative errno */
-int refuse_task(pid_t pid);
+/* notify.c: on the desktop of the session's user, where the settings say so */
+void notify_hold(struct guard *g, const struct hold *h);
 
 /* report.c: the journal and those who watch */
 void report_exec(struct guard *g, const struct exec *x, enum ocsf_disposition disposition);
 void report_finding(struct guard *g, const struct exec *x, const struct decision *d,
 		    const struct hold *h, enum ocsf_disposition disposition, u64 latency_ns);
+void report_connect(struct guard *g, const struct exec *x, enum ocsf_disposition disposition);
 void report_exit(struct guard *g, const struct bs_exit_event *e);
 void report_guard(struct guard *g, const struct session *s, const char *name, const char *fmt, ...)
 	_printf_(4, 5);

@@ -17,14 +17,14 @@ int keeper_run(const struct guard_options *o, int ready_fd);
 enum keeper_op {
 	/* guard -> keeper */
 	KEEPER_READY,  /* sessions can start; answered by a KEPT and maybe a TRAPPED for each task
-			  that is held */
+			  that is held, and then a READY. Again after each reload, unanswered. */
 	KEEPER_SEIZE,  /* hold this task: answered by KEPT */
 	KEEPER_LET_GO, /* a held task that trapped */
 	KEEPER_REFUSE, /* the same, but it exits with status 126 */
 	KEEPER_PONG,
 	/* keeper -> guard */
-	KEEPER_KEPT,	/* `err` 0: seized, and it will trap; -ESRCH: gone; -EPERM: another process
-			   traces it */
+	KEEPER_KEPT,	/* `err` 0: seized, and it will trap; 1: the same, but it was seen stopped;
+			   -ESRCH: gone; -EPERM: another process traces it */
 	KEEPER_TRAPPED, /* it can be let go or refused */
 	KEEPER_GONE,	/* it died */
 	KEEPER_RELOAD,	/* SIGHUP */
@@ -39,6 +39,15 @@ struct keeper_message {
 	s32 err;
 	u32 tid;
 	u32 slot, ticket;
+};
+
+#define KEEPER_PINS_MAX 256
+
+/* KEEPER_READY */
+struct keeper_ready {
+	struct keeper_message head;
+	u32 when_down;		    /* enum when_down */
+	char pins[KEEPER_PINS_MAX]; /* the directory of pins */
 };
 
 #endif

@@ -1,10 +1,10 @@
-/* Making a task that was just exec'ed exit politely: status 126, "found but not run", instead of a
- * SIGKILL that looks like the work of the OOM killer. */
+#include "guard/refuse.h"
+
 #include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <sys/ptrace.h>
 #include <sys/user.h>
-
-#include "guard/internal.h"
 
 #define EXIT_REFUSED 126
 

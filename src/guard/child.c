@@ -1,0 +1,111 @@
+#include "guard/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "guard/urgent.h"
+
+#define MEMORY_MAX (1UL << 30)
+#define FILE_MAX   (64UL << 20)
+
+static int limit(int what, rlim_t max)
+{
+	struct rlimit l = { .rlim_cur = max, .rlim_max = max };
+
+	return setrlimit(what, &l);
+}
+
+static int set_limits(unsigned int cpu_limit)
+{
+	if (limit(RLIMIT_AS, MEMORY_MAX) || limit(RLIMIT_FSIZE, FILE_MAX) ||
+	    limit(RLIMIT_CPU, cpu_limit) || limit(RLIMIT_CORE, 0))
+		return -errno;
+	return 0;
+}
+
+static int drop_privileges(const struct child_options *o)
+{
+	if (setgroups(0, NULL) || setresgid(o->gid, o->gid, o->gid) ||
+	    setresuid(o->uid, o->uid, o->uid) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    prctl(PR_SET_PDEATHSIG, SIGKILL))
+		return -errno;
+	return 0;
+}
+
+/* The guard's signals are not the child's. */
+static void reset_signals(void)
+{
+	sigset_t none;
+
+	for (int signo = 1; signo < NSIG; signo++)
+		signal(signo, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static _Noreturn void run(const struct child_options *o, int out)
+{
+	const char *const environment[] = { "PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8",
+					    NULL };
+	int null = open("/dev/null", O_RDWR);
+
+	reset_signals();
+	urgent_bind(0, -1);
+	if (o->dir >= 0 ? fchdir(o->dir) : chdir("/"))
+		_exit(127);
+	dup2(null, STDIN_FILENO);
+	dup2(out, STDOUT_FILENO);
+	dup2(o->quiet ? null : out, STDERR_FILENO);
+	close_range(STDERR_FILENO + 1, ~0U, 0);
+	if (set_limits(o->cpu_limit) || drop_privileges(o))
+		_exit(127);
+	execve("/proc/self/exe", (char *const *)o->argv, (char *const *)environment);
+	_exit(127);
+}
+
+int child_start(const struct child_options *o, struct child *ret)
+{
+	struct child c = CHILD_INIT;
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC))
+		return -errno;
+	c.pid = fork();
+	if (c.pid == 0)
+		run(o, ends[1]);
+	close(ends[1]);
+	c.out = ends[0];
+	c.pidfd = c.pid < 0 ? -1 : pidfd_open(c.pid, 0);
+	if (c.pidfd < 0) {
+		int r = -errno;
+
+		if (c.pid > 0)
+			child_end(&c);
+		close_fd(&c.out);
+		return r;
+	}
+	fcntl(c.out, F_SETFL, O_NONBLOCK);
+	*ret = c;
+	return 0;
+}
+
+int child_end(struct child *c)
+{
+	int status = 0;
+
+	if (c->pid > 0) {
+		kill(c->pid, SIGKILL);
+		while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR)
+			;
+	}
+	close_fd(&c->pidfd);
+	close_fd(&c->out);
+	*c = CHILD_INIT;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -EINTR;
+}

@@ -1,0 +1,33 @@
+/* Unprivileged children: backstop's own commands that read what others wrote (settings, packs,
+ * project files), for a guard that reads none of it. */
+#ifndef GUARD_CHILD_H
+#define GUARD_CHILD_H
+
+#include <sys/types.h>
+
+#include "base/strbuf.h"
+
+struct child {
+	pid_t pid;
+	int pidfd, out; /* out: its stdout and stderr, or (said apart) its stdout */
+};
+#define CHILD_INIT ((struct child) { .pidfd = -1, .out = -1 })
+
+/* No account has this number, so that no other process can trace the child. */
+#define CHILD_UID 0x7ffffffeU
+
+struct child_options {
+	const char *const *argv; /* argv[0] is ours, whatever it says */
+	uid_t uid;
+	gid_t gid;
+	int dir;		/* fd of its working directory; -1: the root */
+	bool quiet;		/* stderr is not kept */
+	unsigned int cpu_limit; /* seconds */
+};
+
+/* Runs this executable again. 0 or a negative errno. */
+int child_start(const struct child_options *o, struct child *ret);
+/* Ends it where it still runs. Its exit status, or -EINTR where a signal ended it. */
+int child_end(struct child *c);
+
+#endif

@@ -1,0 +1,152 @@
+#include "guard/reload.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "guard/compile.h"
+#include "guard/hold.h"
+#include "guard/link.h"
+#include "guard/project.h"
+
+static bool is_compiled(const struct guard *g)
+{
+	return !g->options.policy && g->options.settings;
+}
+
+/* Is the image newer than the settings that it was made from? */
+static bool is_fresh(const struct guard *g)
+{
+	struct stat image, settings;
+
+	return !stat(g->image, &image) && !stat(g->options.settings, &settings) &&
+	       (image.st_mtim.tv_sec > settings.st_mtim.tv_sec ||
+		(image.st_mtim.tv_sec == settings.st_mtim.tv_sec &&
+		 image.st_mtim.tv_nsec > settings.st_mtim.tv_nsec));
+}
+
+/* What the command line said stays. */
+static void apply_settings(struct guard *g)
+{
+	const struct settings *s = policy_settings(g->policy);
+
+	if (!g->options.mode_given)
+		g->options.mode = s->mode;
+	if (!g->options.timeout_given)
+		g->options.hold_timeout = s->hold_timeout;
+}
+
+void reload_tables(const struct guard *g, const struct policy *p, struct kernel_tables *ret)
+{
+	*ret = (struct kernel_tables) { .scan = policy_scan_tables(p),
+					.nets = policy_net_tables(p) };
+	if (policy_settings(p)->follow_agents && !g->options.embedded)
+		ret->agents = policy_agent_keys(p, &ret->agents_count);
+}
+
+static char *image_path(const struct guard *g)
+{
+	char *path;
+
+	if (!is_compiled(g))
+		return g->options.policy ? strdup(g->options.policy) : NULL;
+	return asprintf(&path, "%s/policy.image", g->options.state_dir) < 0 ? NULL : path;
+}
+
+/* A guard that comes up with the policy of before is better than none. */
+static void compile_first(struct guard *g)
+{
+	_cleanup_strbuf_ struct strbuf err = STRBUF_INIT;
+
+	if (is_fresh(g) || !compile_policy(g, &err))
+		return;
+	log_error("%s", strbuf_str(&err));
+	if (!access(g->image, R_OK))
+		log_warning("the policy that was compiled before is used");
+}
+
+int reload_first(struct guard *g)
+{
+	_cleanup_strbuf_ struct strbuf err = STRBUF_INIT;
+	int r;
+
+	g->image = image_path(g);
+	if (!g->image)
+		return log_errno(-ENOMEM, "cannot start");
+	if (is_compiled(g))
+		compile_first(g);
+	r = policy_open(g->image, &g->policy, &err);
+	if (r) {
+		log_error("%s", strbuf_str(&err));
+		return r;
+	}
+	apply_settings(g);
+	return 0;
+}
+
+/* The new policy is in force from the next event on. */
+static void swap(struct guard *g, struct policy *p)
+{
+	struct policy *old = g->policy;
+
+	g->policy = p;
+	apply_settings(g);
+	project_reload_all(g);
+	hold_drop_policy(g, old);
+}
+
+static int reload(struct guard *g, struct strbuf *err)
+{
+	_cleanup_(policy_free_ptr) struct policy *p = NULL;
+	struct kernel_tables t;
+	int r = is_compiled(g) ? compile_policy(g, err) : 0;
+
+	if (!r)
+		r = policy_open(g->image, &p, err);
+	if (r)
+		return r;
+	reload_tables(g, p, &t);
+	r = kernel_reload(g->kernel, &t, err);
+	if (!r)
+		swap(g, TAKE_PTR(p));
+	return r;
+}
+
+int guard_reload(struct guard *g, struct strbuf *err)
+{
+	int r;
+
+	if (g->reloading) {
+		strbuf_adds(err, "a reload is under way");
+		return -EBUSY;
+	}
+	g->reloading = true;
+	r = reload(g, err);
+	g->reloading = false;
+	link_reloaded(g);
+	if (r)
+		report_guard(g, NULL, "reload failed", "policy %s stays in force: %s",
+			     policy_version(g->policy), strbuf_str(err));
+	else
+		report_guard(g, NULL, "policy loaded", "policy %s, mode %s",
+			     policy_version(g->policy), mode_name(g->options.mode));
+	return r;
+}
+
+void reload_asked(struct guard *g)
+{
+	_cleanup_strbuf_ struct strbuf err = STRBUF_INIT;
+
+	if (guard_reload(g, &err))
+		log_error("%s; the policy in force stays", strbuf_str(&err));
+	else
+		log_info("SIGHUP: policy %s, mode %s", policy_version(g->policy),
+			 mode_name(g->options.mode));
+}
+
+const char *guard_approvers(const struct guard *g)
+{
+	return policy_settings(g->policy)->approvers;
+}

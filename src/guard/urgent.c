@@ -1,0 +1,30 @@
+#include "guard/urgent.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mman.h>
+
+int urgent_schedule(void)
+{
+	struct sched_param p = { .sched_priority = 1 };
+
+	return sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &p) ? -errno : 0;
+}
+
+int urgent_bind(pid_t pid, int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	if (cpu < 0)
+		memset(&set, 0xff, sizeof(set));
+	else
+		CPU_SET(cpu, &set);
+	return sched_setaffinity(pid, sizeof(set), &set) ? -errno : 0;
+}
+
+int urgent_lock(bool sparing)
+{
+	return mlockall(MCL_CURRENT | MCL_FUTURE | (sparing ? MCL_ONFAULT : 0)) ? -errno : 0;
+}

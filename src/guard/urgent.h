@@ -1,0 +1,16 @@
+/* Candidates wait for guard and keeper: both come before all ordinary work, on one CPU, and nothing
+ * of them is paged out. */
+#ifndef GUARD_URGENT_H
+#define GUARD_URGENT_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* SCHED_FIFO, which children do not inherit. 0 or a negative errno. */
+int urgent_schedule(void);
+/* Binds a process (0: this one) to a CPU, or (-1) to none. 0 or a negative errno. */
+int urgent_bind(pid_t pid, int cpu);
+/* `sparing`: pages are kept once they are used. 0 or a negative errno. */
+int urgent_lock(bool sparing);
+
+#endif
