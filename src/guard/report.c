@@ -36,6 +36,9 @@ static void publish(struct guard *g, const struct strbuf *line)
 	bool failed_before = journal_get_counts(g->journal).last_error != 0;
 	int r = strbuf_error(line) ?: journal_append(g->journal, strbuf_str(line), line->len);
 
+	if (!r)
+		r = journal_flush(g->journal);
+
 	if (r && !failed_before)
 		log_errno(r, "the journal in %s cannot be written (events are counted as lost)",
 			  g->options.state_dir);

@@ -12,6 +12,7 @@
 #define LOCK_NAME    "lock"
 #define DIR_MODE     0750
 #define SEGMENT_MODE 0640
+#define WAITING_MAX  (256 * 1024) /* bytes; more are not kept waiting */
 
 struct journal {
 	struct journal_options options; /* its dir is not kept */
@@ -21,7 +22,8 @@ struct journal {
 	bool dirty, dir_dirty;
 	uint64_t unreported; /* lines lost that no line states yet */
 	struct journal_counts counts;
-	struct strbuf text; /* what is being written */
+	struct strbuf text; /* lines that wait to be written, each with its newline */
+	uint64_t stating;   /* losses that the first of them states; 0: it does not */
 };
 
 void journal_close(struct journal *j)
@@ -136,94 +138,190 @@ int journal_open(const struct journal_options *o, struct journal **ret)
 	return 0;
 }
 
-static int rotate_if_full(struct journal *j, size_t more)
+/* How many bytes of the lines that begin at `text` go into the segment in hand: 0 where it is full.
+ */
+static size_t fitting(const struct journal *j, const char *text, size_t len)
 {
-	int err;
+	uint64_t room = j->options.segment_max > j->size ? j->options.segment_max - j->size : 0;
+	const char *end;
 
-	if (!j->size || j->size + more <= j->options.segment_max)
-		return 0;
-	err = journal_sync(j);
-	return err ? err : create_segment(j, j->index + 1);
+	if (len <= room)
+		return len;
+	end = memrchr(text, '\n', room);
+	if (end)
+		return end + 1 - text;
+	end = memchr(text, '\n', len);
+	return j->size ? 0 : (size_t)(end + 1 - text);
 }
 
-/* Takes back what a failed write left; where even that fails, the rest is ended as a torn line. */
-static void take_back(struct journal *j)
+/* Takes back what a failed write left of a line, and returns how much it wrote of whole ones; where
+ * even that fails, the rest is ended as a torn line. */
+static size_t take_back(struct journal *j, const char *text, size_t len)
 {
+	size_t whole = 0, wrote;
+	const char *end;
 	struct stat st;
 
-	if (ftruncate(j->fd, j->size) == 0)
-		return;
-	if (fstat(j->fd, &st) == 0 && (uint64_t)st.st_size > j->size) {
-		j->size = st.st_size;
+	if (fstat(j->fd, &st) < 0 || (uint64_t)st.st_size <= j->size)
+		return 0;
+	wrote = MIN(len, st.st_size - j->size);
+	end = memrchr(text, '\n', wrote);
+	if (end)
+		whole = end + 1 - text;
+	if (ftruncate(j->fd, j->size + whole) < 0) {
 		j->torn = true;
+		j->size = st.st_size - whole;
 	}
+	return whole;
 }
 
-static int write_line(struct journal *j, const char *line, size_t len)
+static size_t count_lines(const char *text, size_t len)
 {
-	int err = rotate_if_full(j, len + 1);
+	size_t count = 0;
+
+	for (const char *end = text + len; (text = memchr(text, '\n', end - text)); text++)
+		count++;
+	return count;
+}
+
+/* Writes lines that the segment in hand has room for; `ret` is how many bytes of whole lines. */
+static int write_lines(struct journal *j, const char *text, size_t len, size_t *ret)
+{
+	int err = j->torn ? io_write_all(j->fd, "\n", 1) : 0;
 
 	if (err)
 		return err;
-	strbuf_reset(&j->text);
-	if (j->torn)
-		strbuf_addc(&j->text, '\n');
-	strbuf_add(&j->text, line, len);
-	strbuf_addc(&j->text, '\n');
-	err = strbuf_error(&j->text);
-	if (err)
-		return err;
-	err = io_write_all(j->fd, j->text.data, j->text.len);
-	if (err) {
-		take_back(j);
-		return err;
-	}
-	j->size += j->text.len;
+	j->size += j->torn;
 	j->torn = false;
-	j->dirty = true;
-	j->counts.written++;
+	err = io_write_all(j->fd, text, len);
+	*ret = err ? take_back(j, text, len) : len;
+	j->size += *ret;
+	j->counts.written += count_lines(text, *ret);
+	j->dirty |= *ret > 0;
+	return err;
+}
+
+static int sync_written(struct journal *j)
+{
+	if (j->dirty && fdatasync(j->fd) < 0)
+		return -errno;
+	j->dirty = false;
+	if (j->dir_dirty && fsync(j->dir_fd) < 0)
+		return -errno;
+	j->dir_dirty = false;
 	return 0;
 }
 
-static int state_losses(struct journal *j)
+static int write_some(struct journal *j, const char *text, size_t len, size_t *ret)
 {
-	_cleanup_strbuf_ struct strbuf line = STRBUF_INIT;
+	size_t fit = fitting(j, text, len);
 	int err;
 
-	if (!j->unreported || !j->options.describe_loss)
-		return 0;
-	j->options.describe_loss(j->options.data, j->unreported, j->counts.last_error, &line);
-	err = strbuf_error(&line);
-	if (!err)
-		err = write_line(j, strbuf_str(&line), line.len);
-	if (!err)
-		j->unreported = 0;
+	if (!fit) {
+		err = sync_written(j);
+		if (!err)
+			err = create_segment(j, j->index + 1);
+		if (err)
+			return err;
+		fit = fitting(j, text, len);
+	}
+	return write_lines(j, text, fit, ret);
+}
+
+static void lose_line(struct journal *j, const char *line, size_t len)
+{
+	j->counts.lost++;
+	j->unreported++;
+	if (j->options.on_lost)
+		j->options.on_lost(j->options.data, line, len);
+}
+
+/* What could not be written. The line that states earlier losses is none: it will be made anew. */
+static void lose_lines(struct journal *j, const char *text, size_t len, bool stating)
+{
+	const char *end = text + len, *newline;
+
+	for (; (newline = memchr(text, '\n', end - text)); text = newline + 1) {
+		if (!stating)
+			lose_line(j, text, newline - text);
+		stating = false;
+	}
+}
+
+int journal_flush(struct journal *j)
+{
+	const char *text = strbuf_str(&j->text);
+	size_t done = 0, some;
+	int err = 0;
+
+	while (!err && done < j->text.len) {
+		some = 0;
+		err = write_some(j, text + done, j->text.len - done, &some);
+		done += some;
+	}
+	if (err) {
+		if (!done)
+			j->unreported += j->stating;
+		lose_lines(j, text + done, j->text.len - done, !done && j->stating);
+	}
+	if (j->text.len)
+		j->counts.last_error = err;
+	j->stating = 0;
+	strbuf_reset(&j->text);
 	return err;
 }
 
+static void add_line(struct journal *j, const char *line, size_t len)
+{
+	strbuf_add(&j->text, line, len);
+	strbuf_addc(&j->text, '\n');
+}
+
+static void state_losses(struct journal *j)
+{
+	_cleanup_strbuf_ struct strbuf line = STRBUF_INIT;
+
+	if (!j->unreported || j->text.len || !j->options.describe_loss)
+		return;
+	j->options.describe_loss(j->options.data, j->unreported, j->counts.last_error, &line);
+	add_line(j, strbuf_str(&line), line.len);
+	if (strbuf_error(&line) || strbuf_error(&j->text)) {
+		strbuf_reset(&j->text);
+		return;
+	}
+	j->stating = j->unreported;
+	j->unreported = 0;
+}
+
+/* Memory that could not be had takes only this line. */
 int journal_append(struct journal *j, const char *line, size_t len)
 {
-	int err = state_losses(j);
+	size_t before;
+	int err;
 
-	if (!err)
-		err = write_line(j, line, len);
+	state_losses(j);
+	before = j->text.len;
+	add_line(j, line, len);
+	err = strbuf_error(&j->text);
 	if (err) {
-		j->counts.lost++;
-		j->unreported++;
+		strbuf_truncate(&j->text, before);
+		j->text.failed = false;
+		lose_line(j, line, len);
+		return j->counts.last_error = err;
 	}
-	j->counts.last_error = err;
-	return err;
+	return j->text.len < WAITING_MAX ? 0 : journal_flush(j);
 }
 
 int journal_sync(struct journal *j)
 {
-	if (j->dirty && fdatasync(j->fd) < 0)
-		return j->counts.last_error = -errno;
-	j->dirty = false;
-	if (j->dir_dirty && fsync(j->dir_fd) < 0)
-		return j->counts.last_error = -errno;
-	j->dir_dirty = false;
-	return 0;
+	int err = journal_flush(j);
+
+	if (err)
+		return err;
+	err = sync_written(j);
+	if (err)
+		j->counts.last_error = err;
+	return err;
 }
 
 struct journal_counts journal_get_counts(const struct journal *j)

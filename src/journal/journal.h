@@ -14,6 +14,8 @@ struct journal_options {
 	/* Appends to `line` the text that states that `lost` lines were lost, the last of them for
 	 * `err` (a negative errno). NULL: nothing is written about it. */
 	void (*describe_loss)(void *data, uint64_t lost, int err, struct strbuf *line);
+	/* Is told each line that was appended and could then not be written. NULL: nobody is. */
+	void (*on_lost)(void *data, const char *line, size_t len);
 	void *data;
 };
 
@@ -23,16 +25,19 @@ int journal_open(const struct journal_options *o, struct journal **ret);
 void journal_close(struct journal *j); /* syncs; NULL is fine */
 DEFINE_CLEANUP(struct journal, journal_close);
 
-/* Appends one line (without its newline). 0, or a negative errno (ENOSPC …): nothing of the line
- * stays in the file, and it is counted as lost. The next append that works first writes the line of
- * describe_loss(). */
+/* Appends one line (without its newline), which journal_flush() writes with those before it. 0 or a
+ * negative errno: that of a flush where many lines waited, which may have lost others too. */
 int journal_append(struct journal *j, const char *line, size_t len);
+/* Writes what was appended, all in one write(), or one for each segment. 0, or a negative errno
+ * (ENOSPC …): from the first line on that did not fit nothing stays in the file, and all those are
+ * counted as lost. The next flush that works first writes the line of describe_loss(). */
+int journal_flush(struct journal *j);
 /* What was appended is on disk. 0 or a negative errno. */
 int journal_sync(struct journal *j);
 
 struct journal_counts {
 	uint64_t written, lost; /* lines since journal_open() */
-	int last_error;		/* negative errno of the last failure; 0 once an append works */
+	int last_error;		/* negative errno of the last failure; 0 once a flush works */
 };
 struct journal_counts journal_get_counts(const struct journal *j);
 
@@ -48,5 +53,10 @@ int journal_reader_next(struct journal_reader *r, const char **ret_line, size_t 
 /* Where the line that came last stands: the segment's file name and the line's number from 1. */
 void journal_reader_place(const struct journal_reader *r, const char **ret_segment,
 			  uint64_t *ret_line);
+
+/* Hands over the last lines, the newest first, until `fn` returns false, `max` bytes were looked at
+ * or there are no more. Torn lines come too. 0 or a negative errno. */
+int journal_read_back(const char *dir, uint64_t max,
+		      bool (*fn)(void *data, const char *line, size_t len), void *data);
 
 #endif

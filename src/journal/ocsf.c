@@ -6,12 +6,18 @@
 
 #include "base/escape.h"
 #include "base/json.h"
+#include "journal/dest.h"
 
 #define MESSAGE_MAX  400   /* bytes of a command line in a message */
 #define CMD_LINE_MAX 32768 /* and in cmd_line; argv stands whole in unmapped */
 
-enum ocsf_class { CLASS_PROCESS = 1007, CLASS_FINDING = 2004, CLASS_APPLICATION = 6002 };
-enum ocsf_action { ACTION_ALLOWED = 1, ACTION_DENIED = 2, ACTION_OBSERVED = 3 };
+enum ocsf_class {
+	CLASS_PROCESS = 1007,
+	CLASS_FINDING = 2004,
+	CLASS_NETWORK = 4001,
+	CLASS_APPLICATION = 6002,
+};
+enum ocsf_action { ACTION_UNKNOWN, ACTION_ALLOWED = 1, ACTION_DENIED = 2, ACTION_OBSERVED = 3 };
 
 static void put_known(struct json *j, const char *key, const char *s)
 {
@@ -188,6 +194,8 @@ static enum ocsf_action action_of(enum ocsf_disposition d)
 	case OCSF_BLOCKED:
 	case OCSF_REJECTED:
 		return ACTION_DENIED;
+	case OCSF_UNKNOWN:
+		return ACTION_UNKNOWN;
 	default:
 		return ACTION_OBSERVED;
 	}
@@ -209,6 +217,7 @@ const char *ocsf_word(enum ocsf_disposition d, const char *verdict)
 	case OCSF_BLOCKED:
 		return verdict && !strcmp(verdict, "kill") ? "killed" : "denied";
 	case OCSF_UNSTATED:
+	case OCSF_UNKNOWN:
 		break;
 	}
 	return "seen";
@@ -260,6 +269,20 @@ static void put_unmapped_process(struct json *j, const struct ocsf_process *p)
 	put_known(j, "cgroup", p->cgroup);
 }
 
+/* These keys are read back by ocsf_read_mark(). */
+static void put_mark(struct json *j, const struct ocsf_event *e)
+{
+	if (e->number)
+		json_put_uint(j, "event", e->number);
+	put_known(j, "run", e->run);
+	if (e->recorded)
+		json_put_uint(j, "recorded", e->recorded);
+	if (e->unwritten)
+		json_put_uint(j, "unwritten", e->unwritten);
+	if (e->found)
+		json_put_uint(j, "found", e->found);
+}
+
 static void put_unmapped(struct json *j, const struct ocsf_host *h, const struct ocsf_event *e,
 			 int term_signal)
 {
@@ -269,6 +292,7 @@ static void put_unmapped(struct json *j, const struct ocsf_host *h, const struct
 	put_known(j, "agent", e->agent);
 	put_known(j, "tier", h->tier);
 	put_known(j, "mode", e->mode);
+	put_mark(j, e);
 	put_decision(j, e);
 	put_unmapped_process(j, &e->process);
 	if (term_signal)
@@ -290,8 +314,16 @@ static void put_head(struct json *j, const struct ocsf_host *h, const struct ocs
 	put_device(j, h);
 }
 
-static void put_process_message(struct json *j, const char *what, const struct ocsf_process *p)
+static void put_process_message(struct json *j, const char *what, const struct ocsf_event *e)
 {
+	const struct ocsf_process *p = &e->process;
+	char dest[OCSF_DEST_MAX];
+
+	if (e->dest) {
+		ocsf_dest(e->dest, dest, sizeof(dest));
+		put_formatted(j, "message", "%s%s by %s", what, dest, known(process_name(p)));
+		return;
+	}
 	if (p->argv && p->argv[0])
 		put_command(j, "message", what, p->argv, MESSAGE_MAX);
 	else
@@ -305,7 +337,7 @@ void ocsf_exec(struct strbuf *out, const struct ocsf_host *h, const struct ocsf_
 
 	put_head(&j, h, e, CLASS_PROCESS, 1);
 	json_put_int(&j, "severity_id", 1);
-	put_process_message(&j, "exec: ", &e->process);
+	put_process_message(&j, "exec: ", e);
 	put_disposition(&j, e->disposition);
 	json_put_int(&j, "launch_type_id", 3);
 	put_actor(&j, h, e);
@@ -321,12 +353,39 @@ void ocsf_exit(struct strbuf *out, const struct ocsf_host *h, const struct ocsf_
 
 	put_head(&j, h, e, CLASS_PROCESS, 2);
 	json_put_int(&j, "severity_id", 1);
-	put_process_message(&j, "exit: ", &e->process);
+	put_process_message(&j, "exit: ", e);
 	put_disposition(&j, e->disposition);
 	json_put_int(&j, "exit_code", signo ? 128 + signo : WEXITSTATUS(status));
 	put_actor(&j, h, e);
 	put_process(&j, h, e);
 	put_unmapped(&j, h, e, signo);
+	json_close_object(&j);
+}
+
+/* The class has no place for a process of its own: the actor's is the one that connects. */
+static void put_connecting_actor(struct json *j, const struct ocsf_host *h,
+				 const struct ocsf_event *e)
+{
+	json_open_object(j, "actor");
+	put_known(j, "app_name", e->agent);
+	put_known(j, "app_uid", e->session);
+	put_user(j, &e->process);
+	put_process(j, h, e);
+	json_close_object(j);
+}
+
+void ocsf_connect(struct strbuf *out, const struct ocsf_host *h, const struct ocsf_event *e)
+{
+	struct json j = JSON_INIT(out);
+
+	put_head(&j, h, e, CLASS_NETWORK, e->dest->datagram ? 6 : 1);
+	json_put_int(&j, "severity_id", 1);
+	put_process_message(&j, "", e);
+	put_disposition(&j, e->disposition);
+	put_connecting_actor(&j, h, e);
+	dest_put_endpoint(&j, e->dest);
+	dest_put_connection(&j, e->dest);
+	put_unmapped(&j, h, e, 0);
 	json_close_object(&j);
 }
 
@@ -384,6 +443,10 @@ static void put_evidences(struct json *j, const struct ocsf_host *h, const struc
 	json_open_object(j, NULL);
 	put_actor(j, h, e);
 	put_process(j, h, e);
+	if (e->dest) {
+		dest_put_endpoint(j, e->dest);
+		dest_put_connection(j, e->dest);
+	}
 	json_close_object(j);
 	json_close_array(j);
 }
@@ -410,7 +473,7 @@ static void put_finding_message(struct json *j, const struct ocsf_event *e)
 	_cleanup_strbuf_ struct strbuf what = STRBUF_INIT;
 
 	strbuf_addf(&what, "%s: ", ocsf_word(e->disposition, e->verdict));
-	put_process_message(j, strbuf_str(&what), &e->process);
+	put_process_message(j, strbuf_str(&what), e);
 }
 
 void ocsf_finding(struct strbuf *out, const struct ocsf_host *h, const struct ocsf_event *e)
@@ -443,9 +506,15 @@ static int guard_activity(const char *name)
 void ocsf_guard(struct strbuf *out, const struct ocsf_host *h, const struct ocsf_event *e,
 		const char *name, const char *message)
 {
-	const struct ocsf_event said = {
-		.session = e->session, .agent = e->agent, .severity = e->severity, .mode = e->mode
-	};
+	const struct ocsf_event said = { .session = e->session,
+					 .agent = e->agent,
+					 .mode = e->mode,
+					 .severity = e->severity,
+					 .number = e->number,
+					 .run = e->run,
+					 .recorded = e->recorded,
+					 .unwritten = e->unwritten,
+					 .found = e->found };
 	struct json j = JSON_INIT(out);
 
 	put_head(&j, h, e, CLASS_APPLICATION, guard_activity(name));

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "backstop/event.h"
 #include "base/strbuf.h"
 
 /* What every event of this guard says of where it was made; NULL: not known. */
@@ -30,7 +31,8 @@ struct ocsf_process {
 };
 
 enum ocsf_disposition {
-	OCSF_UNSTATED = 0, /* the event says nothing of it */
+	OCSF_UNSTATED = -1, /* the event says nothing of it */
+	OCSF_UNKNOWN = 0,
 	OCSF_ALLOWED = 1,
 	OCSF_BLOCKED = 2,
 	OCSF_APPROVED = 8,
@@ -40,13 +42,20 @@ enum ocsf_disposition {
 };
 
 struct ocsf_event {
-	int64_t time_ms;     /* epoch */
-	uint64_t sequence;   /* of this guard's life */
-	const char *session; /* session id; NULL: of none */
-	const char *agent;   /* its agent's name; NULL: not known */
+	int64_t time_ms;   /* epoch */
+	uint64_t sequence; /* of this guard's life */
+	uint64_t number;   /* of the kernel's event, 0: of none */
+	const char *run;   /* where numbers began anew; NULL: nothing is said of it */
+	uint64_t recorded; /* events of the run that stand in the journal, this one included; 0:
+			      not the first line of its event */
+	uint64_t unwritten, found; /* as above: events that could not be written; decisions that
+				      the kernel counts as lost, and that were found all the same */
+	const char *session;	   /* session id; NULL: of none */
+	const char *agent;	   /* its agent's name; NULL: not known */
 	struct ocsf_process process;
 	const struct ocsf_process *ancestors; /* parent first */
 	size_t ancestor_count;
+	const struct bs_dest *dest; /* of a connect; NULL: it is an exec */
 	enum ocsf_disposition disposition;
 	/* of a finding; `signature` is "pack.id", NULL: no signature matched */
 	const char *verdict, *severity, *signature, *why, *instead, *technique, *carrier;
@@ -61,10 +70,24 @@ struct ocsf_event {
  */
 const char *ocsf_word(enum ocsf_disposition d, const char *verdict);
 
+/* "connect 10.0.0.5:5432", "send [fd00::1]:53" */
+#define OCSF_DEST_MAX 64
+void ocsf_dest(const struct bs_dest *d, char *buf, size_t size);
+
+/* What a line says of the kernel's event that it was made of. */
+struct ocsf_event_mark {
+	uint64_t number, recorded, unwritten, found; /* as in struct ocsf_event */
+	int64_t time_ms;
+};
+/* Reads it out of a line that was made here: true where the line is of an event of `run`. */
+bool ocsf_read_mark(const char *line, size_t len, const char *run, struct ocsf_event_mark *ret);
+
 /* One line each, without newline, appended to `out`. */
 
 /* A program was started (1007, Launch). */
 void ocsf_exec(struct strbuf *out, const struct ocsf_host *h, const struct ocsf_event *e);
+/* A process connects, or sends without connecting (4001, Open or Traffic). */
+void ocsf_connect(struct strbuf *out, const struct ocsf_host *h, const struct ocsf_event *e);
 /* A process ended (1007, Terminate). */
 void ocsf_exit(struct strbuf *out, const struct ocsf_host *h, const struct ocsf_event *e);
 /* A signature's match, or what was decided on a hold (2004). The events of one hold share their

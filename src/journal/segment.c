@@ -31,8 +31,8 @@ static void close_dir(DIR **dir)
 		closedir(*dir);
 }
 
-/* The least or the greatest index above `above`. */
-static int find(int dir_fd, uint64_t above, bool least, uint64_t *ret_index)
+/* The least or the greatest index between the two. */
+static int find(int dir_fd, uint64_t above, uint64_t below, bool least, uint64_t *ret_index)
 {
 	_cleanup_close_ int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_(close_dir) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -45,7 +45,7 @@ static int find(int dir_fd, uint64_t above, bool least, uint64_t *ret_index)
 	for (errno = 0; (entry = readdir(dir)); errno = 0) {
 		uint64_t index = parse_index(entry->d_name);
 
-		if (index > above && (!found || (index < found) == least))
+		if (index > above && index < below && (!found || (index < found) == least))
 			found = index;
 	}
 	if (errno)
@@ -56,7 +56,7 @@ static int find(int dir_fd, uint64_t above, bool least, uint64_t *ret_index)
 
 int segment_find_newest(int dir_fd, uint64_t *ret_index)
 {
-	return find(dir_fd, 0, false, ret_index);
+	return find(dir_fd, 0, UINT64_MAX, false, ret_index);
 }
 
 /* A listing that runs while segments are made may show one and not those made just before it. But
@@ -64,11 +64,16 @@ int segment_find_newest(int dir_fd, uint64_t *ret_index)
 int segment_find_next(int dir_fd, uint64_t index, uint64_t *ret_index)
 {
 	uint64_t next;
-	int r = find(dir_fd, index, true, &next);
+	int r = find(dir_fd, index, UINT64_MAX, true, &next);
 
 	if (!r && next > index + 1)
-		r = find(dir_fd, index, true, &next);
+		r = find(dir_fd, index, UINT64_MAX, true, &next);
 	if (!r)
 		*ret_index = next;
 	return r;
+}
+
+int segment_find_before(int dir_fd, uint64_t index, uint64_t *ret_index)
+{
+	return find(dir_fd, 0, index, false, ret_index);
 }

@@ -19,5 +19,7 @@ struct segment_name segment_name(uint64_t index);
 int segment_find_newest(int dir_fd, uint64_t *ret_index);
 /* The index of the oldest segment that is newer than `index`; 0: there is none. */
 int segment_find_next(int dir_fd, uint64_t index, uint64_t *ret_index);
+/* The index of the newest segment that is older than `index`; 0: there is none. */
+int segment_find_before(int dir_fd, uint64_t index, uint64_t *ret_index);
 
 #endif

@@ -47,6 +47,7 @@ static int set_up(void **state _unused_)
 	j = open_journal();
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
 		assert_int_equal(journal_append(j, lines[i], strlen(lines[i])), 0);
+	assert_int_equal(journal_flush(j), 0);
 	journal_close(j);
 	return 0;
 }
@@ -194,6 +195,7 @@ static void test_follow(void **state _unused_)
 	assert_string_equal(text, EVENT("4", "hold", "a") "\n");
 	for (int i = 0; i < 20; i++) { /* over rotations */
 		assert_int_equal(journal_append(j, lines[i % 2], strlen(lines[i % 2])), 0);
+		assert_int_equal(journal_flush(j), 0);
 		assert_non_null(fgets(text, sizeof(text), stream));
 		assert_memory_equal(text, lines[i % 2], strlen(lines[i % 2]));
 	}

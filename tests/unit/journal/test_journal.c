@@ -39,9 +39,14 @@ static struct journal *open_journal(uint64_t segment_max)
 	return j;
 }
 
-static int append(struct journal *j, const char *line)
+static int add(struct journal *j, const char *line)
 {
 	return journal_append(j, line, strlen(line));
+}
+
+static int append(struct journal *j, const char *line)
+{
+	return add(j, line) ?: journal_flush(j);
 }
 
 static const char *path_of(uint64_t index)
@@ -113,6 +118,57 @@ static void test_rotation(void **state _unused_)
 	assert_segment(3, "longer than a segment\n");
 	assert_segment(4, "x\n");
 	assert_int_equal(access(path_of(5), F_OK), -1);
+}
+
+static void test_lines_wait_for_the_flush(void **state _unused_)
+{
+	struct journal *j = open_journal(100);
+
+	assert_int_equal(add(j, "one"), 0);
+	assert_int_equal(add(j, "two"), 0);
+	assert_segment(1, "");
+	assert_int_equal(journal_get_counts(j).written, 0);
+	assert_int_equal(journal_flush(j), 0);
+	assert_segment(1, "one\ntwo\n");
+	assert_int_equal(journal_get_counts(j).written, 2);
+	assert_int_equal(add(j, "three"), 0);
+	assert_int_equal(journal_sync(j), 0);
+	assert_segment(1, "one\ntwo\nthree\n");
+	assert_int_equal(add(j, "four"), 0);
+	journal_close(j);
+	assert_segment(1, "one\ntwo\nthree\nfour\n");
+}
+
+static void test_not_too_much_waits(void **state _unused_)
+{
+	_cleanup_(journal_close_ptr) struct journal *j = open_journal(1 << 30);
+	char line[1001] = "";
+	struct stat st;
+
+	memset(line, 'x', 1000);
+	for (int i = 0; i < 2000; i++)
+		assert_int_equal(add(j, line), 0);
+	assert_int_equal(stat(path_of(1), &st), 0);
+	assert_in_range(st.st_size, 2000 * 1001 - 300 * 1024, 2000 * 1001);
+	assert_int_equal(st.st_size, journal_get_counts(j).written * 1001);
+}
+
+static void test_a_batch_over_segments(void **state _unused_)
+{
+	_cleanup_(journal_close_ptr) struct journal *j = open_journal(10);
+
+	assert_int_equal(append(j, "123456"), 0);
+	assert_int_equal(add(j, "9"), 0);
+	assert_int_equal(add(j, "1234"), 0);
+	assert_int_equal(add(j, "5678"), 0);
+	assert_int_equal(add(j, "longer than a segment"), 0);
+	assert_int_equal(add(j, "x"), 0);
+	assert_int_equal(journal_flush(j), 0);
+	assert_segment(1, "123456\n9\n");
+	assert_segment(2, "1234\n5678\n");
+	assert_segment(3, "longer than a segment\n");
+	assert_segment(4, "x\n");
+	assert_int_equal(journal_get_counts(j).written, 6);
 }
 
 static void test_opened_again(void **state _unused_)
@@ -236,6 +292,38 @@ static void test_loss_that_nobody_words(void **state _unused_)
 	assert_int_equal(journal_get_counts(j).lost, 1);
 }
 
+static void note_lost(void *data, const char *line, size_t len)
+{
+	strbuf_addf(data, "%.*s|", (int)len, line);
+}
+
+/* What was written whole stays, what comes behind is lost line by line. */
+static void test_part_of_a_batch_is_lost(void **state _unused_)
+{
+	_cleanup_strbuf_ struct strbuf lost = STRBUF_INIT;
+	const struct journal_options o = {
+		.dir = dir, .segment_max = 100, .on_lost = note_lost, .data = &lost
+	};
+	_cleanup_(journal_close_ptr) struct journal *j = NULL;
+
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(journal_open(&o, &j), 0);
+	limit_file_size(15);
+	assert_int_equal(add(j, "one"), 0);
+	assert_int_equal(add(j, "two"), 0);
+	assert_int_equal(add(j, "three and more"), 0);
+	assert_int_equal(add(j, "four"), 0);
+	assert_int_equal(journal_flush(j), -EFBIG);
+	limit_file_size(RLIM_INFINITY);
+	assert_segment(1, "one\ntwo\n");
+	assert_string_equal(strbuf_str(&lost), "three and more|four|");
+	assert_int_equal(journal_get_counts(j).lost, 2);
+	assert_int_equal(journal_get_counts(j).written, 2);
+	assert_int_equal(journal_flush(j), 0);
+	assert_int_equal(append(j, "five"), 0);
+	assert_segment(1, "one\ntwo\nfive\n");
+}
+
 #define SKIP_EXIT 77
 
 static void fill_disk(struct journal *j)
@@ -318,6 +406,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		JOURNAL_TEST(test_lines_and_modes),
 		JOURNAL_TEST(test_rotation),
+		JOURNAL_TEST(test_lines_wait_for_the_flush),
+		JOURNAL_TEST(test_not_too_much_waits),
+		JOURNAL_TEST(test_a_batch_over_segments),
 		JOURNAL_TEST(test_opened_again),
 		JOURNAL_TEST(test_torn_last_line_is_ended),
 		JOURNAL_TEST(test_second_writer_is_refused),
@@ -325,6 +416,7 @@ int main(void)
 		JOURNAL_TEST(test_part_of_a_line_is_taken_back),
 		JOURNAL_TEST(test_loss_is_stated_once),
 		JOURNAL_TEST(test_loss_that_nobody_words),
+		JOURNAL_TEST(test_part_of_a_batch_is_lost),
 		JOURNAL_TEST(test_full_disk),
 	};
 

@@ -4,12 +4,15 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/io.h"
+#include <netinet/in.h>
+
 #include "journal/ocsf.h"
 
 static const struct ocsf_host host = {
@@ -79,7 +82,29 @@ static void write_guard(struct strbuf *out, const struct ocsf_host *h, const str
 	ocsf_guard(out, h, e, "session began", "session 19ab3f2c1d0 of claude began");
 }
 
-static const writer writers[] = { ocsf_exec, ocsf_exit, ocsf_finding, write_guard };
+static const struct bs_dest database = { .addr = { [10] = 0xff, 0xff, 10, 0, 0, 5 },
+					 .port = 5432,
+					 .protocol = IPPROTO_TCP };
+
+static void write_connect(struct strbuf *out, const struct ocsf_host *h, const struct ocsf_event *e)
+{
+	struct ocsf_event connect = *e;
+
+	connect.dest = &database;
+	ocsf_connect(out, h, &connect);
+}
+
+static void write_connect_finding(struct strbuf *out, const struct ocsf_host *h,
+				  const struct ocsf_event *e)
+{
+	struct ocsf_event connect = *e;
+
+	connect.dest = &database;
+	ocsf_finding(out, h, &connect);
+}
+
+static const writer writers[] = { ocsf_exec,   ocsf_exit,     ocsf_finding,
+				  write_guard, write_connect, write_connect_finding };
 
 static json_t *event_of(writer write, const struct ocsf_host *h, const struct ocsf_event *e)
 {
@@ -309,6 +334,124 @@ static void test_words(void **state _unused_)
 	assert_string_equal(ocsf_word(OCSF_UNSTATED, NULL), "seen");
 }
 
+static void test_connect(void **state _unused_)
+{
+	struct ocsf_event e = full_event();
+	json_t *event;
+
+	e.disposition = OCSF_ALLOWED;
+	event = event_of(write_connect, &host, &e);
+	assert_number(event, "class_uid", 4001);
+	assert_number(event, "type_uid", 400101);
+	assert_number(event, "disposition_id", OCSF_ALLOWED);
+	assert_text(event, "dst_endpoint.ip", "10.0.0.5");
+	assert_number(event, "dst_endpoint.port", 5432);
+	assert_number(event, "connection_info.direction_id", 2);
+	assert_text(event, "connection_info.protocol_name", "tcp");
+	assert_number(event, "connection_info.protocol_num", 6);
+	assert_number(event, "connection_info.protocol_ver_id", 4);
+	assert_number(event, "connection_info.boundary_id", 2);
+	assert_text(event, "actor.process.uid", json_string_value(at(event, "actor.process.uid")));
+	assert_number(event, "actor.process.pid", e.process.pid);
+	assert_text(event, "actor.process.working_directory", e.process.cwd);
+	assert_text(event, "message", "connect 10.0.0.5:5432 by terraform");
+	json_decref(event);
+}
+
+static void test_connect_of_little_known(void **state _unused_)
+{
+	json_t *event = event_of(write_connect, &unknown_host, &bare_event);
+
+	assert_text(event, "message", "connect 10.0.0.5:5432 by -");
+	assert_null(at(event, "actor.process.cmd_line"));
+	json_decref(event);
+}
+
+static void test_datagram(void **state _unused_)
+{
+	const struct bs_dest to = {
+		.addr = { 0xfd, [15] = 1 }, .port = 53, .protocol = IPPROTO_UDP, .datagram = 1
+	};
+	struct ocsf_event e = full_event();
+	json_t *event;
+
+	e.dest = &to;
+	event = event_of(ocsf_connect, &host, &e);
+	assert_number(event, "type_uid", 400106);
+	assert_text(event, "dst_endpoint.ip", "fd00::1");
+	assert_text(event, "connection_info.protocol_name", "udp");
+	assert_number(event, "connection_info.protocol_ver_id", 6);
+	assert_text(event, "message", "send [fd00::1]:53 by terraform");
+	json_decref(event);
+}
+
+static void test_boundaries(void **state _unused_)
+{
+	static const struct {
+		const char *addr;
+		int boundary;
+	} cases[] = {
+		{ "::ffff:127.0.0.1", 1 },
+		{ "::1", 1 },
+		{ "::ffff:10.1.2.3", 2 },
+		{ "::ffff:172.16.0.1", 2 },
+		{ "::ffff:172.32.0.1", 3 },
+		{ "::ffff:192.168.1.1", 2 },
+		{ "::ffff:192.169.1.1", 3 },
+		{ "::ffff:169.254.169.254", 2 },
+		{ "::ffff:100.64.0.1", 2 },
+		{ "::ffff:100.128.0.1", 3 },
+		{ "::ffff:8.8.8.8", 3 },
+		{ "fe80::1", 2 },
+		{ "fd12::1", 2 },
+		{ "2001:db8::1", 3 },
+	};
+	struct ocsf_event e = full_event();
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct bs_dest to = { .port = 1, .protocol = 250 };
+		json_t *event;
+
+		assert_int_equal(inet_pton(AF_INET6, cases[i].addr, to.addr), 1);
+		e.dest = &to;
+		event = event_of(ocsf_connect, &host, &e);
+		assert_number(event, "connection_info.boundary_id", cases[i].boundary);
+		assert_number(event, "connection_info.protocol_num", 250);
+		assert_null(at(event, "connection_info.protocol_name"));
+		json_decref(event);
+	}
+}
+
+static void test_finding_on_a_connect(void **state _unused_)
+{
+	struct ocsf_event e = full_event();
+	json_t *event = event_of(write_connect_finding, &host, &e);
+
+	assert_number(event, "class_uid", 2004);
+	assert_text(event, "evidences.0.dst_endpoint.ip", "10.0.0.5");
+	assert_number(event, "evidences.0.dst_endpoint.port", 5432);
+	assert_number(event, "evidences.0.connection_info.protocol_num", 6);
+	assert_number(event, "evidences.0.process.pid", e.process.pid);
+	assert_text(event, "message", "held: connect 10.0.0.5:5432 by terraform");
+	json_decref(event);
+}
+
+static void test_unknown_disposition(void **state _unused_)
+{
+	struct ocsf_event e = full_event();
+	json_t *event;
+
+	e.disposition = OCSF_UNKNOWN;
+	event = event_of(ocsf_exec, &host, &e);
+	assert_number(event, "disposition_id", 0);
+	assert_number(event, "action_id", 0);
+	json_decref(event);
+	e.disposition = OCSF_UNSTATED;
+	event = event_of(ocsf_exec, &host, &e);
+	assert_null(at(event, "disposition_id"));
+	json_decref(event);
+}
+
 static void test_long_command_lines_are_cut_but_argv_is_whole(void **state _unused_)
 {
 	static char huge[131073];
@@ -329,8 +472,8 @@ static void test_long_command_lines_are_cut_but_argv_is_whole(void **state _unus
 static void add_all_kinds(struct strbuf *out)
 {
 	static const enum ocsf_disposition dispositions[] = {
-		OCSF_UNSTATED, OCSF_ALLOWED, OCSF_BLOCKED,  OCSF_APPROVED,
-		OCSF_DELAYED,  OCSF_ALERT,   OCSF_REJECTED,
+		OCSF_UNSTATED, OCSF_UNKNOWN, OCSF_ALLOWED, OCSF_BLOCKED,
+		OCSF_APPROVED, OCSF_DELAYED, OCSF_ALERT,   OCSF_REJECTED,
 	};
 	struct ocsf_event events[3] = { full_event(), bare_event, bare_event };
 
@@ -381,6 +524,12 @@ int main(void)
 		cmocka_unit_test(test_guard),
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_long_command_lines_are_cut_but_argv_is_whole),
+		cmocka_unit_test(test_connect),
+		cmocka_unit_test(test_connect_of_little_known),
+		cmocka_unit_test(test_datagram),
+		cmocka_unit_test(test_boundaries),
+		cmocka_unit_test(test_finding_on_a_connect),
+		cmocka_unit_test(test_unknown_disposition),
 		cmocka_unit_test(test_schema),
 	};
 

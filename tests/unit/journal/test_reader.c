@@ -221,6 +221,7 @@ static void test_lines_of_every_size(void **state _unused_)
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
 		memset(text, 'a' + i, sizes[i]);
 		assert_int_equal(journal_append(j, text, sizes[i]), 0);
+		assert_int_equal(journal_flush(j), 0);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
 		memset(text, 'a' + i, sizes[i]);
@@ -253,7 +254,7 @@ static void write_lines(void)
 	if (journal_open(&o, &j))
 		_exit(1);
 	for (int i = 0; i < LINES; i++)
-		if (journal_append(j, text, make_line(text, i)))
+		if (journal_append(j, text, make_line(text, i)) || journal_flush(j))
 			_exit(2);
 	_exit(0);
 }

@@ -1,0 +1,11 @@
+/* Where a connection goes, in words and as OCSF objects. */
+#ifndef JOURNAL_DEST_H
+#define JOURNAL_DEST_H
+
+#include "backstop/event.h"
+#include "base/json.h"
+
+void dest_put_endpoint(struct json *j, const struct bs_dest *d);   /* "dst_endpoint" */
+void dest_put_connection(struct json *j, const struct bs_dest *d); /* "connection_info" */
+
+#endif
