@@ -37,8 +37,6 @@ void process_exec(struct guard *g, const struct exec *x)
 	process_exit(g, x->tgid);
 	if (map_set(&g->processes, x->tgid, p))
 		process_free(p);
-	if (x->flags & BS_EXEC_CANDIDATE)
-		agent_seen(g, x);
 }
 
 void process_exit(struct guard *g, u32 tgid)
