@@ -3,14 +3,19 @@
  *	load exec N PROGRAM [ARG…]	N times vfork, exec and the end of PROGRAM
  *	load fork N			N times fork and the end of the child
  *	load pad N BYTES PROGRAM	as exec, with BYTES of harmless argv
- *	load storm MS PROGRAM [ARG…]	as exec, for so long, on all processors; prints only the
- *count */
+ *	load connect N PORT		N TCP connects to a listener of its own on 127.0.0.1
+ *	load sendto N PORT		N datagrams to a socket of its own there
+ *	load storm MS PROGRAM [ARG…]	as exec, for so long, on all processors; prints only
+ *					the count */
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -50,6 +55,13 @@ static void fork_once(void)
 }
 
 /* Samples are kept until the end, so that printing disturbs none. */
+static void print_samples(uint64_t *took, long n)
+{
+	for (long i = 0; i < n; i++)
+		printf("%llu\n", (unsigned long long)took[i]);
+	free(took);
+}
+
 static int measure(long n, char **argv)
 {
 	uint64_t *took = calloc(n, sizeof(*took)), start;
@@ -64,9 +76,68 @@ static int measure(long n, char **argv)
 			fork_once();
 		took[i] = now_ns() - start;
 	}
-	for (long i = 0; i < n; i++)
-		printf("%llu\n", (unsigned long long)took[i]);
-	free(took);
+	print_samples(took, n);
+	return 0;
+}
+
+static int open_own(int type, int port, struct sockaddr_in *ret)
+{
+	int fd = socket(AF_INET, type, 0), on = 1;
+
+	*ret = (struct sockaddr_in) { .sin_family = AF_INET,
+				      .sin_port = htons(port),
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (bind(fd, (struct sockaddr *)ret, sizeof(*ret)) ||
+	    (type == SOCK_STREAM && listen(fd, 16))) {
+		perror("bind");
+		exit(1);
+	}
+	return fd;
+}
+
+/* The connection is reset at its end: none stays in TIME_WAIT. */
+static int measure_connect(long n, int port)
+{
+	struct linger reset = { .l_onoff = 1 };
+	uint64_t *took = calloc(n, sizeof(*took)), start;
+	struct sockaddr_in to;
+	int listener = open_own(SOCK_STREAM, port, &to), fd;
+
+	for (long i = 0; i < n; i++) {
+		fd = socket(AF_INET, SOCK_STREAM, 0);
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+		start = now_ns();
+		if (connect(fd, (struct sockaddr *)&to, sizeof(to))) {
+			perror("connect");
+			return 1;
+		}
+		took[i] = now_ns() - start;
+		close(accept(listener, NULL, NULL));
+		close(fd);
+	}
+	print_samples(took, n);
+	return 0;
+}
+
+static int measure_sendto(long n, int port)
+{
+	uint64_t *took = calloc(n, sizeof(*took)), start;
+	struct sockaddr_in to;
+	int sink = open_own(SOCK_DGRAM, port, &to), fd = socket(AF_INET, SOCK_DGRAM, 0);
+	char byte = 0;
+
+	for (long i = 0; i < n; i++) {
+		start = now_ns();
+		if (sendto(fd, &byte, 1, 0, (struct sockaddr *)&to, sizeof(to)) != 1) {
+			perror("sendto");
+			return 1;
+		}
+		took[i] = now_ns() - start;
+		if (recv(sink, &byte, 1, 0) != 1)
+			return 1;
+	}
+	print_samples(took, n);
 	return 0;
 }
 
@@ -121,8 +192,12 @@ int main(int argc, char **argv)
 		return measure(n, NULL);
 	if (!strcmp(what, "pad") && argc > 4)
 		return measure_padded(n, atol(argv[3]), argv[4]);
+	if (!strcmp(what, "connect") && argc > 3)
+		return measure_connect(n, atoi(argv[3]));
+	if (!strcmp(what, "sendto") && argc > 3)
+		return measure_sendto(n, atoi(argv[3]));
 	if (!strcmp(what, "storm") && argc > 3)
 		return storm(n, argv + 3);
-	fputs("usage: load exec|fork|pad|storm N …\n", stderr);
+	fputs("usage: load exec|fork|pad|connect|sendto|storm N …\n", stderr);
 	return 2;
 }

@@ -1,4 +1,5 @@
 """Fixtures: the build, the policy, a guard for most tests, and a lab for each test."""
+import json
 import os
 import subprocess
 import sys
@@ -8,7 +9,8 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import lab as laboratory  # noqa: E402
-from lab import TESTER, TOP, Guard, Lab, bpf_programs, command_of, end_process, leftovers, programs_of, until  # noqa: E402
+from net import Net  # noqa: E402
+from lab import PACKS, TESTER, TOP, Guard, Lab, bpf_programs, command_of, end_process, leftovers, programs_of, until  # noqa: E402
 
 
 def pytest_addoption(parser):
@@ -30,16 +32,19 @@ def one_reaper():
 def session_dir():
     with tempfile.TemporaryDirectory(prefix="backstop-e2e-guard-") as directory:
         os.chmod(directory, 0o755)
+        laboratory.mount_bpffs(directory)
         yield directory
+        laboratory.unmount_bpffs()
 
 
 @pytest.fixture(scope="session")
 def policy(build, session_dir):
     """The tests' own policy, compiled."""
-    image = os.path.join(session_dir, "policy.image")
-    pack = os.path.join(TOP, "tests/e2e/pack.yaml")
-    done = subprocess.run([f"{build}/backstop", "policy", "compile", "--output", image, pack], capture_output=True,
-                          text=True)
+    image, settings = os.path.join(session_dir, "policy.image"), os.path.join(session_dir, "image.yaml")
+    with open(settings, "w", encoding="utf-8") as f:
+        json.dump({"pins": f"{laboratory.BPFFS}/image", "agents": {"follow": False}}, f)
+    done = subprocess.run([f"{build}/backstop", "policy", "compile", "--settings", settings, "--output", image, PACKS],
+                          capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return image
 
@@ -66,16 +71,32 @@ class SharedGuard:
     def get(self):
         if self.guard is None or self.guard.process.poll() is not None:
             self.guard = self.make().start()
-            laboratory.KEEP = {self.guard.process.pid}
+            laboratory.KEEP.add(self.guard.process.pid)
         return self.guard
 
 
 @pytest.fixture(scope="session")
-def shared(build, session_dir, policy, no_program_left):
-    holder = SharedGuard(lambda: Guard(build, session_dir, policy, "--hold-timeout", 60))
+def shared(build, session_dir, no_program_left):
+    guard = Guard(build, session_dir, None, "--hold-timeout", 60)
+    holder = SharedGuard(lambda: guard)
     yield holder
     if holder.guard:
         assert holder.guard.stop() == 0, holder.guard.log()
+
+
+@pytest.fixture(scope="session")
+def the_net(session_dir):
+    net = Net(session_dir)
+    laboratory.KEEP.add(net.process.pid)
+    yield net
+    net.close()
+
+
+@pytest.fixture
+def net(the_net):
+    """The network, with nothing come yet."""
+    the_net.clear()
+    return the_net
 
 
 def check_nothing_left():
@@ -108,9 +129,9 @@ def bench(build):
 
 
 @pytest.fixture
-def lab(build, shared):
+def lab(build, shared, policy):
     """A lab under the shared guard, and the proof that the test left nothing behind."""
-    made = Lab(build, shared.get())
+    made = Lab(build, shared.get(), policy)
     yield made
     for hold in made.guard.holds() if made.guard.process.poll() is None else []:
         made.guard.deny(hold)
@@ -121,6 +142,27 @@ def lab(build, shared):
             until(lambda: not made.guard.status()["sessions"], lambda: made.guard.status()["sessions"], 5)
     finally:
         made.remove()
+
+
+@pytest.fixture(scope="session")
+def short_holds(build, session_dir, no_program_left):
+    """A guard that does not wait long."""
+    directory = os.path.join(session_dir, "short")
+    os.mkdir(directory)
+    os.chmod(directory, 0o755)
+    guard = Guard(build, directory, None, "--hold-timeout", 1)
+    yield guard
+    if guard.process:
+        laboratory.KEEP.discard(guard.process.pid)
+        assert guard.stop() == 0, guard.log()
+
+
+@pytest.fixture
+def short(short_holds):
+    if short_holds.process is None:
+        short_holds.start()
+        laboratory.KEEP.add(short_holds.process.pid)
+    return short_holds
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,8 @@ for variable in ("SUDO_UID", "SUDO_GID", "SUDO_USER", "SUDO_COMMAND"):
     os.environ.pop(variable, None)  # `sudo make test`: sessions here are root's, unless a test says otherwise
 # seconds after which what should happen at once is a failure; an emulated machine gets more
 SLOW = 60 if "VMTEST" in os.environ else 20
+BPFFS = "/sys/fs/bpf"  # one of the tests' own, once there is one: mount_bpffs()
+PACKS = os.path.join(TOP, "tests/e2e/packs")
 
 
 def adopt_orphans():
@@ -69,6 +71,15 @@ def descendants(root=None):
         more = {p for p, s in found.items() if s and s[1] in below and p not in below}
         below |= more
     return {p: found[p][0] for p in below if p != (root or os.getpid()) and found[p]}
+
+
+def children(pid):
+    """Its children, zombies included."""
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+            return [int(p) for p in f.read().split()]
+    except OSError:
+        return []
 
 
 def command_of(pid):
@@ -114,6 +125,18 @@ def programs_of(pid):
     except OSError:  # gone meanwhile
         pass
     return found
+
+
+def mount_bpffs(directory):
+    """For what the guards of the tests pin."""
+    global BPFFS  # pylint: disable=global-statement
+    BPFFS = os.path.join(directory, "bpf")
+    os.mkdir(BPFFS)
+    subprocess.run(["mount", "-t", "bpf", "-o", "mode=700", "none", BPFFS], check=True)
+
+
+def unmount_bpffs():
+    subprocess.run(["umount", BPFFS], check=True)
 
 
 class Reader(threading.Thread):
@@ -233,10 +256,20 @@ class Agent:
             self.hang_up()
 
 
-class Guard:
-    """A guard of its own: socket, state and log in a directory."""
+def copy_readable(source, target):
+    """What reads packs and profiles is an unprivileged process, which need not see the source tree."""
+    if not os.path.isdir(target):
+        shutil.copytree(source, target)
+        os.chmod(target, 0o755)
+    return target
 
-    def __init__(self, build, directory, policy, *options):
+
+class Guard:
+    """A guard of its own: socket, state, log, settings and pins. What runs is a keeper, and the guard is its child."""
+
+    count = 0
+
+    def __init__(self, build, directory, policy=None, *options, settings=None):
         self.backstop = os.path.join(build, "backstop")
         self.directory = directory
         self.socket = os.path.join(directory, "guard.sock")
@@ -244,6 +277,44 @@ class Guard:
         self.policy = policy
         self.options = [str(o) for o in options]
         self.process = None
+        Guard.count += 1
+        self.pins = f"{BPFFS}/backstop-e2e-{os.getpid()}-{Guard.count}"
+        self.settings_file = os.path.join(directory, "backstop.yaml")
+        self.settings = {"pins": self.pins, "packs": {"from": [copy_readable(PACKS, f"{directory}/packs")]},
+                         "agents": {"from": [], "follow": False}, **(settings or {})}
+        self.write_settings()
+
+    def write_settings(self, **changes):
+        self.settings.update(changes)
+        with open(self.settings_file + ".new", "w", encoding="utf-8") as f:
+            json.dump(self.settings, f, indent=1)
+        os.rename(f.name, self.settings_file)
+
+    @property
+    def pid(self):
+        """Of the keeper."""
+        return self.process.pid
+
+    @property
+    def child(self):
+        """The pid of the guard that the keeper has now, or None."""
+        return next((pid for pid in children(self.pid) if not is_gone(pid)), None)
+
+    def kill_child(self):
+        """As if the guard had crashed. Returns when it is dead."""
+        child = until(lambda: self.child, "the keeper has a guard")
+        end_process(child)
+        until(lambda: self.child != child, "the guard is dead")
+
+    def pinned(self):
+        return sorted(os.listdir(self.pins)) if os.path.isdir(self.pins) else []
+
+    def unpin(self):
+        """For what a test left behind on purpose."""
+        for name in self.pinned():
+            os.unlink(os.path.join(self.pins, name))
+        if os.path.isdir(self.pins):
+            os.rmdir(self.pins)
 
     @property
     def common(self):
@@ -251,9 +322,10 @@ class Guard:
 
     def start(self):
         log = open(os.path.join(self.directory, "guard.log"), "ab")
-        self.process = subprocess.Popen(
-            [self.backstop, "guard", *self.common, "--state-dir", self.state, "--policy", self.policy,
-             *self.options], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        policy = ["--policy", self.policy] if self.policy else ["--settings", self.settings_file]
+        self.process = subprocess.Popen([self.backstop, "guard", *self.common, "--state-dir", self.state, *policy,
+                                         *self.options], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                        start_new_session=True)
         log.close()
         until(lambda: self.answers() or self.process.poll() is not None, lambda: "ready: " + self.log())
         assert self.process.poll() is None, "the guard ended: " + self.log()
@@ -317,14 +389,21 @@ class Guard:
     def stop(self, sig=signal.SIGTERM):
         if self.process and self.process.poll() is None:
             self.process.send_signal(sig)
-        return self.process.wait(SLOW) if self.process else None
+        if not self.process:
+            return None
+        try:
+            return self.process.wait(SLOW)
+        except subprocess.TimeoutExpired:
+            end_process(self.pid)
+            self.process.wait()
+            raise AssertionError(f"the guard does not end: {self.log()}") from None
 
 
 class Lab:
     """One test's directory, victims, agents."""
 
-    def __init__(self, build, guard):
-        self.build, self.guard = build, guard
+    def __init__(self, build, guard, policy=None):
+        self.build, self.guard, self.policy = build, guard, policy
         self.backstop = os.path.join(build, "backstop")
         self.launch = os.path.join(build, "victims", "launch")
         self.dir = tempfile.mkdtemp(prefix="backstop-e2e-")
@@ -364,10 +443,11 @@ class Lab:
         """Runs without a guard."""
         return self._agent(argv, options)
 
-    def run(self, argv, *options, guard=None, agent="test", **how):
-        """Runs as a session of the guard."""
+    def run(self, argv, *options, guard=None, agent="test", net=None, **how):
+        """Runs as a session of the guard; in a network of its own where one is given."""
         guard = guard or self.guard
-        return self._agent([self.backstop, "run", *guard.common, "--agent", agent, *options, "--", *argv], how)
+        inside = net.inside if net else []
+        return self._agent([*inside, self.backstop, "run", *guard.common, "--agent", agent, *options, "--", *argv], how)
 
     def _agent(self, argv, options):
         options.setdefault("cwd", self.work)
@@ -375,13 +455,15 @@ class Lab:
         self.agents.append(Agent(argv, **options))
         return self.agents[-1]
 
-    def new_guard(self, *options, policy=None, name="own"):
-        """Another guard, for this test alone."""
-        directory = os.path.join(self.dir, f"{name}{len(self.guards)}")
+    def make_guard(self, *options, settings=None):
+        """Another guard, for this test alone, that is not started yet."""
+        directory = os.path.join(self.dir, f"own{len(self.guards)}")
         os.mkdir(directory)
-        guard = Guard(self.build, directory, policy or self.guard.policy, *options)
-        self.guards.append(guard)
-        return guard.start()
+        self.guards.append(Guard(self.build, directory, None, *options, settings=settings))
+        return self.guards[-1]
+
+    def new_guard(self, *options, settings=None):
+        return self.make_guard(*options, settings=settings).start()
 
     # --- what is seen
     def ran(self):
@@ -403,16 +485,17 @@ class Lab:
         for agent in self.agents:
             agent.end()
         for guard in self.guards:
-            if guard.process.poll() is None:
-                guard.stop()
+            guard.stop()
+            guard.unpin()
 
     def remove(self):
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
 def leftovers(known):
-    """Processes of ours that are still there, apart from `known`."""
+    """Processes of ours that are still there, apart from `known` and what these started."""
     reap_adopted(known)
+    known = set(known).union(*(descendants(pid) for pid in known))
     return {p: s for p, s in descendants().items() if p not in known and s != "Z"}
 
 

@@ -159,7 +159,7 @@ def test_explain(lab):
     """Says what would happen, needs no guard and no root, runs nothing."""
     for program, status in (("victim-plain", 0), ("victim-alert", 10), ("terraform", 11), ("victim-deny", 12),
                             ("victim-kill", 12)):
-        done = subprocess.run([lab.backstop, "explain", "--policy", lab.guard.policy, "--", *lab.words(program)],
+        done = subprocess.run([lab.backstop, "explain", "--policy", lab.policy, "--", *lab.words(program)],
                               capture_output=True, text=True)
         assert done.returncode == status, done
     assert not lab.ran()
@@ -168,7 +168,7 @@ def test_explain(lab):
 def test_explain_lines(lab):
     asked = "".join(json.dumps({"argv": lab.words(p), "cwd": lab.work, "home": "/root"}) + "\n"
                     for p in ("terraform", "victim-plain", "victim-kill"))
-    done = subprocess.run([lab.backstop, "explain", "--policy", lab.guard.policy, "--stdin"], input=asked,
+    done = subprocess.run([lab.backstop, "explain", "--policy", lab.policy, "--stdin"], input=asked,
                           capture_output=True, text=True)
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert [a["verdict"] for a in answers] == ["hold", "allow", "kill"]

@@ -23,7 +23,7 @@ def start_badly(lab, *options, path=None, user=None):
 
 
 def image_of(lab, change):
-    with open(lab.guard.policy, "rb") as f:
+    with open(lab.policy, "rb") as f:
         image = bytearray(f.read())
     path = os.path.join(lab.dir, "broken.image")
     with open(path, "wb") as f:
@@ -57,12 +57,12 @@ def test_no_policy(lab):
 
 @pytest.mark.parametrize("path", ["/dev/null/guard.sock", "/proc/guard.sock", "/tmp/" + "x" * 200])
 def test_unusable_socket(lab, path):
-    said = start_badly(lab, "--policy", lab.guard.policy, path=path)
+    said = start_badly(lab, "--policy", lab.policy, path=path)
     assert path in said or f"directory {os.path.dirname(path)}:" in said
 
 
 def test_not_root(lab, tester):
-    assert "root" in start_badly(lab, "--policy", lab.guard.policy, user=tester)
+    assert "root" in start_badly(lab, "--policy", lab.policy, user=tester)
 
 
 def test_run_not_root_and_no_guard(lab, tester):
@@ -73,7 +73,7 @@ def test_run_not_root_and_no_guard(lab, tester):
 
 
 def test_second_guard(lab):
-    said = start_badly(lab, "--policy", lab.guard.policy, path=lab.guard.socket)
+    said = start_badly(lab, "--policy", lab.policy, path=lab.guard.socket)
     assert lab.guard.socket in said
     assert lab.guard.answers(), "the first one goes on"
     agent = lab.run(lab.words("victim-deny"))
@@ -114,16 +114,18 @@ def test_killed_guard_lets_nothing_go(lab):
     assert not lab.ran()
 
 
-def test_stopped_guard_lets_nothing_go(lab):
+@pytest.mark.parametrize("who", ["keeper", "guard"])
+def test_stopped_guard_lets_nothing_go(lab, who):
     """While the guard does not run, candidates wait."""
     guard = lab.new_guard()
     shell = lab.run(["bash"], guard=guard, stdin=subprocess.PIPE)
-    os.kill(guard.process.pid, signal.SIGSTOP)
+    stopped = guard.pid if who == "keeper" else guard.child
+    os.kill(stopped, signal.SIGSTOP)
     shell.process.stdin.write(f"{' '.join(lab.words('victim-deny'))}\n".encode())
     shell.process.stdin.flush()
     time.sleep(0.3)
     assert not lab.ran()
-    os.kill(guard.process.pid, signal.SIGCONT)
+    os.kill(stopped, signal.SIGCONT)
     shell.process.stdin.close()
     assert shell.finish() == 126
     assert not lab.ran()
@@ -215,7 +217,7 @@ def test_many_connections(lab):
 
 
 def test_two_guards(lab):
-    """Each decides for its own sessions alone."""
+    """With pins of their own, each decides for its own sessions alone."""
     other = lab.new_guard()
     mine, theirs = lab.run(lab.words()), lab.run(lab.words(), guard=other)
     a, b = lab.guard.wait_for_holds(), other.wait_for_holds()

@@ -14,7 +14,7 @@ def alone(lab):
     directory = os.path.join(lab.dir, "embedded")
     os.mkdir(directory)
     os.chmod(directory, 0o755)
-    guard = Guard(lab.build, directory, lab.guard.policy)
+    guard = Guard(lab.build, directory, lab.policy)
     guard.run = [lab.backstop, "run", "--socket", guard.socket, "--state-dir", guard.state, "--policy", guard.policy]
     return guard
 
