@@ -235,14 +235,15 @@ static int send_request(struct client *c, const json_t *request, int64_t deadlin
 }
 
 /* The reply's line. 0 or a negative errno, silently. */
-static int exchange(struct client *c, const json_t *request, const char **ret, size_t *ret_len)
+static int exchange(struct client *c, const json_t *request, int timeout, const char **ret,
+		    size_t *ret_len)
 {
-	int64_t deadline = now_ms() + CLIENT_TIMEOUT;
+	int64_t deadline = now_ms() + timeout;
 	int r = send_request(c, request, deadline);
 
 	if (r < 0 && !has_broken_off(r)) /* a guard that refuses the client has still sent why */
 		return r;
-	r = client_read_line(c, CLIENT_TIMEOUT, ret, ret_len);
+	r = client_read_line(c, timeout, ret, ret_len);
 	return r == 0 ? -ETIMEDOUT : MIN(r, 0);
 }
 
@@ -261,9 +262,25 @@ int client_ask(struct client *c, json_t *request, json_t **ret_reply)
 	_cleanup_json_ json_t *owned = request;
 	const char *line;
 	size_t len;
-	int r = exchange(c, owned, &line, &len);
+	int r = exchange(c, owned, CLIENT_TIMEOUT, &line, &len);
 
 	return r ? log_exchange(r) : check_reply(line, len, ret_reply);
+}
+
+int client_ask_silently(struct client *c, const json_t *request, int timeout, json_t **ret_reply)
+{
+	_cleanup_json_ json_t *reply = NULL;
+	const char *line;
+	size_t len;
+	int r = exchange(c, request, timeout, &line, &len);
+
+	if (r)
+		return r;
+	reply = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
+	if (!json_is_true(json_object_get(reply, "ok")))
+		return -EREMOTEIO;
+	*ret_reply = TAKE_PTR(reply);
+	return 0;
 }
 
 int client_ask_again(struct client *c, const char *socket_path, json_t *request, json_t **ret_reply)
@@ -275,7 +292,7 @@ int client_ask_again(struct client *c, const char *socket_path, json_t *request,
 	int r;
 
 	for (;;) {
-		r = exchange(c, owned, &line, &len);
+		r = exchange(c, owned, CLIENT_TIMEOUT, &line, &len);
 		if (!has_broken_off(r) || now_ms() >= deadline)
 			return r ? log_exchange(r) : check_reply(line, len, ret_reply);
 		client_close(c);
@@ -313,14 +330,10 @@ int client_watch(const char *socket_path, struct client *ret)
 {
 	_cleanup_client_ struct client c = CLIENT_INIT;
 	_cleanup_json_ json_t *request = json_pack("{ss}", "op", "watch"), *reply = NULL;
-	const char *line;
-	size_t len;
 	int r = client_connect(socket_path, &c);
 
 	if (!r)
-		r = exchange(&c, request, &line, &len);
-	if (!r)
-		r = check_reply(line, len, &reply);
+		r = client_ask_silently(&c, request, CLIENT_TIMEOUT, &reply);
 	if (r)
 		return r;
 	*ret = c;

@@ -35,6 +35,8 @@ int client_log_connect(int err, const char *socket);
  * checked to be "ok". 0, or a negative errno, logged; -EREMOTEIO: the guard refused. */
 int client_ask(struct client *c, json_t *request, json_t **ret_reply);
 
+/* The same, silently; a reply may take `timeout` milliseconds; the request stays the caller's. */
+int client_ask_silently(struct client *c, const json_t *request, int timeout, json_t **ret_reply);
 /* The same for what may be asked twice: where the guard goes away without an answer, connects to
  * the next one and asks it. */
 int client_ask_again(struct client *c, const char *socket, json_t *request, json_t **ret_reply);
@@ -42,8 +44,8 @@ int client_ask_again(struct client *c, const char *socket, json_t *request, json
 /* Connects, asks and closes. A decision is asked for once, all else as client_ask_again() does. */
 int client_request(const char *socket, json_t *request, json_t **ret_reply);
 
-/* Connects and asks for the feed, whose lines client_read_line() gives. 0 or a negative errno; only
- * a refusal is logged. */
+/* Connects and asks for the feed, whose lines client_read_line() gives. 0 or a negative errno,
+ * silently. */
 int client_watch(const char *socket, struct client *ret);
 
 /* The next line, without newline and ended by NUL, valid until the next call. 1; 0 where none came

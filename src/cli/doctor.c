@@ -2,21 +2,26 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "base/escape.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "cli/client.h"
 #include "cli/command.h"
+#include "cli/installed.h"
 #include "cli/table.h"
 #include "kernel/probe.h"
 #include "policy/policy.h"
 #include "guard/guard.h"
 
 #define NAME_WIDTH 14
+#define STATUS_MS  1000		 /* that a guard may take to say how it is */
+#define BPFFS	   "/sys/fs/bpf" /* where the guard's pins are, if the settings name no other */
 
 struct options {
 	bool json;
@@ -35,6 +40,22 @@ struct result {
 	struct strbuf detail;
 };
 
+/* What the guard that runs says of itself, where it says it to this user. */
+static void add_status(struct client *c, struct strbuf *detail)
+{
+	_cleanup_json_ json_t *request = json_pack("{ss}", "op", "status"), *s = NULL;
+
+	if (client_ask_silently(c, request, STATUS_MS, &s))
+		return;
+	strbuf_adds(detail, ": pid ");
+	add_member(detail, s, "pid");
+	strbuf_adds(detail, ", mode ");
+	add_member(detail, s, "mode");
+	strbuf_addf(detail, ", %zu sessions, agents are %sfollowed",
+		    json_array_size(json_object_get(s, "sessions")),
+		    json_is_true(json_object_get(s, "follows_agents")) ? "" : "not ");
+}
+
 static int check_guard(const struct options *o, struct strbuf *detail)
 {
 	_cleanup_client_ struct client c = CLIENT_INIT;
@@ -43,7 +64,21 @@ static int check_guard(const struct options *o, struct strbuf *detail)
 	strbuf_adds(detail, o->socket ? o->socket : GUARD_SOCKET);
 	if (err)
 		strbuf_addf(detail, ": %s", strerror(-err));
+	else
+		add_status(&c, detail);
 	return err;
+}
+
+static int check_bpffs(const struct options *o _unused_, struct strbuf *detail)
+{
+	const char *dir = BPFFS;
+	struct statfs fs;
+
+	strbuf_adds(detail, dir);
+	if (statfs(dir, &fs) == 0 && fs.f_type == BPF_FS_MAGIC)
+		return 0;
+	strbuf_adds(detail, " is none");
+	return -ENODEV;
 }
 
 /* The directory itself, or what is there already of the path to it. */
@@ -106,6 +141,27 @@ static int check_policy(const struct options *o, struct strbuf *detail)
 	return err;
 }
 
+/* None is no fault: each is found when it starts. */
+static int check_agents(const struct options *o, struct strbuf *detail)
+{
+	_cleanup_(policy_free_ptr) struct policy *policy = NULL;
+	_cleanup_strbuf_ struct strbuf err = STRBUF_INIT;
+	_cleanup_free_ char *path = NULL;
+	int r = policy_find(o->policy, &path);
+
+	if (!r)
+		r = policy_open(path, &policy, &err);
+	if (r) {
+		strbuf_adds(detail, "not known without a policy");
+		return 0;
+	}
+	installed_agents(policy, detail);
+	if (detail->len == 0)
+		strbuf_adds(detail, "none is found in PATH and in the usual directories of a home: "
+				    "one elsewhere is found when it starts");
+	return 0;
+}
+
 static const struct check checks[] = {
 	{ { "journal", "the directory of the journal", NEED_REQUIRED, true,
 	    "a guard does not start, as it could not record what it decides",
@@ -118,10 +174,21 @@ static const struct check checks[] = {
 	    "with --policy FILE, or install backstop",
 	    NULL },
 	  check_policy },
+	{ { "bpffs", "a mounted bpffs for what outlives a guard", NEED_BETTER, false,
+	    "'backstop guard' does not start; 'backstop run' brings its own guard and bpffs",
+	    "mount -t bpf bpf " BPFFS ", or name a directory in another one in the settings "
+	    "(pins:)",
+	    NULL },
+	  check_bpffs },
 	{ { "guard", "a guard that answers", NEED_BETTER, false,
-	    "only root starts sessions: 'backstop run' brings its own guard",
-	    "start one with 'sudo backstop guard'", NULL },
+	    "no agent is found by itself, and only root starts sessions: 'backstop run' brings its "
+	    "own guard",
+	    "start the service with 'sudo systemctl enable --now backstop', or a guard here with "
+	    "'sudo backstop guard'",
+	    NULL },
 	  check_guard },
+	{ { "agents", "agents that are installed here", NEED_BETTER, false, NULL, NULL, NULL },
+	  check_agents },
 };
 
 /* --- results */
@@ -223,8 +290,8 @@ static void add_sum(struct strbuf *out, const struct result *results, size_t cou
 
 	if (can_work(results, count))
 		strbuf_addf(out,
-			    "\ntier: trace. An exec can be held here%s; deletions, connections "
-			    "and sends cannot yet, whatever else is ok.\n",
+			    "\ntier: trace. Programs and connections can be held here%s; deletions "
+			    "and what is sent cannot yet, whatever else is ok.\n",
 			    guard ? ", by the guard that runs" : "");
 	else if (geteuid() != 0)
 		strbuf_adds(out, "\ntier: unknown. What needs root could not be tried: sudo "
@@ -232,6 +299,9 @@ static void add_sum(struct strbuf *out, const struct result *results, size_t cou
 	else
 		strbuf_adds(out, "\ntier: none. Nothing can be held here until what is missing "
 				 "above and required is there.\n");
+	if (can_work(results, count) && !guard)
+		strbuf_adds(out, "next: sudo systemctl enable --now backstop, then start an agent "
+				 "in any terminal\n");
 }
 
 static int run(const void *options, int argc _unused_, char **argv _unused_)

@@ -9,13 +9,14 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "cli/command.h"
+#include "cli/reload.h"
 #include "cli/table.h"
 #include "policy/compile.h"
 #include "policy/policy.h"
 
 struct options {
 	bool json;
-	const char *output, *policy;
+	const char *output, *policy, *socket;
 };
 
 /* --- check, compile */
@@ -304,6 +305,11 @@ static int run_new(const struct options *o _unused_, int argc _unused_, char **a
 	return EXIT_SUCCESS;
 }
 
+static int run_reload(const struct options *o, int argc _unused_, char **argv _unused_)
+{
+	return reload_guard(o->socket, o->json);
+}
+
 /* --- sub-commands */
 
 static const struct subcommand {
@@ -317,6 +323,7 @@ static const struct subcommand {
 	{ "list", run_list, 0, 0, "list" },
 	{ "show", run_show, 1, 1, "show SIGNATURE" },
 	{ "new", run_new, 1, 1, "new NAME" },
+	{ "reload", run_reload, 0, 0, "reload" },
 };
 
 static int run_policy(const void *options, int argc, char **argv)
@@ -332,7 +339,8 @@ static int run_policy(const void *options, int argc, char **argv)
 		}
 		return s->run(options, argc - 1, argv + 1);
 	}
-	log_error("policy: '%s' is none of its commands: check, compile, list, show, new", argv[0]);
+	log_error("policy: '%s' is none of its commands: check, compile, list, show, new, reload",
+		  argv[0]);
 	return EXIT_USAGE;
 }
 
@@ -342,12 +350,14 @@ static const struct option_def policy_options[] = {
 	  offsetof(struct options, output) },
 	{ "policy", 0, OPTION_STRING, "FILE", "the compiled policy that list and show read",
 	  offsetof(struct options, policy) },
+	{ "socket", 0, OPTION_STRING, "PATH", "the socket of the guard that reload asks",
+	  offsetof(struct options, socket) },
 	{ 0 },
 };
 
 const struct command command_policy = {
 	.name = "policy",
-	.arguments = "check [PATH…] | compile PATH… | list | show SIGNATURE | new NAME",
+	.arguments = "check [PATH…] | compile PATH… | list | show SIGNATURE | new NAME | reload",
 	.help = "check and compile packs of signatures, and show what a policy knows",
 	.example = "backstop policy compile --output policy.image signatures",
 	.options = policy_options,

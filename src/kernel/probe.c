@@ -47,16 +47,15 @@ const struct probe probes[] = {
 	  "start the guard where real-time scheduling is allowed: in the root cgroup or with "
 	  "cpu.rt_runtime_us set, without LimitRTPRIO=0",
 	  try_realtime },
-	{ "cgroup2", "a mounted cgroup2 hierarchy", NEED_BETTER, false,
-	  "the journal does not name the cgroup of an action",
-	  "mount -t cgroup2 none /sys/fs/cgroup/unified, or boot with "
-	  "systemd.unified_cgroup_hierarchy=1",
+	{ "cgroup2", "a mounted cgroup2 hierarchy", NEED_REQUIRED, false,
+	  "connections cannot be held, and no guard starts",
+	  "mount -t cgroup2 cgroup2 /sys/fs/cgroup, or /sys/fs/cgroup/unified where cgroup v1 is "
+	  "in use, or boot with systemd.unified_cgroup_hierarchy=1",
 	  try_cgroup2 },
 	{ "uprobes", "programs on functions of libraries", NEED_LATER, true,
 	  "what is written through TLS cannot be seen", "use a kernel with CONFIG_UPROBE_EVENTS=y",
 	  try_uprobe },
-	{ "lsm", "BPF among the security modules", NEED_LATER, true,
-	  "deletions and connections cannot be refused at the security hooks",
+	{ "lsm", "BPF among the security modules", NEED_LATER, true, "deletions cannot be refused",
 	  "boot with bpf in the list of lsm=, which /sys/kernel/security/lsm shows; where it is "
 	  "there "
 	  "and the program is refused all the same, who runs this machine forbids it",

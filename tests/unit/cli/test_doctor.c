@@ -120,8 +120,9 @@ static void a_guard_that_answers_proves_that_it_works(void **state)
 	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	assert_int_equal(listen(fd, 4), 0);
 	assert_int_equal(run_doctor("/tmp", addr.sun_path, NULL), 0);
-	assert_non_null(
-		strstr(out, "\ntier: trace. An exec can be held here, by the guard that runs"));
+	assert_non_null(strstr(out,
+			       "\ntier: trace. Programs and connections can be held here, by the "
+			       "guard that runs"));
 	close(fd);
 	unlink(addr.sun_path);
 }
