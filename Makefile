@@ -1,5 +1,5 @@
 # make              everything into build/: build/backstop and build/policy.image
-# make install      DESTDIR, PREFIX; make uninstall takes it away again
+# make install      DESTDIR, PREFIX, SYSCONFDIR; make uninstall takes it away again
 # sudo make demo    installs what is missing, builds, re-enacts the incident
 # sudo make test    installs what is missing, builds, runs all tests
 # make unit|policy|e2e|vm|fuzz|bench|check   parts of the above
@@ -151,17 +151,38 @@ demo: deps
 	$(MAKE) all
 	tests/demo/demo $(BUILD)
 
+# Where things go. The settings are the owner's: they are written once, and taken away unchanged only.
+SYSCONFDIR ?= /etc
+SHARE       = $(DESTDIR)$(PREFIX)/share/backstop
+DOC         = $(DESTDIR)$(PREFIX)/share/doc/backstop
+UNIT_FILE   = $(DESTDIR)$(PREFIX)/lib/systemd/system/backstop.service
+SYSUSERS    = $(DESTDIR)$(PREFIX)/lib/sysusers.d/backstop.conf
+SETTINGS    = $(DESTDIR)$(SYSCONFDIR)/backstop/backstop.yaml
+
 install: all
 	install -D -m 755 $(BUILD)/backstop $(DESTDIR)$(PREFIX)/bin/backstop
-	install -D -m 644 $(BUILD)/policy.image $(DESTDIR)$(PREFIX)/share/backstop/policy.image
-	install -d $(DESTDIR)$(PREFIX)/share/backstop/signatures
-	install -m 644 signatures/*.yaml $(DESTDIR)$(PREFIX)/share/backstop/signatures
-	install -d $(DESTDIR)$(PREFIX)/share/backstop/agents
-	install -m 644 agents/*.yaml $(DESTDIR)$(PREFIX)/share/backstop/agents
+	rm -rf $(SHARE) # what a former release had and this one has not
+	install -d $(SHARE)/signatures $(SHARE)/agents $(DOC)/signatures $(DOC)/agents
+	install -m 644 $(BUILD)/policy.image $(SHARE)/policy.image
+	install -m 644 signatures/*.yaml $(SHARE)/signatures
+	install -m 644 agents/*.yaml $(SHARE)/agents
+	install -m 644 README.md DESIGN.md $(DOC)
+	install -m 644 signatures/README.md $(DOC)/signatures
+	install -m 644 agents/README.md $(DOC)/agents
+	install -d $(dir $(UNIT_FILE)) $(dir $(SYSUSERS))
+	sed 's|/usr/local/|$(PREFIX)/|g' packaging/backstop.service > $(UNIT_FILE)
+	chmod 644 $(UNIT_FILE)
+	install -m 644 packaging/backstop.sysusers $(SYSUSERS)
+	[ -e $(SETTINGS) ] || install -D -m 644 packaging/backstop.yaml $(SETTINGS)
+	[ -n "$(DESTDIR)" ] || packaging/installed $(SYSUSERS)
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/backstop
-	rm -rf $(DESTDIR)$(PREFIX)/share/backstop
+	[ -n "$(DESTDIR)" ] || packaging/uninstalling
+	rm -f $(DESTDIR)$(PREFIX)/bin/backstop $(UNIT_FILE) $(SYSUSERS)
+	rm -rf $(SHARE) $(DOC)
+	if cmp -s packaging/backstop.yaml $(SETTINGS); then rm $(SETTINGS); fi
+	if [ -e $(SETTINGS) ]; then echo "$(SETTINGS) was changed, and is left"; fi
+	rmdir $(dir $(SETTINGS)) 2>/dev/null || true
 
 clean:
 	rm -rf build
