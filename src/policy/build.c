@@ -7,6 +7,7 @@
 #include "policy/agents.h"
 #include "policy/glob.h"
 #include "policy/image.h"
+#include "policy/nets.h"
 #include "policy/regex.h"
 #include "policy/writer.h"
 
@@ -26,6 +27,8 @@ struct builder {
 	size_t programs_count;
 	struct line *lines;
 	size_t lines_count;
+	struct net_rule *nets;
+	size_t nets_count;
 	struct writer w;
 	struct needles needles;
 };
@@ -256,6 +259,14 @@ static void collect_line(struct builder *b, struct pack *pack, const struct usag
 		*faulty = true;
 }
 
+static void collect_net(struct builder *b, const struct destination *d, u32 signature, u32 pack,
+			enum verdict verdict)
+{
+	struct net_rule rule = { d, signature, pack, verdict };
+
+	ARENA_PUSH(b->arena, b->nets, rule);
+}
+
 static void collect_signature(struct builder *b, struct pack *pack, struct signature *s,
 			      u32 pack_number)
 {
@@ -272,6 +283,8 @@ static void collect_signature(struct builder *b, struct pack *pack, struct signa
 	s->number = writer_count(&b->w, SECTION_SIGNATURES);
 	for (size_t i = 0; i < s->commands_count; i++)
 		collect_line(b, pack, &s->commands[i], s->number, &s->faulty);
+	for (size_t i = 0; i < s->connects_count; i++)
+		collect_net(b, &s->connects[i], s->number, pack_number, s->verdict);
 	writer_add(&b->w, SECTION_SIGNATURES, &image);
 }
 
@@ -289,6 +302,8 @@ static void collect_lines(struct builder *b)
 				collect_signature(b, p, &p->signatures[k], (u32)i);
 		for (size_t k = 0; k < p->allow_count; k++)
 			collect_line(b, p, &p->allow[k], IMAGE_NONE, &faulty);
+		for (size_t k = 0; k < p->allow_connects_count; k++)
+			collect_net(b, &p->allow_connects[k], IMAGE_NONE, (u32)i, VERDICT_ALLOW);
 		writer_add(&b->w, SECTION_PACKS, &image);
 	}
 }
@@ -425,6 +440,7 @@ int build_image(struct arena *a, const struct library *library, struct strbuf *r
 	check_packs(&b);
 	collect_lines(&b);
 	write_programs(&b);
+	nets_write(&b.w, a, b.nets, b.nets_count);
 	agents_write(&b.w, &b.needles, library->profiles, library->profiles_count);
 	r = automaton_build(&b.needles, &m);
 	if (r)

@@ -46,7 +46,7 @@ static bool matches(const struct policy *p, const struct signature *s, const str
 	return found.line != IMAGE_NONE;
 }
 
-static void try_example(const struct policy *p, const struct pack *pack, const struct signature *s,
+static void try_command(const struct policy *p, const struct pack *pack, const struct signature *s,
 			const struct example *e, bool hit)
 {
 	char **words = split(&pack->src, e->run);
@@ -68,6 +68,33 @@ static void try_example(const struct policy *p, const struct pack *pack, const s
 	shellwords_free(words);
 }
 
+/* An example of a signature about destinations. */
+static void try_connection(const struct policy *p, const struct pack *pack,
+			   const struct signature *s, const struct example *e, bool hit)
+{
+	_cleanup_strbuf_ struct strbuf err = STRBUF_INIT;
+	struct connection c;
+	bool found;
+
+	if (!connection_parse("", e->run.s, &c, &err)) {
+		source_fault(&pack->src, e->run.spot,
+			     "'%s' is no destination: write one address with one port, such as "
+			     "10.0.0.5:5432, [fd00::1]:22 or udp:8.8.8.8:53",
+			     e->run.s);
+		return;
+	}
+	c.own |= e->own;
+	found = search_connection(p, &c, s->number);
+	if (found != hit)
+		source_fault(&pack->src, e->run.spot, "%s: '%s' does %smatch %s.%s",
+			     hit ? "hits" : "misses", e->run.s, found ? "" : "not ", name_of(pack),
+			     s->id.s);
+	else if (hit && s->verdict >= VERDICT_HOLD && !policy_is_connect_candidate(p, &c))
+		source_fault(&pack->src, e->run.spot,
+			     "hits: '%s' matches %s.%s, but the kernel does not freeze it",
+			     e->run.s, name_of(pack), s->id.s);
+}
+
 static void try_instead(const struct policy *p, const struct pack *pack, const struct signature *s)
 {
 	char **words;
@@ -86,6 +113,15 @@ static void try_instead(const struct policy *p, const struct pack *pack, const s
 				     s->instead.s, f.pack, f.id, verdict_name(f.verdict));
 	}
 	shellwords_free(words);
+}
+
+static void try_example(const struct policy *p, const struct pack *pack, const struct signature *s,
+			const struct example *e, bool hit)
+{
+	if (s->connects_count)
+		try_connection(p, pack, s, e, hit);
+	else
+		try_command(p, pack, s, e, hit);
 }
 
 unsigned int examples_try(const struct policy *p, const struct pack *pack)

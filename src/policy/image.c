@@ -14,6 +14,10 @@ const u32 image_element_size[SECTION_COUNT] = {
 	[SECTION_ITEMS] = sizeof(struct image_item),
 	[SECTION_ALTS] = sizeof(struct image_alt),
 	[SECTION_SIGNATURES] = sizeof(struct image_signature),
+	[SECTION_DESTS] = sizeof(struct image_dest),
+	[SECTION_PORT_RANGES] = sizeof(struct image_port_range),
+	[SECTION_NETS] = sizeof(struct net_entry),
+	[SECTION_NET_PORTS] = BS_PORT_BYTES,
 	[SECTION_AGENTS] = sizeof(struct image_agent),
 	[SECTION_AGENT_MARKS] = sizeof(struct image_agent_mark),
 	[SECTION_AGENT_KEYS] = sizeof(struct agent_key),
@@ -98,6 +102,8 @@ static void find_sections(const struct image_header *h, struct image *ret)
 		.items = section(h, SECTION_ITEMS),
 		.alts = section(h, SECTION_ALTS),
 		.signatures = section(h, SECTION_SIGNATURES),
+		.dests = section(h, SECTION_DESTS),
+		.port_ranges = section(h, SECTION_PORT_RANGES),
 		.agents = section(h, SECTION_AGENTS),
 		.agent_marks = section(h, SECTION_AGENT_MARKS),
 		.agent_keys = section(h, SECTION_AGENT_KEYS),
@@ -110,6 +116,8 @@ static void find_sections(const struct image_header *h, struct image *ret)
 		.items_count = h->sections[SECTION_ITEMS].count,
 		.alts_count = h->sections[SECTION_ALTS].count,
 		.signatures_count = h->sections[SECTION_SIGNATURES].count,
+		.dests_count = h->sections[SECTION_DESTS].count,
+		.port_ranges_count = h->sections[SECTION_PORT_RANGES].count,
 		.agents_count = h->sections[SECTION_AGENTS].count,
 		.agent_marks_count = h->sections[SECTION_AGENT_MARKS].count,
 		.agent_keys_count = h->sections[SECTION_AGENT_KEYS].count,
@@ -123,6 +131,12 @@ static void find_sections(const struct image_header *h, struct image *ret)
 			.needles = h->sections[SECTION_ANCHORS].count - 1,
 			.rules_count = h->sections[SECTION_RULES].count,
 			.start = h->start,
+		},
+		.net = {
+			.nets = section(h, SECTION_NETS),
+			.ports = section(h, SECTION_NET_PORTS),
+			.nets_count = h->sections[SECTION_NETS].count,
+			.ports_count = h->sections[SECTION_NET_PORTS].count,
 		},
 	};
 }
@@ -191,6 +205,22 @@ static bool signatures_fit(const struct image *im)
 		    s->verdict >= VERDICT_COUNT || s->severity >= SEVERITY_COUNT)
 			return false;
 	}
+	return true;
+}
+
+static bool dests_fit(const struct image *im)
+{
+	for (u32 i = 0; i < im->dests_count; i++) {
+		const struct image_dest *d = &im->dests[i];
+
+		if (d->bits > 128 || !is_range(d->ports, d->ports_count, im->port_ranges_count) ||
+		    (d->signature != IMAGE_NONE && d->signature >= im->signatures_count) ||
+		    d->pack >= im->packs_count || !is_string(im, d->text))
+			return false;
+	}
+	for (u32 i = 0; i < im->net.nets_count; i++)
+		if (im->net.nets[i].bits > 128 || im->net.nets[i].ports >= im->net.ports_count)
+			return false;
 	return true;
 }
 
@@ -302,7 +332,7 @@ int image_check(const void *data, size_t len, struct image *ret, struct strbuf *
 	if (sections_fit(data)) {
 		find_sections(data, &im);
 		if (names_fit(&im) && programs_fit(&im) && signatures_fit(&im) && lines_fit(&im) &&
-		    agents_fit(&im) && scan_fits(&im)) {
+		    dests_fit(&im) && agents_fit(&im) && scan_fits(&im)) {
 			*ret = im;
 			return 0;
 		}

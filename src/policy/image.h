@@ -23,6 +23,10 @@ enum image_section {
 	SECTION_ITEMS,
 	SECTION_ALTS,
 	SECTION_SIGNATURES,
+	SECTION_DESTS, /* allow rules first */
+	SECTION_PORT_RANGES,
+	SECTION_NETS,
+	SECTION_NET_PORTS,
 	SECTION_AGENTS,
 	SECTION_AGENT_MARKS, /* in the order in which they are tried */
 	SECTION_AGENT_KEYS,  /* ascending */
@@ -108,6 +112,23 @@ struct image_signature {
 	u16 reserved;
 };
 
+/* A rule about destinations. */
+struct image_dest {
+	u8 addr[16];		/* as in struct bs_dest */
+	u32 bits;		/* of the prefix */
+	u32 ports, ports_count; /* none: all ports */
+	u32 signature;		/* IMAGE_NONE: an allow rule */
+	u32 pack;
+	u32 text;
+	u8 protocol; /* 0: any */
+	u8 remote;   /* none of the task's own host */
+	u16 reserved;
+};
+
+struct image_port_range {
+	u16 low, high;
+};
+
 struct image_agent {
 	u32 id, title;
 };
@@ -141,13 +162,16 @@ struct image {
 	const struct image_item *items;
 	const struct image_alt *alts;
 	const struct image_signature *signatures;
+	const struct image_dest *dests;
+	const struct image_port_range *port_ranges;
 	const struct image_agent *agents;
 	const struct image_agent_mark *agent_marks;
 	const struct agent_key *agent_keys;
 	u32 packs_count, programs_count, names_count, globs_count, options_count, lines_count,
 		items_count, alts_count, signatures_count, agents_count, agent_marks_count,
-		agent_keys_count;
+		dests_count, port_ranges_count, agent_keys_count;
 	struct scan_tables scan;
+	struct net_tables net;
 };
 
 extern const u32 image_element_size[SECTION_COUNT];

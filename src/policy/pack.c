@@ -179,6 +179,21 @@ static void read_commands(struct yaml_reader *r, struct yaml v, void *data)
 	yaml_list(r, v, true, read_command, data);
 }
 
+static void read_connect(struct yaml_reader *r, struct yaml v, void *data)
+{
+	struct signature *s = ((struct reading *)data)->signature;
+	struct text t = yaml_text(r, v);
+	struct destination d;
+
+	if (t.s && destination_parse(r->arena, r->src, t, &d))
+		ARENA_PUSH(r->arena, s->connects, d);
+}
+
+static void read_connects(struct yaml_reader *r, struct yaml v, void *data)
+{
+	yaml_list(r, v, true, read_connect, data);
+}
+
 static void read_severity(struct yaml_reader *r, struct yaml v, void *data)
 {
 	const char *names[SEVERITY_COUNT];
@@ -242,14 +257,19 @@ static void read_cwd(struct yaml_reader *r, struct yaml v, void *data)
 	((struct reading *)data)->example->cwd = t.s;
 }
 
+static void read_own(struct yaml_reader *r, struct yaml v, void *data)
+{
+	((struct reading *)data)->example->own = yaml_bool(r, v);
+}
+
 static const struct yaml_key example_keys[] = {
-	{ "run", read_run, true },
-	{ "cwd", read_cwd, false },
-	{ NULL, NULL, false },
+	{ "run", read_run, false }, { "cwd", read_cwd, false }, { "to", read_run, false },
+	{ "own", read_own, false }, { NULL, NULL, false },
 };
 
 static struct example read_example(struct yaml_reader *r, struct yaml v, struct reading *reading)
 {
+	unsigned int before = r->src->faults->count;
 	struct example e = { 0 };
 
 	reading->example = &e;
@@ -257,6 +277,8 @@ static struct example read_example(struct yaml_reader *r, struct yaml v, struct 
 		yaml_mapping(r, v, example_keys, reading);
 	else
 		e.run = yaml_text(r, v);
+	if (!e.run.s && r->src->faults->count == before)
+		source_fault(r->src, v.spot, "run: is missing, or to: where it is a destination");
 	reading->example = NULL;
 	return e;
 }
@@ -299,7 +321,8 @@ static void read_misses(struct yaml_reader *r, struct yaml v, void *data)
 
 static const struct yaml_key signature_keys[] = {
 	{ "id", read_id, true },
-	{ "command", read_commands, true },
+	{ "command", read_commands, false },
+	{ "connect", read_connects, false },
 	{ "severity", read_severity, true },
 	{ "verdict", read_verdict, true },
 	{ "why", read_why, true },
@@ -309,6 +332,14 @@ static const struct yaml_key signature_keys[] = {
 	{ "misses", read_misses, true },
 	{ NULL, NULL, false },
 };
+
+static void check_kind(struct yaml_reader *r, size_t spot, const struct signature *s)
+{
+	if (s->commands_count && s->connects_count)
+		source_fault(r->src, spot, "a signature has command: or connect:, not both");
+	else if (!s->commands_count && !s->connects_count)
+		source_fault(r->src, spot, "'command:' is missing here, or 'connect:'");
+}
 
 static void check_id_is_new(struct yaml_reader *r, const struct pack *pack,
 			    const struct signature *s)
@@ -338,6 +369,8 @@ static void read_signature(struct yaml_reader *r, struct yaml v, void *data)
 		yaml_mapping(r, v, signature_keys, reading);
 	else
 		source_fault(r->src, v.spot, "a signature is a mapping that begins with id: NAME");
+	if (r->src->faults->count == before)
+		check_kind(r, v.spot, &s);
 	check_id_is_new(r, pack, &s);
 	s.faulty |= r->src->faults->count != before;
 	ARENA_PUSH(r->arena, pack->signatures, s);
@@ -362,12 +395,37 @@ static void read_title(struct yaml_reader *r, struct yaml v, void *data)
 	((struct reading *)data)->pack->title = t.s ? t.s : "";
 }
 
-static void read_allow_line(struct yaml_reader *r, struct yaml v, void *data)
+static void read_allow_connect(struct yaml_reader *r, struct yaml v, void *data)
 {
 	struct pack *pack = ((struct reading *)data)->pack;
 	struct text t = yaml_text(r, v);
-	struct usage usage;
+	struct destination d;
 
+	if (t.s && destination_parse(r->arena, r->src, t, &d))
+		ARENA_PUSH(r->arena, pack->allow_connects, d);
+}
+
+static void read_allow_connects(struct yaml_reader *r, struct yaml v, void *data)
+{
+	yaml_list(r, v, true, read_allow_connect, data);
+}
+
+static const struct yaml_key allow_keys[] = {
+	{ "connect", read_allow_connects, true },
+	{ NULL, NULL, false },
+};
+
+static void read_allow_line(struct yaml_reader *r, struct yaml v, void *data)
+{
+	struct pack *pack = ((struct reading *)data)->pack;
+	struct usage usage;
+	struct text t;
+
+	if (yaml_is_mapping(v)) {
+		yaml_mapping(r, v, allow_keys, data);
+		return;
+	}
+	t = yaml_text(r, v);
 	if (t.s && usage_parse(r->arena, r->src, t, &usage))
 		ARENA_PUSH(r->arena, pack->allow, usage);
 }

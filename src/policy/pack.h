@@ -3,6 +3,7 @@
 #define POLICY_PACK_H
 
 #include "policy/arena.h"
+#include "policy/destination.h"
 #include "policy/policy.h"
 #include "policy/source.h"
 #include "policy/usage.h"
@@ -26,7 +27,8 @@ struct program {
 };
 
 struct example {
-	struct text run;
+	struct text run;  /* the command, or the destination */
+	bool own;	  /* the destination is the host's own */
 	const char *cwd;  /* NULL: the usual one */
 	const char *file; /* of an agent's: the file that is loaded; NULL: not known */
 	const char *name; /* of an agent's: as given to execve; NULL: as argv[0] */
@@ -39,6 +41,8 @@ struct signature {
 	enum verdict verdict;
 	struct usage *commands;
 	size_t commands_count;
+	struct destination *connects; /* instead of commands */
+	size_t connects_count;
 	struct example *hits, *misses;
 	size_t hits_count, misses_count;
 	unsigned int number; /* in the image */
@@ -55,6 +59,8 @@ struct pack {
 	size_t signatures_count;
 	struct usage *allow;
 	size_t allow_count;
+	struct destination *allow_connects;
+	size_t allow_connects_count;
 };
 
 /* Reads a pack; faults go to src.faults, and what has one is left out or marked as faulty. */

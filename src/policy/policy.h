@@ -113,6 +113,8 @@ struct net_tables {
 	u32 nets_count, ports_count;
 };
 const struct net_tables *policy_net_tables(const struct policy *p);
+/* What the kernel would say by these tables: is it frozen? */
+bool policy_is_connect_candidate(const struct policy *p, const struct connection *c);
 
 /* Is this exec the start of an agent? The id of its profile, which lives as long as the policy, or
  * NULL. */
@@ -151,8 +153,10 @@ const struct scan_tables *policy_scan_tables(const struct policy *p);
 /* For lists: signature `i`, 0 .. count-1, as its pack states it. */
 u32 policy_signature_count(const struct policy *p);
 void policy_signature(const struct policy *p, u32 i, struct finding *ret);
-/* Its usage line `n`, 0 …, or NULL behind the last. */
+/* Its usage line `n`, 0 …, or NULL behind the last; and the same of its destinations: a signature
+ * has one or the other. */
 const char *policy_command(const struct policy *p, u32 signature, u32 n);
+const char *policy_destination(const struct policy *p, u32 signature, u32 n);
 /* The title of its pack. */
 const char *policy_title(const struct policy *p, u32 signature);
 /* First 16 hex digits of the image's hash, for messages and events: which policy decided. */

@@ -24,6 +24,9 @@ struct search_result {
 /* `only`: look for this signature and nothing else; IMAGE_NONE: for all. */
 void search_action(const struct policy *p, const struct action *a, u32 only,
 		   struct search_result *ret);
+/* Does this signature match the connection? */
+bool search_connection(const struct policy *p, const struct connection *c, u32 signature);
+
 /* The mark in the image by which this exec starts an agent, or IMAGE_NONE. */
 u32 agent_find(const struct policy *p, const struct action *a);
 
