@@ -415,10 +415,9 @@ static __always_inline void ask_agent(struct work *w, u32 size)
 
 static __always_inline u32 how_agent(struct task_struct *t)
 {
-	u64 name = 0;
+	u64 name = *(u64 *)t->comm;
 	u32 bit, *how;
 
-	bpf_probe_read_kernel(&name, sizeof(name), &t->comm);
 	bit = name * 0x9e3779b97f4a7c15ULL >> 56;
 	if (!(agent_filter[bit >> 6 & 3] >> (bit & 63) & 1))
 		return 0;
