@@ -1,4 +1,4 @@
-/* explain: what would happen to a command, and why. */
+/* explain: what would happen to a command or a connection, and why. */
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -12,11 +12,12 @@
 #include "base/log.h"
 #include "cli/client.h"
 #include "cli/command.h"
+#include "policy/destination.h"
 #include "policy/policy.h"
 
 struct options {
 	bool json, from_stdin;
-	const char *cwd, *home, *policy;
+	const char *cwd, *home, *policy, *connect;
 };
 
 static const int statuses[VERDICT_COUNT] = {
@@ -92,6 +93,37 @@ static char *find_cwd(const char *option)
 	return option[0] == '/' ? strdup(option) : NULL;
 }
 
+/* --- one destination */
+
+static void explain_connection(const struct policy *p, const struct connection *c, bool json,
+			       struct strbuf *out, enum verdict *ret_verdict)
+{
+	bool candidate = policy_is_connect_candidate(p, c);
+	struct finding f;
+
+	policy_match_connect(p, c, &f);
+	if (json)
+		add_json(out, &f, candidate, NULL);
+	else
+		add_text(out, &f, candidate, NULL);
+	*ret_verdict = f.verdict;
+}
+
+static int explain_destination(const struct options *o, const struct policy *p)
+{
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	enum verdict verdict;
+	struct connection c;
+
+	if (!connection_parse("--connect", o->connect, &c, &out)) {
+		fputs(strbuf_str(&out), stderr);
+		return EXIT_USAGE;
+	}
+	explain_connection(p, &c, o->json, &out, &verdict);
+	fputs(strbuf_str(&out), stdout);
+	return statuses[verdict];
+}
+
 static int explain_command(const struct options *o, const struct policy *p, char **argv)
 {
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
@@ -152,6 +184,25 @@ static bool get_string(const json_t *object, const char *key, const char *otherw
 	return !value || json_is_null(value) || json_is_string(value);
 }
 
+/* {"connect":"10.0.0.5:22"}, and "own":true where that is an address of the host itself. */
+static bool explain_connect_line(const struct policy *p, size_t number, const json_t *input,
+				 struct strbuf *out)
+{
+	const char *text = json_string_value(json_object_get(input, "connect"));
+	_cleanup_strbuf_ struct strbuf err = STRBUF_INIT;
+	enum verdict verdict;
+	struct connection c;
+
+	if (!connection_parse("connect", text ? text : "", &c, &err)) {
+		add_error(out, number, "connect is one address with one port, such as 10.0.0.5:22",
+			  "");
+		return false;
+	}
+	c.own |= json_is_true(json_object_get(input, "own"));
+	explain_connection(p, &c, true, out, &verdict);
+	return true;
+}
+
 static bool explain_line(const struct options *o, const struct policy *p, size_t number,
 			 const char *line, size_t len, struct strbuf *out)
 {
@@ -161,6 +212,8 @@ static bool explain_line(const struct options *o, const struct policy *p, size_t
 	struct action a = { .argv = argv, .root_fd = -1 };
 	enum verdict verdict;
 
+	if (json_object_get(input, "connect"))
+		return explain_connect_line(p, number, input, out);
 	if (!input)
 		add_error(out, number, "no JSON: ", error.text);
 	else if (!argv)
@@ -204,16 +257,21 @@ static int run_explain(const void *options, int argc, char **argv)
 	_cleanup_(policy_free_ptr) struct policy *p = NULL;
 	const struct options *o = options;
 
-	if (o->from_stdin == (argc > 0)) {
-		log_error("explain: give either a command behind -- or --stdin");
+	if (o->from_stdin + (argc > 0) + (o->connect != NULL) != 1) {
+		log_error("explain: give a command behind --, or --connect, or --stdin");
 		return EXIT_USAGE;
 	}
 	if (command_open_policy(o->policy, &p))
 		return EXIT_FAILURE;
+	if (o->connect)
+		return explain_destination(o, p);
 	return o->from_stdin ? explain_stdin(o, p) : explain_command(o, p, argv);
 }
 
 static const struct option_def explain_options[] = {
+	{ "connect", 0, OPTION_STRING, "DEST",
+	  "explain a connection instead: 10.0.0.5:5432, [fd00::1]:22, udp:8.8.8.8:53",
+	  offsetof(struct options, connect) },
 	{ "cwd", 'C', OPTION_STRING, "DIR", "where the command would run (here)",
 	  offsetof(struct options, cwd) },
 	{ "home", 0, OPTION_STRING, "DIR", "the home of who would run it (yours)",
@@ -230,8 +288,8 @@ static const struct option_def explain_options[] = {
 
 const struct command command_explain = {
 	.name = "explain",
-	.arguments = "[--] COMMAND [ARGUMENT…]",
-	.help = "tell what would happen to COMMAND, and why: 0 allow, 10 alert, 11 hold, 12 deny",
+	.arguments = "[--] COMMAND [ARGUMENT…] | --connect DEST",
+	.help = "tell what would happen, and why: 0 allow, 10 alert, 11 hold, 12 deny",
 	.example = "backstop explain -- terraform destroy -auto-approve",
 	.options = explain_options,
 	.options_size = sizeof(struct options),
