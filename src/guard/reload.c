@@ -145,8 +145,3 @@ void reload_asked(struct guard *g)
 		log_info("SIGHUP: policy %s, mode %s", policy_version(g->policy),
 			 mode_name(g->options.mode));
 }
-
-const char *guard_approvers(const struct guard *g)
-{
-	return policy_settings(g->policy)->approvers;
-}
