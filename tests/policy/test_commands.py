@@ -4,6 +4,8 @@ import os
 
 import pytest
 
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
 PACK = """pack: test
 title: Test
 programs:
@@ -47,7 +49,7 @@ def test_explain(tool, verdict, status):
     assert done.returncode == status
     assert json.loads(done.stdout) == {"verdict": verdict, "signature": "test.wipe", "severity": "high",
                                        "why": "Wipes it.", "instead": "tool look", "carrier": None,
-                                       "candidate": True}
+                                       "candidate": True, "agent": None}
 
 
 def test_explain_allows(tool):
@@ -73,7 +75,7 @@ def test_explain_lines(tool):
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 2
     assert answers[0] == {"verdict": "hold", "signature": "test.wipe", "severity": "high", "why": "Wipes it.",
-                          "instead": "tool look", "carrier": None, "candidate": True}
+                          "instead": "tool look", "carrier": None, "candidate": True, "agent": None}
     assert answers[1]["error"].startswith("line 2: no JSON: ")
     assert answers[2]["error"] == "line 3: argv is missing: an array of strings, at least one"
     assert answers[3]["error"] == "line 4: argv is missing: an array of strings, at least one"
@@ -140,3 +142,31 @@ def test_new_pack_is_right(tool):
     assert done.returncode == 0, done.stderr
     done = tool("policy", "new", "my-tool")
     assert done.returncode == 1 and "cannot make my-tool.yaml: File exists" in done.stderr
+
+
+def example(text):
+    """The pack in a page's block of YAML that begins with this line."""
+    with open(os.path.join(TOP, "signatures/README.md")) as page:
+        return page.read().partition(f"```yaml\n{text}")[2].partition("```")[0]
+
+
+@pytest.mark.parametrize("dest,status,signature", [
+    ("10.20.0.5:5432", 11, "production.database"), ("[::ffff:10.20.3.5]:3306", 11, "production.database"),
+    ("10.20.9.7:5432", 0, None), ("10.20.0.5:443", 0, None), ("127.0.0.1:5432", 0, None)])
+def test_explain_connect(tool, dest, status, signature):
+    """The production network of the manual is held."""
+    tool.write("production.yaml", "pack: production" + example("pack: production"))
+    done = tool("policy", "compile", "--output", "image", "production.yaml")
+    assert done.returncode == 0, done.stderr
+    done = tool("explain", "--policy", "image", "--json", "--connect", dest)
+    assert done.returncode == status, done.stderr
+    assert json.loads(done.stdout)["signature"] == signature
+    done = tool("explain", "--policy", "image", "--stdin", input=json.dumps({"connect": dest}))
+    assert json.loads(done.stdout)["candidate"] == (status == 11 or dest == "10.20.9.7:5432")
+
+
+@pytest.mark.parametrize("dest", ["10.20.0.5", "10.0.0.0/8:1", "example.org:443", "unix:/run/docker.sock", "0.0.0.0:80"])
+def test_explain_no_destination(tool, dest):
+    done = tool("explain", "--connect", dest)
+    assert done.returncode == 2
+    assert done.stderr.startswith("--connect:1:")
