@@ -129,6 +129,8 @@ struct bs_state {
 	u32 adopted;   /* tasks that were labelled while they ran */
 	u64 last_hold; /* number of the newest hold */
 	u64 sequence;  /* of the newest journal line */
+	u32 run;       /* random: events are numbered anew with each set of pins; 0: none yet */
+	u32 reserved;
 };
 enum bs_down {
 	BS_UP,

@@ -165,7 +165,7 @@ static void copy_process(struct guard *g, struct exec *x)
 	memcpy(x->ancestors, p->ancestors, sizeof(x->ancestors));
 }
 
-static struct exec *connect_decode(struct guard *g, const struct bs_connect_event *e)
+struct exec *connect_decode(struct guard *g, const struct bs_connect_event *e)
 {
 	_cleanup_(exec_free_ptr) struct exec *x = calloc(1, sizeof(*x));
 

@@ -241,6 +241,7 @@ struct exec *exec_from_slot(struct guard *g, u32 slot, u32 ticket)
 		return NULL;
 	x->time = boot_ns();
 	x->number = s->number;
+	x->found = true;
 	x->tgid = s->tgid;
 	x->tid = s->tid;
 	x->start = s->start;

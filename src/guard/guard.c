@@ -65,6 +65,7 @@ static void on_decision(void *data, const struct bs_event *e)
 		agent_event(data, x);
 	else if (e->type == BS_EVENT_EXEC)
 		candidate_event(data, x);
+	report_rest(data, e);
 }
 
 static void on_plain_exec(struct guard *g, const struct bs_exec_event *e)
@@ -98,9 +99,11 @@ static void on_event(void *data, const struct bs_event *e)
 		connect_event(g, (const struct bs_connect_event *)e);
 		break;
 	case BS_EVENT_END:
+		report_of(g, e->number);
 		session_end(g, e->session);
 		break;
 	}
+	report_rest(g, e);
 }
 
 /* An event that was lost may have been the one of a candidate, or of an end. */
@@ -128,8 +131,11 @@ static void stay(struct guard *g)
 /* What was consumed stands in the journal before it is let go. */
 static int consume(struct guard *g, enum kernel_ring ring)
 {
-	int n = kernel_consume(g->kernel, ring, BATCH);
+	int n;
 
+	report_batch(g);
+	n = kernel_consume(g->kernel, ring, BATCH);
+	report_flush(g);
 	if (n)
 		kernel_release(g->kernel, ring);
 	return n;
@@ -242,6 +248,7 @@ static int open_journal(struct guard *g)
 	_cleanup_free_ char *dir = NULL;
 	struct journal_options o = { .segment_max = SEGMENT_MAX,
 				     .describe_loss = describe_loss,
+				     .on_lost = recorded_lost,
 				     .data = g };
 	int r;
 
@@ -306,15 +313,22 @@ static int listen_all(struct guard *g)
 static void restore(struct guard *g)
 {
 	const struct bs_state *state = &kernel_shared(g->kernel)->state;
+	int r;
 
 	g->last_hold = state->last_hold;
 	g->sequence = MAX(g->sequence, state->sequence);
+	r = recorded_start(g);
+	if (r)
+		log_warning("the journal's end cannot be read (%s): what a guard before this one "
+			    "wrote there may come twice",
+			    strerror(-r));
 	session_restore_all(g);
 }
 
 /* What is held has been taken over: now for those that were stopped while no guard ran. */
 static void take_over(struct guard *g)
 {
+	drain(g);
 	candidate_free_stale(g);
 	candidate_sweep(g);
 	session_sweep(g);
@@ -433,6 +447,7 @@ static void guard_free(struct guard *g)
 	kernel_close(g->kernel);
 	close_fd(&g->pins_lock);
 	journal_close(g->journal);
+	recorded_free(g);
 	policy_free(g->policy);
 	exec_drop_args(g);
 	connect_forget_all(g);

@@ -9,6 +9,7 @@
 #include "guard/control.h"
 #include "guard/guard.h"
 #include "journal/journal.h"
+#include "journal/numbers.h"
 #include "journal/ocsf.h"
 #include "kernel/kernel.h"
 #include "policy/policy.h"
@@ -57,6 +58,7 @@ struct exec {
 	size_t argc;
 	char *name, *file, *path, *cwd;
 	bool truncated;
+	bool found; /* by its slot, without its event */
 };
 
 struct decision {
@@ -100,6 +102,23 @@ LIST_HEAD(grant_list, grant);
 LIST_HEAD(waker_list, waker); /* wake.c */
 LIST_HEAD(pass_list, pass);   /* connect.c */
 
+/* Which events of the kernel's stand in the journal. */
+struct recorded {
+	char run[9];		/* in hex; "": not known */
+	struct numbers numbers; /* of this run, as far back as an event may come again */
+	struct numbers before;	/* those of them that a guard before this one recorded */
+	u64 count;		/* of this run, over all its guards */
+	u64 unwritten;		/* the journal could not take them */
+	u64 found_count;	/* whose decision the kernel lost, found by their slot */
+	struct map found;	/* number -> 1: of this guard's */
+	u64 of;			/* the event that the next line of the guard's own is about */
+	bool batch;		/* lines wait for report_flush() */
+};
+
+struct report_counts {
+	u64 made, recorded, lost;
+};
+
 /* How a guard leaves: for good, or for the guard after it. */
 enum guard_end { GUARD_RUNS, GUARD_STOP, GUARD_LEAVE };
 
@@ -110,6 +129,7 @@ struct guard {
 	struct kernel *kernel;
 	struct policy *policy;
 	struct journal *journal;
+	struct recorded recorded;
 	struct control *control;
 	struct users *users;
 	struct paths *paths;
@@ -185,6 +205,8 @@ void decide(struct guard *g, const struct exec *x, struct decision *ret);
 
 /* connect.c */
 void connect_event(struct guard *g, const struct bs_connect_event *e);
+/* NULL: no memory. */
+struct exec *connect_decode(struct guard *g, const struct bs_connect_event *e);
 /* Is it an address of the task's own host? */
 bool connect_is_own(const struct exec *x);
 /* A human approved it: the same process may connect there again. */
@@ -241,7 +263,28 @@ void explain_to(struct guard *g, int pidfd, u64 hold, const struct exec *x,
 /* notify.c: on the desktop of the session's user, where the settings say so */
 void notify_hold(struct guard *g, const struct hold *h);
 
+/* recorded.c: every event of the kernel's is recorded once, or counted as lost */
+/* What guards before this one recorded of the run. 0 or a negative errno. */
+int recorded_start(struct guard *g);
+void recorded_free(struct guard *g);
+bool report_is_recorded(const struct guard *g, u64 number);
+/* The next line of report_guard() is about this event. */
+void report_of(struct guard *g, u64 number);
+/* After all that its handlers did: an event that is not recorded is now, as far as it is known. */
+void report_rest(struct guard *g, const struct bs_event *e);
+/* From here on lines wait for report_flush(), which comes before what was consumed is released. */
+void report_batch(struct guard *g);
+void report_flush(struct guard *g);
+void report_counts(const struct guard *g, struct report_counts *ret);
+/* For a line that is being made of event `number`: its mark. */
+void recorded_mark(struct guard *g, u64 number, bool found, struct ocsf_event *ret);
+/* For struct journal_options; `data` is the guard. */
+void recorded_lost(void *data, const char *line, size_t len);
+
 /* report.c: the journal and those who watch */
+/* What an event of which nothing is recorded is reported as. */
+void report_unknown(struct guard *g, const struct exec *x, enum ocsf_disposition disposition,
+		    const char *reason);
 void report_exec(struct guard *g, const struct exec *x, enum ocsf_disposition disposition);
 void report_finding(struct guard *g, const struct exec *x, const struct decision *d,
 		    const struct hold *h, enum ocsf_disposition disposition, u64 latency_ns);

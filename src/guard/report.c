@@ -31,24 +31,42 @@ int64_t boot_to_ms(u64 ns)
 
 /* A journal that cannot be written changes no verdict: what is lost is counted, said once, and
  * stated in the journal when there is room. */
+static void say_failure(struct guard *g, bool failed_before, int r)
+{
+	if (r && !failed_before)
+		log_errno(r, "the journal in %s cannot be written (events are counted as lost)",
+			  g->options.state_dir);
+}
+
 static void publish(struct guard *g, const struct strbuf *line)
 {
 	bool failed_before = journal_get_counts(g->journal).last_error != 0;
 	int r = strbuf_error(line) ?: journal_append(g->journal, strbuf_str(line), line->len);
 
-	if (!r)
+	if (!r && !g->recorded.batch)
 		r = journal_flush(g->journal);
-
-	if (r && !failed_before)
-		log_errno(r, "the journal in %s cannot be written (events are counted as lost)",
-			  g->options.state_dir);
+	say_failure(g, failed_before, r);
 	control_publish(g->control, strbuf_str(line), line->len);
+}
+
+void report_batch(struct guard *g)
+{
+	g->recorded.batch = true;
+}
+
+void report_flush(struct guard *g)
+{
+	bool failed_before = journal_get_counts(g->journal).last_error != 0;
+
+	g->recorded.batch = false;
+	say_failure(g, failed_before, journal_flush(g->journal));
 }
 
 void report_sync(struct guard *g)
 {
-	journal_sync(
-		g->journal); /* its failure is that of the append before it, which was reported */
+	bool failed_before = journal_get_counts(g->journal).last_error != 0;
+
+	say_failure(g, failed_before, journal_sync(g->journal));
 }
 
 static size_t fill_ancestors(const struct guard *g, const struct exec *x, struct ocsf_process *ret)
@@ -74,6 +92,8 @@ static size_t fill_ancestors(const struct guard *g, const struct exec *x, struct
 static void fill_process(struct guard *g, const struct exec *x, char *tty, size_t size,
 			 struct ocsf_process *ret)
 {
+	const struct process *p = x->argv ? NULL : map_get(&g->processes, x->tgid);
+
 	tty_name(x->tty, tty, size);
 	*ret = (struct ocsf_process) {
 		.pid = x->tgid,
@@ -81,6 +101,7 @@ static void fill_process(struct guard *g, const struct exec *x, char *tty, size_
 		.created_ms = boot_to_ms(x->start),
 		.path = x->path,
 		.argv = x->argv,
+		.command = p && p->start == x->start ? p->command : NULL,
 		.cwd = x->cwd,
 		.tty = tty[0] ? tty : NULL,
 		.cgroup = paths_cgroup(g->paths, x->cgroup),
@@ -91,80 +112,136 @@ static void fill_process(struct guard *g, const struct exec *x, char *tty, size_
 	};
 }
 
-static void fill_event(struct guard *g, const struct session *s, struct ocsf_event *ret)
+/* The sequence goes on with the guard after this one. */
+static u64 next_sequence(struct guard *g)
+{
+	g->sequence++;
+	if (g->kernel)
+		kernel_shared(g->kernel)->state.sequence = g->sequence;
+	return g->sequence;
+}
+
+static void fill_event(struct guard *g, const struct session *s, u64 number, bool found,
+		       struct ocsf_event *ret)
 {
 	*ret = (struct ocsf_event) {
 		.time_ms = now_ms(),
-		.sequence = ++g->sequence,
+		.sequence = next_sequence(g),
 		.session = s ? s->name : NULL,
 		.agent = s && s->agent[0] ? s->agent : NULL,
 		.policy_version = policy_version(g->policy),
 		.mode = mode_name(g->options.mode),
 	};
+	recorded_mark(g, number, found, ret);
+}
+
+/* What a line about an exec or a connect has in common. */
+struct told {
+	struct ocsf_event event;
+	struct ocsf_process ancestors[BS_ANCESTORS];
+	char tty[32];
+};
+
+static void tell(struct guard *g, const struct exec *x, enum ocsf_disposition disposition,
+		 struct told *t)
+{
+	fill_event(g, x->session, x->number, x->found, &t->event);
+	fill_process(g, x, t->tty, sizeof(t->tty), &t->event.process);
+	t->event.ancestors = t->ancestors;
+	t->event.ancestor_count = fill_ancestors(g, x, t->ancestors);
+	t->event.dest = x->kind == BS_SLOT_CONNECT ? &x->dest : NULL;
+	t->event.disposition = disposition;
+}
+
+static bool is_candidate(const struct exec *x)
+{
+	return x->flags &
+	       (x->kind == BS_SLOT_CONNECT ? (u32)BS_CONNECT_CANDIDATE : (u32)BS_EXEC_CANDIDATE);
+}
+
+static void report_action(struct guard *g, const struct exec *x, enum ocsf_disposition disposition,
+			  const char *reason)
+{
+	_cleanup_strbuf_ struct strbuf line = STRBUF_INIT;
+	struct told t;
+
+	if (x->number && report_is_recorded(g, x->number))
+		return;
+	tell(g, x, disposition, &t);
+	t.event.time_ms = boot_to_ms(x->time);
+	t.event.reason = reason;
+	if (is_candidate(x) && !reason)
+		t.event.latency_ns = boot_ns() - x->time;
+	if (t.event.dest)
+		ocsf_connect(&line, &g->host, &t.event);
+	else
+		ocsf_exec(&line, &g->host, &t.event);
+	publish(g, &line);
 }
 
 void report_exec(struct guard *g, const struct exec *x, enum ocsf_disposition disposition)
 {
-	_cleanup_strbuf_ struct strbuf line = STRBUF_INIT;
-	struct ocsf_process ancestors[BS_ANCESTORS];
-	struct ocsf_event e;
-	char tty[32];
-
-	fill_event(g, x->session, &e);
-	e.time_ms = boot_to_ms(x->time);
-	fill_process(g, x, tty, sizeof(tty), &e.process);
-	e.ancestors = ancestors;
-	e.ancestor_count = fill_ancestors(g, x, ancestors);
-	e.disposition = disposition;
-	e.latency_ns = x->flags & BS_EXEC_CANDIDATE ? boot_ns() - x->time : 0;
-	ocsf_exec(&line, &g->host, &e);
-	publish(g, &line);
+	report_action(g, x, disposition, NULL);
 }
 
+void report_connect(struct guard *g, const struct exec *x, enum ocsf_disposition disposition)
+{
+	report_action(g, x, disposition, NULL);
+}
+
+void report_unknown(struct guard *g, const struct exec *x, enum ocsf_disposition disposition,
+		    const char *reason)
+{
+	report_action(g, x, disposition, reason);
+}
+
+/* What a guard before this one found in an event that comes again is not found twice. */
 void report_finding(struct guard *g, const struct exec *x, const struct decision *d,
 		    const struct hold *h, enum ocsf_disposition disposition, u64 latency_ns)
 {
 	_cleanup_strbuf_ struct strbuf line = STRBUF_INIT;
 	const struct finding *f = &d->finding;
-	struct ocsf_process ancestors[BS_ANCESTORS];
-	struct ocsf_event e;
-	char tty[32], id[128];
+	struct ocsf_event *e;
+	struct told t;
+	char id[128];
 
-	fill_event(g, x->session, &e);
-	fill_process(g, x, tty, sizeof(tty), &e.process);
-	e.ancestors = ancestors;
-	e.ancestor_count = fill_ancestors(g, x, ancestors);
-	e.disposition = disposition;
+	if (!h && numbers_has(&g->recorded.before, x->number))
+		return;
+	tell(g, x, disposition, &t);
+	e = &t.event;
 	snprintf(id, sizeof(id), "%s.%s", f->pack ?: "", f->id ?: "");
-	e.signature = f->id ? id : NULL;
-	e.verdict = verdict_name(d->verdict);
-	e.severity = severity_name(f->severity);
-	e.why = f->why;
-	e.instead = f->instead;
-	e.technique = f->technique;
-	e.carrier = f->carrier;
-	e.hold = h ? h->id : d->approval;
-	e.by = h ? h->by : NULL;
-	e.reason = h && h->because ? h->because : d->reason;
-	e.latency_ns = latency_ns;
-	ocsf_finding(&line, &g->host, &e);
+	e->signature = f->id ? id : NULL;
+	e->verdict = verdict_name(d->verdict);
+	e->severity = severity_name(f->severity);
+	e->why = f->why;
+	e->instead = f->instead;
+	e->technique = f->technique;
+	e->carrier = f->carrier;
+	e->hold = h ? h->id : d->approval;
+	e->by = h ? h->by : NULL;
+	e->reason = h && h->because ? h->because : d->reason;
+	e->latency_ns = latency_ns;
+	ocsf_finding(&line, &g->host, e);
 	publish(g, &line);
 }
 
+/* Of a fork that never exec'ed only its number and its start are known. */
 void report_exit(struct guard *g, const struct bs_exit_event *x)
 {
 	_cleanup_strbuf_ struct strbuf line = STRBUF_INIT;
 	const struct process *p = map_get(&g->processes, x->head.tgid);
 	struct ocsf_event e;
 
-	if (!p || p->start != x->start)
-		return; /* a fork that never exec'ed: nothing of it is in the journal */
-	fill_event(g, session_get(g, x->head.session), &e);
+	if (x->head.number && report_is_recorded(g, x->head.number))
+		return;
+	fill_event(g, session_get(g, x->head.session), x->head.number, false, &e);
 	e.time_ms = boot_to_ms(x->head.time);
 	e.process.pid = x->head.tgid;
 	e.process.start_ns = x->start;
-	e.process.path = p->path;
-	e.process.command = p->command;
+	if (p && p->start == x->start) {
+		e.process.path = p->path;
+		e.process.command = p->command;
+	}
 	e.process.exit_code = x->code;
 	e.disposition = OCSF_ALLOWED;
 	ocsf_exit(&line, &g->host, &e);
@@ -182,7 +259,8 @@ void report_guard(struct guard *g, const struct session *s, const char *name, co
 	if (vasprintf(&message, fmt, args) < 0)
 		message = NULL;
 	va_end(args);
-	fill_event(g, s, &e);
+	fill_event(g, s, g->recorded.of, false, &e);
+	g->recorded.of = 0;
 	e.disposition = OCSF_ALLOWED;
 	ocsf_guard(&line, &g->host, &e, name, message ?: name);
 	publish(g, &line);
