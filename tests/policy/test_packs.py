@@ -32,7 +32,7 @@ def test_check(tool):
 
 
 def test_image_is_that_of_the_packs(tool):
-    done = tool("policy", "compile", "--output", "image", tool.signatures)
+    done = tool("policy", "compile", "--output", "image", tool.signatures, os.path.join(TOP, "agents"))
     assert done.returncode == 0, done.stderr
     with open(os.path.join(tool.directory, "image"), "rb") as fresh, open(tool.image, "rb") as built:
         assert fresh.read() == built.read()
