@@ -15,11 +15,19 @@ static struct bs_slot *slot_of(const struct guard *g, const struct exec *x)
 	return &kernel_slots(g->kernel)[x->slot];
 }
 
+void report_action(struct guard *g, const struct exec *x, enum ocsf_disposition disposition)
+{
+	if (x->kind == BS_SLOT_CONNECT)
+		report_connect(g, x, disposition);
+	else
+		report_exec(g, x, disposition);
+}
+
 static void report_allowed(struct guard *g, const struct exec *x, const struct decision *d)
 {
 	bool alert = d->verdict == VERDICT_ALERT;
 
-	report_exec(g, x, alert ? OCSF_ALERT : OCSF_ALLOWED);
+	report_action(g, x, alert ? OCSF_ALERT : OCSF_ALLOWED);
 	if (d->finding.id)
 		report_finding(g, x, d, NULL,
 			       alert	     ? OCSF_ALERT
@@ -32,7 +40,7 @@ static void report_allowed(struct guard *g, const struct exec *x, const struct d
 
 static void report_blocked(struct guard *g, const struct exec *x, const struct decision *d)
 {
-	report_exec(g, x, OCSF_BLOCKED);
+	report_action(g, x, OCSF_BLOCKED);
 	report_finding(g, x, d, NULL, OCSF_BLOCKED, boot_ns() - x->time);
 }
 
@@ -234,10 +242,13 @@ void candidate_sweep(struct guard *g)
 		if (BS_SLOT_STATE(word) != BS_SLOT_STOPPED || hold_has_slot(g, i, ticket))
 			continue;
 		x = candidate_from_slot(g, i, ticket);
-		if (x)
+		if (x) {
 			candidate_decide(g, x);
-		else
-			slot_free(s, ticket); /* it is gone */
+			continue;
+		}
+		if (s->kind == BS_SLOT_CONNECT) /* it asks again, unless it is gone */
+			slot_unstop(s, ticket);
+		slot_free(s, ticket);
 	}
 }
 

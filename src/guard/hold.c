@@ -310,7 +310,7 @@ static void hold_begin(struct hold *h)
 
 	if (d->verdict == VERDICT_HOLD)
 		hold_open(h, now_ms());
-	report_exec(g, h->exec, disposition);
+	report_action(g, h->exec, disposition);
 	if (d->finding.id)
 		report_finding(g, h->exec, d, h, disposition, boot_ns() - h->exec->time);
 	if (d->verdict >= VERDICT_HOLD)
@@ -394,8 +394,9 @@ void hold_restore(struct guard *g, u32 slot, u32 ticket)
 		decide(g, x, &d);
 		h = hold_new(g, x, &d);
 	}
-	if (!h) { /* it is gone, or cannot be decided on */
-		kill(kernel_slots(g->kernel)[slot].tgid, SIGKILL);
+	if (!h) { /* it is gone, or cannot be decided on; a connect asks again once it trapped */
+		if (kernel_slots(g->kernel)[slot].kind != BS_SLOT_CONNECT)
+			kill(kernel_slots(g->kernel)[slot].tgid, SIGKILL);
 		exec_free(x);
 		return;
 	}
@@ -416,6 +417,8 @@ void hold_trapped(struct guard *g, u32 slot, u32 ticket)
 {
 	struct hold *h = find_slot(g, slot, ticket);
 
+	if (!h && kernel_slots(g->kernel)[slot].kind == BS_SLOT_CONNECT)
+		link_tell(g, KEEPER_LET_GO, slot, ticket);
 	if (!h || h->trapped)
 		return;
 	h->trapped = true;

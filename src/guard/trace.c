@@ -65,11 +65,15 @@ int trace_seize(struct tracer *t, u32 tid, u32 slot, u32 ticket)
 {
 	struct bs_slot *s = &t->slots[slot];
 	struct tracee *e = tracee_new(t, tid, slot, ticket);
-	bool seen = false;
+	struct proc_stat st;
+	bool seen;
 	int r;
 
 	if (!e)
 		return -ENOMEM;
+	/* one that the kernel stopped stands in ptrace's stop as soon as it is seized */
+	seen = slot_state(s, ticket) == BS_SLOT_STOPPED && !proc_read_stat(tid, &st) &&
+	       st.state == 'T';
 	if (ptrace(PTRACE_SEIZE, tid, NULL, (void *)options_of(s))) {
 		r = -errno;
 		tracee_free(e);
@@ -77,7 +81,7 @@ int trace_seize(struct tracer *t, u32 tid, u32 slot, u32 ticket)
 	}
 	ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
 	if (!slot_take(s, ticket, BS_SLOT_SEIZED)) {
-		seen = slot_unstop(s, ticket);
+		seen |= slot_unstop(s, ticket);
 		slot_keep(s, ticket);
 	}
 	return seen;

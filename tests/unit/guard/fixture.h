@@ -92,6 +92,8 @@ static inline int guard_set_up(void **state _unused_)
 	guard.started_ms = now_ms();
 	guard.policy = sample_policy(sample_pack);
 	guard.users = users_new();
+	if (secrets_new(&guard.secrets))
+		return -1;
 	guard.paths = paths_new();
 	return guard.users && guard.paths ? 0 : -1;
 }
@@ -102,9 +104,9 @@ static inline int guard_tear_down(void **state _unused_)
 
 	journal_close(guard.journal);
 	policy_free(guard.policy);
+	secrets_free(guard.secrets);
 	users_free(guard.users);
 	paths_free(guard.paths);
-	map_free(&guard.approvals);
 	exec_drop_args(&guard);
 	grant_free_all(&guard);
 	process_free_all(&guard);

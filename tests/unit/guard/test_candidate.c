@@ -1,7 +1,8 @@
-/* The hand-shake over a slot, with the kernel's side played by the test. */
+/* From an event to an answer, with the kernel's side played by the test. */
 #include "fixture.h"
 #include "fake_kernel.h"
 #include "guard/candidate.h"
+#include "guard/hold.h"
 
 #define SLOT   9
 #define TICKET 77
@@ -33,85 +34,12 @@ static void assert_word(u32 ticket, enum bs_slot_state state)
 	assert_int_equal(BS_SLOT_STATE(fake.slots[SLOT].word), state);
 }
 
-static void test_take(void **state _unused_)
-{
-	set_word(TICKET, BS_SLOT_ASKED);
-	assert_false(slot_take(&guard, SLOT, TICKET + 1, BS_SLOT_ALLOWED));
-	assert_word(TICKET, BS_SLOT_ASKED);
-	assert_true(slot_take(&guard, SLOT, TICKET, BS_SLOT_SEIZED));
-	assert_word(TICKET, BS_SLOT_SEIZED);
-	assert_false(slot_take(&guard, SLOT, TICKET, BS_SLOT_ALLOWED));
-	assert_word(TICKET, BS_SLOT_SEIZED);
-}
-
-/* Only what was asked can be answered: in any other state the kernel was faster. */
-static void test_take_in_every_state(void **state _unused_)
-{
-	for (int s = BS_SLOT_FREE; s <= BS_SLOT_STOPPED; s++) {
-		set_word(TICKET, s);
-		assert_int_equal(slot_take(&guard, SLOT, TICKET, BS_SLOT_ALLOWED),
-				 s == BS_SLOT_ASKED);
-		assert_word(TICKET, s == BS_SLOT_ASKED ? BS_SLOT_ALLOWED : s);
-	}
-}
-
-static void test_free_in_every_state(void **state _unused_)
-{
-	static const bool freed[] = { [BS_SLOT_ASKED] = true,
-				      [BS_SLOT_SEIZED] = true,
-				      [BS_SLOT_STOPPING] = true,
-				      [BS_SLOT_STOPPED] = true };
-
-	for (int s = BS_SLOT_FREE; s <= BS_SLOT_STOPPED; s++) {
-		set_word(TICKET, s);
-		slot_free(&guard, SLOT, TICKET + 1); /* a later owner's slot stays */
-		assert_word(TICKET, s);
-		slot_free(&guard, SLOT, TICKET);
-		assert_word(TICKET, freed[s] ? BS_SLOT_FREE : s);
-	}
-}
-
-/* ---- undoing the kernel's SIGSTOP */
-
 static void assert_runs(pid_t pid)
 {
 	int status;
 
 	assert_int_equal(waitpid(pid, &status, WCONTINUED), pid);
 	assert_true(WIFCONTINUED(status));
-}
-
-static void test_unstop(void **state _unused_)
-{
-	_cleanup_(exec_free_ptr) struct exec *x = NEW_EXEC("zap\0plan");
-	pid_t pid = stopped_child(STDERR_FILENO);
-
-	x->tgid = pid;
-	x->slot = SLOT;
-	x->ticket = TICKET;
-	set_word(TICKET, BS_SLOT_STOPPED);
-	assert_true(slot_unstop(&guard, x));
-	assert_runs(pid);
-	end_child(pid);
-}
-
-/* The stop that is on its way comes before the SIGCONT, or that would not undo it. */
-static void test_unstop_waits_for_the_stop(void **state _unused_)
-{
-	_cleanup_(exec_free_ptr) struct exec *x = NEW_EXEC("zap\0plan");
-	u64 before = boot_ns();
-	pid_t pid = fork();
-
-	if (!pid)
-		for (;;)
-			pause();
-	x->tgid = pid;
-	x->slot = SLOT;
-	x->ticket = TICKET;
-	set_word(TICKET, BS_SLOT_STOPPING);
-	assert_false(slot_unstop(&guard, x));
-	assert_true(boot_ns() - before >= 10 * 1000 * 1000); /* it waited; not for ever */
-	end_child(pid);
 }
 
 /* ---- from event to answer */
@@ -262,6 +190,7 @@ static void test_no_slot_was_free(void **state _unused_)
 
 	BUILD(gone_child(), "zap\0plan");
 	event.e.slot = BS_NO_SLOT;
+	event.e.flags |= BS_EXEC_KILLED;
 	candidate_event(&guard, &event.e);
 	assert_line(1, OCSF_BLOCKED, NULL);
 	assert_line(2, OCSF_BLOCKED, "kill");
@@ -271,7 +200,83 @@ static void test_no_slot_was_free(void **state _unused_)
 	json_decref(line);
 }
 
+/* ---- connects: the default of the sample's policy lets them all pass */
+
+static void connect_asked(enum bs_slot_state state)
+{
+	struct exec *x = NEW_EXEC("psql\0-h\0db");
+
+	x->kind = BS_SLOT_CONNECT;
+	x->tid = x->tgid;
+	x->slot = SLOT;
+	x->ticket = TICKET;
+	fake.slots[SLOT].kind = BS_SLOT_CONNECT;
+	fake.slots[SLOT].tgid = fake.slots[SLOT].tid = x->tgid;
+	set_word(TICKET, state);
+	candidate_decide(&guard, x);
+}
+
+static void test_connect_is_allowed(void **state _unused_)
+{
+	connect_asked(BS_SLOT_ASKED);
+	assert_word(TICKET, BS_SLOT_ALLOWED);
+	assert_int_equal(fake.waiting_tid, 0);
+	assert_line(1, OCSF_ALLOWED, NULL);
+}
+
+/* The task is stopped already: it finds the answer when its system call restarts. */
+static void test_connect_is_allowed_late(void **state _unused_)
+{
+	connect_asked(BS_SLOT_STOPPED);
+	assert_word(TICKET, BS_SLOT_FREE);
+	assert_int_equal(fake.waiting_tid, getpid());
+	assert_int_equal(fake.waiting.answer, BS_ANSWER_PASS);
+}
+
+/* The kernel did not wait any longer: no answer is left behind for another connect. */
+static void test_connect_that_could_not_wait(void **state _unused_)
+{
+	connect_asked(BS_SLOT_FREE);
+	assert_int_equal(fake.waiting_tid, 0);
+	assert_line(1, OCSF_BLOCKED, NULL);
+}
+
+static void test_settle_refuses(void **state _unused_)
+{
+	_cleanup_(exec_free_ptr) struct exec *x = NEW_EXEC("psql");
+
+	x->slot = SLOT;
+	x->ticket = TICKET;
+	set_word(TICKET, BS_SLOT_ASKED);
+	assert_true(connect_settle(&guard, x, false));
+	assert_word(TICKET, BS_SLOT_REFUSED);
+}
+
+static void test_missed(void **state _unused_)
+{
+	_cleanup_(exec_free_ptr) struct exec *x = NEW_EXEC("zap\0held");
+
+	x->flags = BS_EXEC_CANDIDATE | BS_EXEC_DOWN;
+	candidate_missed(&guard, x);
+	assert_line(1, OCSF_ALERT, NULL);
+	assert_line(2, OCSF_ALERT, "alert");
+	x->flags |= BS_EXEC_KILLED;
+	candidate_missed(&guard, x);
+	assert_line(3, OCSF_BLOCKED, NULL);
+	assert_line(4, OCSF_BLOCKED, "kill");
+}
+
 /* ---- events that were lost */
+
+static void test_stale_slots_are_freed(void **state _unused_)
+{
+	set_word(TICKET, BS_SLOT_SEIZED);
+	candidate_free_stale(&guard);
+	assert_word(TICKET, BS_SLOT_FREE);
+	set_word(TICKET, BS_SLOT_STOPPED);
+	candidate_free_stale(&guard);
+	assert_word(TICKET, BS_SLOT_STOPPED);
+}
 
 static void test_sweep_finds_a_stopped_task(void **state _unused_)
 {
@@ -308,11 +313,6 @@ int main(void)
 {
 #define CANDIDATE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		CANDIDATE_TEST(test_take),
-		CANDIDATE_TEST(test_take_in_every_state),
-		CANDIDATE_TEST(test_free_in_every_state),
-		CANDIDATE_TEST(test_unstop),
-		CANDIDATE_TEST(test_unstop_waits_for_the_stop),
 		CANDIDATE_TEST(test_allowed_at_once),
 		CANDIDATE_TEST(test_alert),
 		CANDIDATE_TEST(test_allowed_too_late),
@@ -322,6 +322,12 @@ int main(void)
 		CANDIDATE_TEST(test_traced_is_allowed),
 		CANDIDATE_TEST(test_traced_is_allowed_too_late),
 		CANDIDATE_TEST(test_no_slot_was_free),
+		CANDIDATE_TEST(test_connect_is_allowed),
+		CANDIDATE_TEST(test_connect_is_allowed_late),
+		CANDIDATE_TEST(test_connect_that_could_not_wait),
+		CANDIDATE_TEST(test_settle_refuses),
+		CANDIDATE_TEST(test_missed),
+		CANDIDATE_TEST(test_stale_slots_are_freed),
 		CANDIDATE_TEST(test_sweep_finds_a_stopped_task),
 		CANDIDATE_TEST(test_sweep_frees_the_slot_of_the_dead),
 		CANDIDATE_TEST(test_sweep_leaves_the_others),
