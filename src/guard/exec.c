@@ -15,6 +15,7 @@ void exec_free(struct exec *x)
 	if (!x)
 		return;
 	free(x->argv);
+	free(x->masked);
 	free(x->name);
 	free(x->file);
 	free(x->path);
@@ -112,7 +113,7 @@ static int gather_args(struct guard *g, const struct bs_exec_event *e, const cha
 	return strbuf_error(ret);
 }
 
-static int set_argv(struct exec *x, const struct strbuf *args)
+static int set_argv(struct guard *g, struct exec *x, const struct strbuf *args)
 {
 	x->argv = proc_split_words(strbuf_str(args), args->len, &x->argc);
 	if (x->argv && x->argc == 0) {
@@ -121,7 +122,7 @@ static int set_argv(struct exec *x, const struct strbuf *args)
 		free(x->argv);
 		x->argv = proc_split_words("", 1, &x->argc);
 	}
-	return x->argv ? 0 : -ENOMEM;
+	return x->argv ? secrets_mask(g->secrets, x->argv, &x->masked) : -ENOMEM;
 }
 
 static void find_path(struct guard *g, struct exec *x)
@@ -177,7 +178,7 @@ struct exec *exec_decode(struct guard *g, const struct bs_exec_event *e)
 	if (!x->cwd)
 		x->cwd = join_cwd(cwd, e->cwd_len, e->cwd_deep);
 	if (!x->name || !x->file || !x->cwd || gather_args(g, e, first, &args) ||
-	    set_argv(x, &args))
+	    set_argv(g, x, &args))
 		return NULL;
 	x->truncated = args.len < e->args_total;
 	find_path(g, x);
@@ -216,7 +217,7 @@ int exec_read_proc(struct guard *g, struct exec *x)
 	struct proc_stat st;
 
 	x->session = session_get(g, x->session_id);
-	if (proc_read_cmdline(x->tgid, ARGV_MAX, &args) || set_argv(x, &args) ||
+	if (proc_read_cmdline(x->tgid, ARGV_MAX, &args) || set_argv(g, x, &args) ||
 	    proc_read_stat(x->tgid, &st))
 		return -ESRCH;
 	proc_read_ids(x->tgid, &ids);

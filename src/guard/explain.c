@@ -86,12 +86,12 @@ static void add_action(struct strbuf *sb, const struct exec *x)
 	char text[128];
 
 	if (x->kind != BS_SLOT_CONNECT) {
-		escape_argv(sb, x->argv, COMMAND_MAX);
+		escape_argv(sb, exec_shown(x), COMMAND_MAX);
 		return;
 	}
 	connect_text(&x->dest, text, sizeof(text));
 	strbuf_addf(sb, "%s (", text);
-	escape_argv(sb, x->argv, COMMAND_MAX);
+	escape_argv(sb, exec_shown(x), COMMAND_MAX);
 	strbuf_addc(sb, ')');
 }
 

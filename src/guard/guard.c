@@ -362,9 +362,10 @@ static int guard_start(struct guard *g, int link)
 	g->started_ms = now_ms();
 	describe_host(g);
 	g->users = users_new();
+	secrets_new(&g->secrets);
 	g->paths = paths_new();
 	g->loop = loop_new();
-	if (!g->users || !g->paths || !g->loop)
+	if (!g->users || !g->secrets || !g->paths || !g->loop)
 		return log_errno(-ENOMEM, "cannot start");
 	r = open_all(g, link);
 	if (r)
@@ -455,6 +456,7 @@ static void guard_free(struct guard *g)
 	session_free_all(g);
 	grant_free_all(g);
 	loop_free(g->loop);
+	secrets_free(g->secrets);
 	users_free(g->users);
 	paths_free(g->paths);
 	free(g->hostname);

@@ -79,7 +79,7 @@ static void describe_hold(struct guard *g, struct json *j, const struct hold *h)
 	json_put_string(j, "why", f->why);
 	json_put_string(j, "instead", f->instead);
 	describe_action(j, x);
-	json_put_argv(j, "argv", x->argv);
+	json_put_argv(j, "argv", exec_shown(x));
 	json_put_string(j, "cwd", x->cwd);
 	json_put_int(j, "since_ms", h->since_ms);
 	json_put_int(j, "expires_ms", h->expires_ms);

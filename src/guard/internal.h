@@ -13,6 +13,7 @@
 #include "journal/ocsf.h"
 #include "kernel/kernel.h"
 #include "policy/policy.h"
+#include "policy/secrets.h"
 
 struct users;
 struct paths;
@@ -54,7 +55,8 @@ struct exec {
 	u64 cgroup;
 	struct session *session; /* not owned; NULL: gone */
 	u64 session_id;
-	char **argv; /* one block */
+	char **argv;   /* one block */
+	char **masked; /* the same without secrets, to be shown and recorded; NULL: it has none */
 	size_t argc;
 	char *name, *file, *path, *cwd;
 	bool truncated;
@@ -133,6 +135,7 @@ struct guard {
 	struct control *control;
 	struct users *users;
 	struct paths *paths;
+	struct secrets *secrets;
 	struct ocsf_host host;
 	char *hostname, *machine_id, *release, *boot_id;
 	char *image;   /* path of the policy's image */
@@ -165,6 +168,10 @@ u64 boot_ns(void);		  /* CLOCK_BOOTTIME */
 int64_t boot_to_ms(u64 boot_ns_); /* epoch */
 
 /* exec.c */
+static inline char *const *exec_shown(const struct exec *x)
+{
+	return x->masked ?: x->argv;
+}
 struct exec *exec_decode(struct guard *g, const struct bs_exec_event *e);
 /* The same for a frozen task whose event was lost; NULL where it is gone. */
 struct exec *exec_from_slot(struct guard *g, u32 slot, u32 ticket);

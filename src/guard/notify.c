@@ -85,7 +85,7 @@ static void add_action(struct strbuf *out, const struct exec *x)
 		connect_text(&x->dest, text, sizeof(text));
 		strbuf_addf(out, "%s: ", text);
 	}
-	escape_argv(out, x->argv, COMMAND_MAX);
+	escape_argv(out, exec_shown(x), COMMAND_MAX);
 }
 
 static void write_message(struct message *m, const struct hold *h, bool last)

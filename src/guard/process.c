@@ -25,7 +25,7 @@ void process_exec(struct guard *g, const struct exec *x)
 
 	if (!p)
 		return;
-	escape_argv(&command, x->argv, COMMAND_MAX);
+	escape_argv(&command, exec_shown(x), COMMAND_MAX);
 	p->tgid = x->tgid;
 	p->start = x->start;
 	p->path = x->path ? strdup(x->path) : NULL;

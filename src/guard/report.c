@@ -100,7 +100,7 @@ static void fill_process(struct guard *g, const struct exec *x, char *tty, size_
 		.start_ns = x->start,
 		.created_ms = boot_to_ms(x->start),
 		.path = x->path,
-		.argv = x->argv,
+		.argv = exec_shown(x),
 		.command = p && p->start == x->start ? p->command : NULL,
 		.cwd = x->cwd,
 		.tty = tty[0] ? tty : NULL,

@@ -87,11 +87,9 @@ static void test_unattended(void **state _unused_)
 	assert_decision(decide_on(killed), VERDICT_KILL, "kill");
 }
 
-static void approve_by_label(u64 hold, u32 signature)
+static void approve_by_label(u64 hold, const struct finding *f)
 {
-	void *value = (void *)(uintptr_t)(1ULL + signature);
-
-	assert_int_equal(map_set(&guard.approvals, hold, value), 0);
+	assert_int_equal(kernel_put_approval(NULL, hold, signature_key(f)), 0);
 }
 
 /* What follows from an approved action is covered by it: the same signature, nothing else. */
@@ -101,7 +99,8 @@ static void test_covered_by_an_approval(void **state _unused_)
 	_cleanup_(exec_free_ptr) struct exec *other = NEW_EXEC("zap\0other");
 	struct decision d;
 
-	approve_by_label(7, decide_on(held).finding.signature);
+	d = decide_on(held);
+	approve_by_label(7, &d.finding);
 	assert_decision(decide_on(held), VERDICT_HOLD, "hold"); /* its label carries no approval */
 	held->approval = other->approval = 7;
 	d = decide_on(held);
