@@ -267,41 +267,55 @@ int client_ask(struct client *c, json_t *request, json_t **ret_reply)
 	return r ? log_exchange(r) : check_reply(line, len, ret_reply);
 }
 
-int client_ask_silently(struct client *c, const json_t *request, int timeout, json_t **ret_reply)
+static int check_silently(const char *line, size_t len, json_t **ret_reply)
 {
-	_cleanup_json_ json_t *reply = NULL;
-	const char *line;
-	size_t len;
-	int r = exchange(c, request, timeout, &line, &len);
+	_cleanup_json_ json_t *reply = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
 
-	if (r)
-		return r;
-	reply = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
 	if (!json_is_true(json_object_get(reply, "ok")))
 		return -EREMOTEIO;
 	*ret_reply = TAKE_PTR(reply);
 	return 0;
 }
 
-int client_ask_again(struct client *c, const char *socket_path, json_t *request, json_t **ret_reply)
+int client_ask_silently(struct client *c, const json_t *request, int timeout, json_t **ret_reply)
+{
+	const char *line;
+	size_t len;
+	int r = exchange(c, request, timeout, &line, &len);
+
+	return r ? r : check_silently(line, len, ret_reply);
+}
+
+/* Asks, and where the guard goes away without an answer, the next one. A guard that is being killed
+ * may still take a connection. Silent. */
+static int exchange_again(struct client *c, const char *socket_path, const json_t *request,
+			  const char **ret, size_t *ret_len)
 {
 	int64_t deadline = now_ms() + CLIENT_RESTART;
+	int r = c->fd < 0 ? -EPIPE : exchange(c, request, CLIENT_TIMEOUT, ret, ret_len);
+
+	while (has_broken_off(r) && now_ms() < deadline) {
+		if (c->fd >= 0)
+			usleep(RETRY_USEC);
+		client_close(c);
+		*c = CLIENT_INIT;
+		r = connect_until(socket_path, deadline, c);
+		if (!r)
+			r = exchange(c, request, CLIENT_TIMEOUT, ret, ret_len);
+	}
+	return r;
+}
+
+int client_ask_again(struct client *c, const char *socket_path, json_t *request, json_t **ret_reply)
+{
 	_cleanup_json_ json_t *owned = request;
 	const char *line;
 	size_t len;
-	int r;
+	int r = exchange_again(c, socket_path, owned, &line, &len);
 
-	for (;;) {
-		r = exchange(c, owned, CLIENT_TIMEOUT, &line, &len);
-		if (!has_broken_off(r) || now_ms() >= deadline)
-			return r ? log_exchange(r) : check_reply(line, len, ret_reply);
-		client_close(c);
-		*c = CLIENT_INIT;
-		usleep(RETRY_USEC);
-		r = connect_until(socket_path, deadline, c);
-		if (r)
-			return client_log_connect(r, socket_path);
-	}
+	if (r && c->fd < 0)
+		return client_log_connect(r, socket_path);
+	return r ? log_exchange(r) : check_reply(line, len, ret_reply);
 }
 
 /* A decision that was carried out is not there to be made once more. */
@@ -330,10 +344,12 @@ int client_watch(const char *socket_path, struct client *ret)
 {
 	_cleanup_client_ struct client c = CLIENT_INIT;
 	_cleanup_json_ json_t *request = json_pack("{ss}", "op", "watch"), *reply = NULL;
-	int r = client_connect(socket_path, &c);
+	const char *line;
+	size_t len;
+	int r = exchange_again(&c, socket_path, request, &line, &len);
 
 	if (!r)
-		r = client_ask_silently(&c, request, CLIENT_TIMEOUT, &reply);
+		r = check_silently(line, len, &reply);
 	if (r)
 		return r;
 	*ret = c;

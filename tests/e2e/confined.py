@@ -50,7 +50,7 @@ def is_below(path, tops):
 
 def make_read_only(tops, but):
     """What is mounted at or below `tops`, but not at or below `but`, as ProtectSystem= and ReadOnlyPaths= do."""
-    for top in tops:
+    for top in set(tops) - set(mount_points()):
         mount(top, top, MS_BIND | MS_REC)
     for path in dict.fromkeys(mount_points()):
         if is_below(path, tops) and not is_below(path, but):
