@@ -86,6 +86,8 @@ static void print_head(const json_t *s)
 	strbuf_adds(&out,
 		    member_uint(s, "holds") ? " open: 'backstop pending' lists them" : " open");
 	add_journal(&out, json_object_get(s, "journal"));
+	strbuf_adds(&out, "\nevents     ");
+	add_numbers(&out, json_object_get(s, "events"), true);
 	strbuf_adds(&out, "\ncounters   ");
 	add_numbers(&out, json_object_get(s, "counters"), true);
 	strbuf_adds(&out, "\nlosses     ");

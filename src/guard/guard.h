@@ -18,12 +18,13 @@ struct guard_options {
 	const char *settings; /* path of the settings file, NULL: none */
 	const char *socket;   /* path of the control socket */
 	const char *state_dir; /* holds journal/ */
-	const char *pins; /* directory in a bpffs; NULL: by the policy's settings */
+	const char *pins;      /* directory in a bpffs; NULL: by the policy's settings */
 	enum mode mode;
 	unsigned int hold_timeout;	/* seconds */
 	bool mode_given, timeout_given; /* else the policy's settings say, at start and reload */
 	bool embedded; /* ends with its last session; `owner` may approve as well */
 	uid_t owner;
+	unsigned int restarts; /* of the guard, that the keeper has made */
 	int log_fd; /* where messages go once it is ready, with the time; 0: they stay on stderr */
 };
 

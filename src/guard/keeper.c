@@ -254,6 +254,7 @@ static void restart(void *data)
 	int r;
 
 	k->restart = NULL;
+	k->options.restarts++;
 	r = start_guard(k);
 	if (!r)
 		return;

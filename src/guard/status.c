@@ -54,6 +54,18 @@ static void describe_losses(struct guard *g, struct json *j)
 	json_close_object(j);
 }
 
+static void describe_events(const struct guard *g, struct json *j)
+{
+	struct report_counts counts;
+
+	report_counts(g, &counts);
+	json_open_object(j, "events");
+	json_put_uint(j, "made", counts.made);
+	json_put_uint(j, "recorded", counts.recorded);
+	json_put_uint(j, "lost", counts.lost);
+	json_close_object(j);
+}
+
 static void describe_counters(struct guard *g, struct json *j)
 {
 	const volatile struct bs_counters *c = kernel_counters(g->kernel);
@@ -101,6 +113,7 @@ void guard_describe_status(struct guard *g, struct json *j)
 
 	json_put_int(j, "pid", getpid());
 	json_put_int(j, "keeper", getppid());
+	json_put_uint(j, "restarts", g->options.restarts);
 	json_put_string(j, "version", BACKSTOP_VERSION);
 	json_put_string(j, "tier", g->host.tier);
 	json_put_bool(j, "embedded", g->options.embedded);
@@ -113,5 +126,6 @@ void guard_describe_status(struct guard *g, struct json *j)
 		describe_session(g, j, s);
 	json_close_array(j);
 	describe_losses(g, j);
+	describe_events(g, j);
 	describe_counters(g, j);
 }

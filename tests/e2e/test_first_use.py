@@ -97,6 +97,7 @@ def test_clients_wait_for_a_guard_that_restarts(lab):
         assert guard.cli("status").returncode == 0
         assert guard.cli("pending").returncode == 0
         assert lab.run(["true"], guard=guard).finish() == 0
+    assert guard.status()["restarts"] == 5
 
 
 def test_watch_outlives_the_guard(lab):

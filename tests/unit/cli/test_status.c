@@ -24,7 +24,7 @@
 	"\"uptime_ms\":3723000,\"scheduling\":\"fifo\",\"holds\":2,\"sessions\":[{\"id\":"         \
 	"\"19ab\",\"agent\":\"claude\",\"subagents\":\"codex\",\"user\":null,\"tty\":\"pts/3\","   \
 	"\"started_ms\":1,\"tasks\":4,\"execs\":50,\"connects\":12,\"holds\":6,\"open_holds\":2}]" \
-	",\"losses\":{\"event\":3,\"slot\":0},"                                                    \
+	",\"losses\":{\"event\":3,\"slot\":0},\"events\":{\"made\":9,\"recorded\":8,\"lost\":1},"  \
 	"\"counters\":{\"execs\":50,\"candidates\":0},\"journal\":{\"written\":9,\"lost\":1,"      \
 	"\"error\":-28}}"
 #define HOLDS                                                                                      \
@@ -144,6 +144,7 @@ static void status_shows_all_that_counts(void **state)
 		"agents     are followed wherever they start\n",
 		"holds      2 open: 'backstop pending' lists them\n",
 		"journal    9 lines written, 1 lost, last error No space left on device\n",
+		"events     made 9, recorded 8, lost 1\n",
 		"counters   execs 50, candidates 0\n",
 		"losses     event 3\n",
 		"\nSESSION AGENT ",
