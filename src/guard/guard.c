@@ -315,6 +315,7 @@ static void restore(struct guard *g)
 	const struct bs_state *state = &kernel_shared(g->kernel)->state;
 	int r;
 
+	kernel_set_polling(g->kernel, false); /* it may have been killed while it polled */
 	g->last_hold = state->last_hold;
 	g->sequence = MAX(g->sequence, state->sequence);
 	r = recorded_start(g);
