@@ -138,3 +138,8 @@ char *io_exe_dir(void)
 		slash[slash == path] = '\0';
 	return path;
 }
+
+uint64_t io_mtime(const struct stat *st)
+{
+	return (uint64_t)st->st_mtim.tv_sec * 1000000000ULL + (uint64_t)st->st_mtim.tv_nsec;
+}

@@ -2,6 +2,7 @@
 #ifndef BASE_IO_H
 #define BASE_IO_H
 
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/strbuf.h"
@@ -9,6 +10,10 @@
 /* Reads all of `path` (relative to `dirfd`), at most `max` bytes: -EFBIG beyond. 0 or a negative
  * errno. */
 int io_read_file(int dirfd, const char *path, size_t max, struct strbuf *ret);
+
+/* When it was last changed: nanoseconds since the epoch. */
+struct stat;
+uint64_t io_mtime(const struct stat *st);
 
 /* Writes all of it, through EINTR and short writes. 0 or a negative errno. */
 int io_write_all(int fd, const void *data, size_t len);

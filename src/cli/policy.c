@@ -16,7 +16,7 @@
 
 struct options {
 	bool json;
-	const char *output, *policy, *socket;
+	const char *output, *policy, *settings, *socket;
 };
 
 /* --- check, compile */
@@ -27,54 +27,26 @@ static int compile(const struct options *o, char **paths, size_t count, const ch
 {
 	_cleanup_strbuf_ struct strbuf faults = STRBUF_INIT;
 	struct compile_stats s;
-	int err = policy_compile(paths, count, ret_image, &s, &faults);
+	int err = policy_compile(paths, count, o->settings, ret_image, &s, &faults);
 
 	fputs(strbuf_str(&faults), stderr);
 	if (err)
 		return err == -EINVAL ? err : log_errno(err, "cannot compile the packs");
 	if (o->json)
 		printf("{\"packs\":%u,\"signatures\":%u,\"programs\":%u,\"examples\":%u,"
-		       "\"needles\":%u,\"states\":%u,\"rules\":%u,\"bytes\":%zu}\n",
-		       s.packs, s.signatures, s.programs, s.examples, s.needles, s.states, s.rules,
-		       ret_image->len);
+		       "\"agents\":%u,\"needles\":%u,\"states\":%u,\"rules\":%u,\"bytes\":%zu}\n",
+		       s.packs, s.signatures, s.programs, s.examples, s.agents, s.needles, s.states,
+		       s.rules, ret_image->len);
 	else
-		printf("%s: %u signatures in %u packs, %u examples right, %zu bytes\n", done,
-		       s.signatures, s.packs, s.examples, ret_image->len);
-	return 0;
-}
-
-/* The signatures that stand beside the image, or beside its folder, as in a build tree. */
-static int find_signatures(const char *policy, char **ret)
-{
-	_cleanup_free_ char *image = NULL, *beside = NULL;
-	char *slash;
-	int err = policy_find(policy, &image);
-
-	if (err)
-		return err;
-	slash = strrchr(image, '/');
-	if (slash)
-		*slash = '\0';
-	if (asprintf(&beside, "%s/signatures", slash ? image : ".") < 0)
-		return -ENOMEM;
-	if (access(beside, F_OK) == 0)
-		*ret = TAKE_PTR(beside);
-	else if (asprintf(ret, "%s/../signatures", slash ? image : ".") < 0)
-		return -ENOMEM;
+		printf("%s: %u signatures in %u packs, %u agents, %u examples right, %zu bytes\n",
+		       done, s.signatures, s.packs, s.agents, s.examples, ret_image->len);
 	return 0;
 }
 
 static int run_check(const struct options *o, int argc, char **argv)
 {
 	_cleanup_strbuf_ struct strbuf image = STRBUF_INIT;
-	_cleanup_free_ char *beside = NULL;
 
-	if (argc == 0) {
-		if (find_signatures(o->policy, &beside))
-			return EXIT_FAILURE;
-		argv = &beside;
-		argc = 1;
-	}
 	return compile(o, argv, (size_t)argc, "ok", &image) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
@@ -83,9 +55,9 @@ static int run_compile(const struct options *o, int argc, char **argv)
 	_cleanup_strbuf_ struct strbuf image = STRBUF_INIT;
 	int err;
 
-	if (!o->output || argc == 0) {
-		log_error("policy compile: give --output FILE and the packs: 'backstop policy "
-			  "compile --output policy.image signatures'");
+	if (!o->output) {
+		log_error("policy compile: give --output FILE: 'backstop policy compile --output "
+			  "policy.image signatures agents'");
 		return EXIT_USAGE;
 	}
 	if (compile(o, argv, (size_t)argc, o->output, &image)) {
@@ -324,8 +296,8 @@ static const struct subcommand {
 	int min, max;
 	const char *usage;
 } subcommands[] = {
-	{ "check", run_check, 0, INT_MAX, "check [PATH…]" },
-	{ "compile", run_compile, 0, INT_MAX, "compile --output FILE PATH…" },
+	{ "check", run_check, 0, INT_MAX, "check [--settings FILE] [PATH…]" },
+	{ "compile", run_compile, 0, INT_MAX, "compile --output FILE [--settings FILE] [PATH…]" },
 	{ "list", run_list, 0, 0, "list" },
 	{ "show", run_show, 1, 1, "show SIGNATURE" },
 	{ "new", run_new, 1, 1, "new NAME" },
@@ -354,6 +326,8 @@ static const struct option_def policy_options[] = {
 	{ "json", 0, OPTION_FLAG, NULL, "print JSON", offsetof(struct options, json) },
 	{ "output", 'o', OPTION_STRING, "FILE", "where compile writes the image",
 	  offsetof(struct options, output) },
+	{ "settings", 0, OPTION_STRING, "FILE", "settings that check and compile apply",
+	  offsetof(struct options, settings) },
 	{ "policy", 0, OPTION_STRING, "FILE", "the compiled policy that list and show read",
 	  offsetof(struct options, policy) },
 	{ "socket", 0, OPTION_STRING, "PATH", "the socket of the guard that reload asks",
@@ -363,9 +337,9 @@ static const struct option_def policy_options[] = {
 
 const struct command command_policy = {
 	.name = "policy",
-	.arguments = "check [PATH…] | compile PATH… | list | show SIGNATURE | new NAME | reload",
+	.arguments = "check [PATH…] | compile [PATH…] | list | show SIGNATURE | new NAME | reload",
 	.help = "check and compile packs of signatures, and show what a policy knows",
-	.example = "backstop policy compile --output policy.image signatures",
+	.example = "backstop policy compile --output policy.image signatures agents",
 	.options = policy_options,
 	.options_size = sizeof(struct options),
 	.run = run_policy,

@@ -9,6 +9,7 @@
 #include "policy/image.h"
 #include "policy/nets.h"
 #include "policy/regex.h"
+#include "policy/settings.h"
 #include "policy/writer.h"
 
 /* A usage line that goes into the image, with its program found. */
@@ -298,7 +299,7 @@ static void collect_lines(struct builder *b)
 		bool faulty = false;
 
 		for (size_t k = 0; k < p->signatures_count; k++)
-			if (!p->signatures[k].faulty)
+			if (!p->signatures[k].faulty && !p->signatures[k].off)
 				collect_signature(b, p, &p->signatures[k], (u32)i);
 		for (size_t k = 0; k < p->allow_count; k++)
 			collect_line(b, p, &p->allow[k], IMAGE_NONE, &faulty);
@@ -418,6 +419,34 @@ static void write_scan(struct builder *b, const struct automaton *m)
 		   m->rules_count * sizeof(struct bs_rule));
 }
 
+static void write_settings(struct builder *b, const struct library *l)
+{
+	const struct settings *s = l->settings ? l->settings : &settings_defaults;
+	struct image_settings image = {
+		.mode = s->mode,
+		.when_down = s->when_down,
+		.hold_timeout = s->hold_timeout,
+		.approvers = writer_string(&b->w, s->approvers),
+		.pins = writer_string(&b->w, s->pins),
+		.follow_agents = s->follow_agents,
+		.notify = s->notify,
+	};
+
+	writer_add(&b->w, SECTION_SETTINGS, &image);
+	for (size_t i = 0; i < l->precious_count; i++) {
+		u32 glob = writer_string(&b->w, l->precious[i].s);
+
+		writer_add(&b->w, SECTION_PRECIOUS, &glob);
+	}
+	for (size_t i = 0; i < l->stamps_count; i++) {
+		struct image_source source = { .path = writer_string(&b->w, l->stamps[i].path),
+					       .mtime = l->stamps[i].mtime,
+					       .size = l->stamps[i].size };
+
+		writer_add(&b->w, SECTION_SOURCES, &source);
+	}
+}
+
 static void builder_free(struct builder *b)
 {
 	writer_free(&b->w);
@@ -442,6 +471,7 @@ int build_image(struct arena *a, const struct library *library, struct strbuf *r
 	write_programs(&b);
 	nets_write(&b.w, a, b.nets, b.nets_count);
 	agents_write(&b.w, &b.needles, library->profiles, library->profiles_count);
+	write_settings(&b, library);
 	r = automaton_build(&b.needles, &m);
 	if (r)
 		return r;

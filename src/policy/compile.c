@@ -3,14 +3,18 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/io.h"
 #include "policy/build.h"
 #include "policy/examples.h"
+#include "policy/settings.h"
 
 #define SOURCE_MAX (1U << 20) /* bytes of one file */
+#define PACKS_DIR  "/etc/backstop/packs"
 
 struct compiler {
 	struct arena arena;
@@ -18,7 +22,27 @@ struct compiler {
 	char **files;
 	size_t files_count;
 	struct library library;
+	struct settings_file *settings; /* NULL: none */
 };
+
+/* Notes how a path looks before it is read. */
+static void add_stamp(struct compiler *c, const char *path)
+{
+	struct stamp stamp = { 0 };
+	struct stat st;
+	char *cwd;
+
+	if (!c->settings)
+		return;
+	cwd = path[0] == '/' ? NULL : get_current_dir_name();
+	stamp.path = arena_printf(&c->arena, "%s%s%s", cwd ? cwd : "", cwd ? "/" : "", path);
+	free(cwd);
+	if (stat(path, &st) == 0) {
+		stamp.mtime = io_mtime(&st);
+		stamp.size = (u64)st.st_size;
+	}
+	ARENA_PUSH(&c->arena, c->library.stamps, stamp);
+}
 
 static int is_pack_file(const struct dirent *d)
 {
@@ -47,6 +71,7 @@ static void add_directory(struct compiler *c, const char *path)
 	for (int i = 0; i < n; i++) {
 		char *file = arena_printf(&c->arena, "%s/%s", path, entries[i]->d_name);
 
+		add_stamp(c, file);
 		ARENA_PUSH(&c->arena, c->files, file);
 		free(entries[i]);
 	}
@@ -62,6 +87,7 @@ static void add_path(struct compiler *c, const char *path)
 	while (len > 1 && path[len - 1] == '/')
 		len--;
 	name = arena_strndup(&c->arena, path, len);
+	add_stamp(c, name);
 	if (stat(name, &st))
 		tell(c, name, strerror(errno));
 	else if (S_ISDIR(st.st_mode))
@@ -70,12 +96,19 @@ static void add_path(struct compiler *c, const char *path)
 		ARENA_PUSH(&c->arena, c->files, name);
 }
 
+/* --- reading */
+
+static struct source make_source(struct compiler *c, const char *name, const char *text, size_t len)
+{
+	return (struct source) { .name = name,
+				 .text = arena_strndup(&c->arena, text, len),
+				 .len = len,
+				 .faults = &c->faults };
+}
+
 static void read_text(struct compiler *c, const char *name, const char *text, size_t len)
 {
-	struct source src = { .name = name,
-			      .text = arena_strndup(&c->arena, text, len),
-			      .len = len,
-			      .faults = &c->faults };
+	struct source src = make_source(c, name, text, len);
 
 	if (profile_is(src.text)) {
 		struct profile *profile = arena_alloc(&c->arena, sizeof(*profile));
@@ -90,16 +123,85 @@ static void read_text(struct compiler *c, const char *name, const char *text, si
 	}
 }
 
-static void read_file(struct compiler *c, const char *path)
+static int read_data(struct compiler *c, const char *path, struct strbuf *data)
 {
-	_cleanup_strbuf_ struct strbuf data = STRBUF_INIT;
-	int r = io_read_file(AT_FDCWD, path, SOURCE_MAX, &data);
+	int r = io_read_file(AT_FDCWD, path, SOURCE_MAX, data);
 
 	if (r)
 		tell(c, path, r == -EFBIG ? "a file is at most 1 MiB" : strerror(-r));
-	else
+	return r;
+}
+
+static void read_file(struct compiler *c, const char *path)
+{
+	_cleanup_strbuf_ struct strbuf data = STRBUF_INIT;
+
+	if (read_data(c, path, &data) == 0)
 		read_text(c, path, strbuf_str(&data), data.len);
 }
+
+static void read_settings(struct compiler *c, const char *path)
+{
+	_cleanup_strbuf_ struct strbuf data = STRBUF_INIT;
+	bool absent = strcmp(path, SETTINGS_PATH) == 0 && access(path, F_OK) != 0;
+
+	c->settings = arena_alloc(&c->arena, sizeof(*c->settings));
+	add_stamp(c, path);
+	if (!absent)
+		read_data(c, path, &data);
+	settings_read(&c->arena, make_source(c, path, strbuf_str(&data), data.len), c->settings);
+}
+
+/* --- where packs and profiles are */
+
+/* What came with this program: installed, or in a build tree. */
+static void add_own(struct compiler *c, const char *name)
+{
+	static const char *const places[] = { "../share/backstop", ".." };
+	_cleanup_free_ char *dir = io_exe_dir();
+	const char *path = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		path = arena_printf(&c->arena, "%s/%s/%s", dir ? dir : ".", places[i], name);
+		if (access(path, F_OK) == 0)
+			break;
+	}
+	add_path(c, path);
+}
+
+/* A relative one is beside the settings. */
+static void add_listed(struct compiler *c, const struct name_list *list)
+{
+	const char *settings = c->settings->allow.src.name, *slash = strrchr(settings, '/');
+	int len = slash ? (int)(slash - settings + 1) : 0;
+
+	for (size_t i = 0; i < list->names_count; i++) {
+		const char *name = list->names[i].s;
+
+		add_path(c, name[0] == '/'
+				    ? name
+				    : arena_printf(&c->arena, "%.*s%s", len, settings, name));
+	}
+}
+
+static void add_usual_paths(struct compiler *c)
+{
+	if (c->settings && c->settings->packs_given) {
+		add_listed(c, &c->settings->packs_from);
+	} else {
+		add_own(c, "signatures");
+		if (access(PACKS_DIR, F_OK) == 0)
+			add_path(c, PACKS_DIR);
+		else
+			add_stamp(c, PACKS_DIR);
+	}
+	if (c->settings && c->settings->agents_given)
+		add_listed(c, &c->settings->agents_from);
+	else
+		add_own(c, "agents");
+}
+
+/* --- making the image */
 
 static int try_examples(struct compiler *c, const struct strbuf *image, unsigned int *ret_count)
 {
@@ -121,7 +223,7 @@ static int finish(struct compiler *c, struct strbuf *ret_image, struct compile_s
 {
 	_cleanup_strbuf_ struct strbuf image = STRBUF_INIT;
 	struct build_stats built;
-	unsigned int examples = 0;
+	unsigned int examples = 0, packs = (unsigned int)c->library.packs_count;
 	int r = build_image(&c->arena, &c->library, &image, &built);
 
 	if (r == -E2BIG)
@@ -129,13 +231,19 @@ static int finish(struct compiler *c, struct strbuf *ret_image, struct compile_s
 					   "needles, 65535 states or 64 MiB\n");
 	if (!r)
 		r = try_examples(c, &image, &examples);
+	/* the examples are right by what the packs say, whatever the owner changes */
+	if (!r && !c->faults.count && c->settings) {
+		settings_apply(&c->arena, c->settings, &c->library);
+		strbuf_reset(&image);
+		r = build_image(&c->arena, &c->library, &image, &built);
+	}
 	if (!r && c->faults.count > SOURCE_MAX_FAULTS)
 		strbuf_addf(c->faults.out, "and %u faults more\n",
 			    c->faults.count - SOURCE_MAX_FAULTS);
 	if (r || c->faults.count)
 		return r ? r : -EINVAL;
 	*ret_stats = (struct compile_stats) {
-		.packs = (unsigned int)c->library.packs_count,
+		.packs = packs,
 		.signatures = built.signatures,
 		.programs = built.programs,
 		.agents = built.agents,
@@ -150,12 +258,16 @@ static int finish(struct compiler *c, struct strbuf *ret_image, struct compile_s
 	return 0;
 }
 
-int policy_compile(char *const *paths, size_t count, struct strbuf *ret_image,
+int policy_compile(char *const *paths, size_t count, const char *settings, struct strbuf *ret_image,
 		   struct compile_stats *ret_stats, struct strbuf *err)
 {
 	struct compiler c = { .faults.out = err };
 	int r;
 
+	if (settings)
+		read_settings(&c, settings);
+	if (!count)
+		add_usual_paths(&c);
 	for (size_t i = 0; i < count; i++)
 		add_path(&c, paths[i]);
 	for (size_t i = 0; i < c.files_count; i++)

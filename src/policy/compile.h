@@ -9,12 +9,20 @@ struct compile_stats {
 	unsigned int needles, states, rules;
 };
 
+#define SETTINGS_PATH "/etc/backstop/backstop.yaml"
+
 /* Compiles every *.yaml of the given directories (or the given files), in name order, into
  * `ret_image`, after all checks: hits match, misses do not, every `instead` is allowed. A file with
- * `agent:` is a profile, others are packs. All faults
- * are collected in `err`, each as file:line:column, the line, a caret and what would be right. 0,
- * or -EINVAL where there is a fault, or another negative errno. */
-int policy_compile(char *const *paths, size_t count, struct strbuf *ret_image,
+ * `agent:` is a profile, others are packs. Without paths: the packs and profiles that the settings
+ * name, or else those that came with this program, and of /etc/backstop/packs.
+ *
+ * `settings` is the path of a settings file (at SETTINGS_PATH there need not be one), NULL: none.
+ * With it the image remembers what it is made of, for policy_fresh(); without, the same packs make
+ * the same image.
+ *
+ * All faults are collected in `err`, each as file:line:column, the line, a caret and what would be
+ * right. 0, or -EINVAL where there is a fault, or another negative errno. */
+int policy_compile(char *const *paths, size_t count, const char *settings, struct strbuf *ret_image,
 		   struct compile_stats *ret_stats, struct strbuf *err);
 /* The same for one pack or profile in memory. */
 int policy_compile_text(const char *name, const char *text, size_t len, struct strbuf *ret_image,

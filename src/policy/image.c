@@ -21,6 +21,9 @@ const u32 image_element_size[SECTION_COUNT] = {
 	[SECTION_AGENTS] = sizeof(struct image_agent),
 	[SECTION_AGENT_MARKS] = sizeof(struct image_agent_mark),
 	[SECTION_AGENT_KEYS] = sizeof(struct agent_key),
+	[SECTION_SETTINGS] = sizeof(struct image_settings),
+	[SECTION_PRECIOUS] = sizeof(u32),
+	[SECTION_SOURCES] = sizeof(struct image_source),
 	[SECTION_TRANS] = sizeof(u16),
 	[SECTION_ACCEPTS] = sizeof(struct bs_accept),
 	[SECTION_ANCHORS] = sizeof(struct bs_anchor),
@@ -107,6 +110,9 @@ static void find_sections(const struct image_header *h, struct image *ret)
 		.agents = section(h, SECTION_AGENTS),
 		.agent_marks = section(h, SECTION_AGENT_MARKS),
 		.agent_keys = section(h, SECTION_AGENT_KEYS),
+		.settings = section(h, SECTION_SETTINGS),
+		.precious = section(h, SECTION_PRECIOUS),
+		.sources = section(h, SECTION_SOURCES),
 		.packs_count = h->sections[SECTION_PACKS].count,
 		.programs_count = h->sections[SECTION_PROGRAMS].count,
 		.names_count = h->sections[SECTION_NAMES].count,
@@ -121,6 +127,8 @@ static void find_sections(const struct image_header *h, struct image *ret)
 		.agents_count = h->sections[SECTION_AGENTS].count,
 		.agent_marks_count = h->sections[SECTION_AGENT_MARKS].count,
 		.agent_keys_count = h->sections[SECTION_AGENT_KEYS].count,
+		.precious_count = h->sections[SECTION_PRECIOUS].count,
+		.sources_count = h->sections[SECTION_SOURCES].count,
 		.scan = {
 			.trans = section(h, SECTION_TRANS),
 			.accepts = section(h, SECTION_ACCEPTS),
@@ -242,6 +250,23 @@ static bool agents_fit(const struct image *im)
 	return im->agent_keys_count <= BS_AGENT_KEYS;
 }
 
+static bool settings_fit(const struct image *im)
+{
+	const struct image_settings *s = im->settings;
+
+	if (im->header->sections[SECTION_SETTINGS].count != 1 || s->mode >= MODE_COUNT ||
+	    s->when_down >= WHEN_DOWN_COUNT || !s->hold_timeout || !is_string(im, s->approvers) ||
+	    !is_string(im, s->pins))
+		return false;
+	for (u32 i = 0; i < im->precious_count; i++)
+		if (!is_string(im, im->precious[i]))
+			return false;
+	for (u32 i = 0; i < im->sources_count; i++)
+		if (!is_string(im, im->sources[i].path))
+			return false;
+	return true;
+}
+
 static u32 count_words(const struct image *im, const struct image_line *l)
 {
 	u32 n = 0;
@@ -332,7 +357,7 @@ int image_check(const void *data, size_t len, struct image *ret, struct strbuf *
 	if (sections_fit(data)) {
 		find_sections(data, &im);
 		if (names_fit(&im) && programs_fit(&im) && signatures_fit(&im) && lines_fit(&im) &&
-		    dests_fit(&im) && agents_fit(&im) && scan_fits(&im)) {
+		    dests_fit(&im) && agents_fit(&im) && settings_fit(&im) && scan_fits(&im)) {
 			*ret = im;
 			return 0;
 		}

@@ -30,6 +30,9 @@ enum image_section {
 	SECTION_AGENTS,
 	SECTION_AGENT_MARKS, /* in the order in which they are tried */
 	SECTION_AGENT_KEYS,  /* ascending */
+	SECTION_SETTINGS,    /* one */
+	SECTION_PRECIOUS,    /* strings: globs */
+	SECTION_SOURCES,     /* of what the image is made; the settings first */
 	SECTION_TRANS,
 	SECTION_ACCEPTS,
 	SECTION_ANCHORS,
@@ -148,6 +151,21 @@ struct image_agent_mark {
 	u32 agent;
 };
 
+struct image_settings {
+	u32 mode, when_down; /* enums */
+	u32 hold_timeout;    /* seconds */
+	u32 approvers, pins;
+	u8 follow_agents, notify;
+	u16 reserved;
+};
+
+struct image_source {
+	u32 path;
+	u32 reserved;
+	u64 mtime; /* nanoseconds; 0: it was not there */
+	u64 size;
+};
+
 _Static_assert(sizeof(struct image_header) == 32 + 8 * SECTION_COUNT, "layout");
 
 /* An image in memory, checked: every offset, index and number is in range. */
@@ -167,9 +185,12 @@ struct image {
 	const struct image_agent *agents;
 	const struct image_agent_mark *agent_marks;
 	const struct agent_key *agent_keys;
+	const struct image_settings *settings;
+	const u32 *precious;
+	const struct image_source *sources;
 	u32 packs_count, programs_count, names_count, globs_count, options_count, lines_count,
 		items_count, alts_count, signatures_count, agents_count, agent_marks_count,
-		dests_count, port_ranges_count, agent_keys_count;
+		dests_count, port_ranges_count, agent_keys_count, precious_count, sources_count;
 	struct scan_tables scan;
 	struct net_tables net;
 };

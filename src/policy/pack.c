@@ -435,6 +435,13 @@ static void read_allow(struct yaml_reader *r, struct yaml v, void *data)
 	yaml_list(r, v, true, read_allow_line, data);
 }
 
+void pack_read_allow(struct yaml_reader *r, struct yaml v, struct pack *pack)
+{
+	struct reading reading = { .pack = pack };
+
+	yaml_list(r, v, true, read_allow_line, &reading);
+}
+
 static const struct yaml_key pack_keys[] = {
 	{ "pack", read_pack_name, true },     { "title", read_title, true },
 	{ "programs", read_programs, false }, { "signatures", read_signatures, false },

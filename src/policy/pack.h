@@ -46,6 +46,7 @@ struct signature {
 	struct example *hits, *misses;
 	size_t hits_count, misses_count;
 	unsigned int number; /* in the image */
+	bool off;	     /* by the owner's settings: is not compiled */
 	bool faulty;	     /* has a fault: is not compiled, its examples are not tried */
 };
 
@@ -65,5 +66,10 @@ struct pack {
 
 /* Reads a pack; faults go to src.faults, and what has one is left out or marked as faulty. */
 void pack_read(struct arena *a, struct source src, struct pack *ret);
+
+/* The value of an allow: key, for a pack that is read in another way. */
+struct yaml_reader;
+struct yaml;
+void pack_read_allow(struct yaml_reader *r, struct yaml v, struct pack *pack);
 
 #endif

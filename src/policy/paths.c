@@ -465,6 +465,7 @@ void paths_init(struct paths *p, const char *cwd, const char *home, const char *
 	p->workspace = workspace;
 	p->root_fd = root_fd;
 	p->remote = false;
+	p->owner = p->project = (struct precious) { 0 };
 	p->dir[0] = '\0';
 	p->dir_resolved[0] = '\0';
 }
@@ -477,12 +478,76 @@ static bool is_punctuation(const char *operand)
 	return false;
 }
 
+/* Does the glob match an absolute path, where one that begins with neither / nor ~ may begin at any
+ * component? */
+static bool matches_glob(const struct paths *p, const char *full, const char *glob)
+{
+	const char *home = p->home ? p->home : "/root", *base = glob[0] == '~' ? home : "/**";
+	char wanted[PATHS_MAX], *end;
+
+	if (glob[0] == '/')
+		base = "";
+	if (strlen(base) + 1 + strlen(glob) >= sizeof(wanted))
+		return false;
+	if (glob[0] == '~')
+		glob++;
+	end = stpcpy(stpcpy(stpcpy(wanted, base), *glob == '/' || !*glob ? "" : "/"), glob);
+	if (end > wanted + 1 && end[-1] == '/')
+		end[-1] = '\0';
+	return glob_match_path(wanted, full);
+}
+
+static bool has_precious(const struct paths *p, const struct precious *list, const char *full)
+{
+	for (u32 i = 0; i < list->count; i++)
+		if (matches_glob(p, full, list->globs[i]))
+			return true;
+	return false;
+}
+
+/* Is it, or is it in, what the owner or the project calls precious? */
+static bool is_kept(const struct paths *p, const char *path)
+{
+	char part[PATHS_MAX];
+
+	if (!p->owner.count && !p->project.count)
+		return false;
+	for (const char *end = path; (end = strchrnul(end + 1, '/'));) {
+		memcpy(part, path, (size_t)(end - path));
+		part[end - path] = '\0';
+		if (has_precious(p, &p->owner, part) || has_precious(p, &p->project, part))
+			return true;
+		if (!*end)
+			break;
+	}
+	return false;
+}
+
+static bool is_loss_class(enum path_class c)
+{
+	return c == PATH_SCRATCH || c == PATH_OUTPUT || c == PATH_SOURCE;
+}
+
+/* The absolute form of a path; where nobody knows it, its own words. */
+static bool resolve_or_guess(struct paths *p, const char *path, char out[PATHS_MAX])
+{
+	if (resolve(p, path, out))
+		return true;
+	if (strlen(path) + 2 >= PATHS_MAX)
+		return false;
+	stpcpy(stpcpy(out, "/"), path);
+	return true;
+}
+
 bool paths_has_class(struct paths *p, const char *path, enum path_class c)
 {
 	char full[PATHS_MAX];
 
 	if (!*path || is_punctuation(path))
 		return false;
+	if (resolve_or_guess(p, path, full) && is_kept(p, full) &&
+	    (c == PATH_PRECIOUS || is_loss_class(c)))
+		return c == PATH_PRECIOUS;
 	if (resolve(p, path, full))
 		return has_class(p, full, c);
 	/* nobody knows where it is: only its own name can tell that it is no loss */
@@ -493,22 +558,9 @@ bool paths_has_class(struct paths *p, const char *path, enum path_class c)
 
 bool paths_match_glob(struct paths *p, const char *path, const char *glob)
 {
-	char full[PATHS_MAX], wanted[PATHS_MAX];
-	const char *home = p->home ? p->home : "/root", *base = glob[0] == '~' ? home : "/**";
+	char full[PATHS_MAX];
 
-	if (glob[0] == '/')
-		base = "";
-	if (strlen(base) + 1 + strlen(glob) >= sizeof(wanted))
-		return false;
-	if (glob[0] == '~')
-		glob++;
-	stpcpy(stpcpy(stpcpy(wanted, base), *glob == '/' || !*glob ? "" : "/"), glob);
-	if (!resolve(p, path, full)) {
-		if (strlen(path) + 2 >= sizeof(full))
-			return false;
-		stpcpy(stpcpy(full, "/"), path);
-	}
-	return glob_match_path(wanted, full);
+	return resolve_or_guess(p, path, full) && matches_glob(p, full, glob);
 }
 
 bool paths_follow(const struct paths *p, const char *path, char out[PATHS_MAX])

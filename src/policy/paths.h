@@ -2,6 +2,7 @@
 #ifndef POLICY_PATHS_H
 #define POLICY_PATHS_H
 
+#include "backstop/types.h"
 #include "base/util.h"
 
 enum path_class {
@@ -20,6 +21,12 @@ int path_class_parse(const char *name); /* the class, or -EINVAL */
 
 #define PATHS_MAX 4096
 
+/* Globs on what somebody calls precious, with all below it. */
+struct precious {
+	const char *const *globs;
+	u32 count;
+};
+
 /* Where paths are resolved. */
 struct paths {
 	const char *cwd;       /* absolute; NULL: not known */
@@ -27,11 +34,12 @@ struct paths {
 	const char *workspace; /* NULL: none */
 	int root_fd;	       /* -1: links are not followed */
 	bool remote;	       /* on another machine: nothing is known but names */
+	struct precious owner, project;
 	/* the directory resolved last, since most operands lie side by side */
 	char dir[PATHS_MAX], dir_resolved[PATHS_MAX];
 };
 
-/* `p` may be as it comes from the stack; only this sets up its cache. */
+/* `p` may be as it comes from the stack; only this sets up its cache. No globs are precious yet. */
 void paths_init(struct paths *p, const char *cwd, const char *home, const char *workspace,
 		int root_fd);
 

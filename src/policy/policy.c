@@ -4,9 +4,36 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/io.h"
 #include "policy/search.h"
+
+static const char *string(const struct policy *p, u32 offset)
+{
+	return offset == IMAGE_NONE ? NULL : p->image.strings + offset;
+}
+
+static int read_settings(struct policy *p)
+{
+	const struct image_settings *s = p->image.settings;
+
+	p->settings = (struct settings) {
+		.mode = (enum mode)s->mode,
+		.when_down = (enum when_down)s->when_down,
+		.hold_timeout = s->hold_timeout,
+		.follow_agents = s->follow_agents,
+		.notify = s->notify,
+		.approvers = string(p, s->approvers),
+		.pins = string(p, s->pins),
+	};
+	p->precious = calloc(p->image.precious_count + 1, sizeof(*p->precious));
+	if (!p->precious)
+		return -ENOMEM;
+	for (u32 i = 0; i < p->image.precious_count; i++)
+		p->precious[i] = string(p, p->image.precious[i]);
+	return 0;
+}
 
 static int open_data(void *data, size_t len, struct policy **ret, struct strbuf *err)
 {
@@ -18,7 +45,10 @@ static int open_data(void *data, size_t len, struct policy **ret, struct strbuf 
 	r = image_check(data, len, &p->image, err);
 	if (!r)
 		r = regexes_new(&p->image, &p->regexes, err);
+	if (!r)
+		r = read_settings(p);
 	if (r) {
+		regexes_free(p->regexes);
 		free(p);
 		return r;
 	}
@@ -68,13 +98,9 @@ void policy_free(struct policy *p)
 	if (!p)
 		return;
 	regexes_free(p->regexes);
+	free(p->precious);
 	free(p->data);
 	free(p);
-}
-
-static const char *string(const struct policy *p, u32 offset)
-{
-	return offset == IMAGE_NONE ? NULL : p->image.strings + offset;
 }
 
 void policy_signature(const struct policy *p, u32 i, struct finding *ret)
@@ -100,6 +126,7 @@ void policy_match(const struct policy *p, const struct action *a, struct finding
 	search_action(p, a, IMAGE_NONE, &found);
 	if (found.line != IMAGE_NONE) {
 		policy_signature(p, p->image.lines[found.line].signature, ret);
+		ret->verdict = search_verdict(p, a->project, ret->signature);
 		ret->carrier = found.carrier;
 		return;
 	}
@@ -136,19 +163,37 @@ const char *policy_version(const struct policy *p)
 	return p->version;
 }
 
-const struct settings *policy_settings(const struct policy *p _unused_)
+const struct settings *policy_settings(const struct policy *p)
 {
-	static const struct settings defaults = {
-		.mode = MODE_ENFORCE,
-		.when_down = WHEN_DOWN_HOLD,
-		.hold_timeout = 600,
-		.follow_agents = true,
-		.notify = true,
-		.approvers = "backstop",
-		.pins = "/sys/fs/bpf/backstop",
-	};
+	return &p->settings;
+}
 
-	return &defaults;
+/* Is the file as it was? */
+static bool is_unchanged(const struct policy *p, const struct image_source *s)
+{
+	struct stat st;
+
+	if (stat(string(p, s->path), &st))
+		return s->mtime == 0;
+	return s->mtime == io_mtime(&st) && s->size == (u64)st.st_size;
+}
+
+int policy_fresh(const char *image, const char *settings)
+{
+	_cleanup_strbuf_ struct strbuf err = STRBUF_INIT;
+	_cleanup_(policy_free_ptr) struct policy *p = NULL;
+	int r = policy_open(image, &p, &err);
+
+	if (r == -EINVAL || r == -ESTALE || r == -ENOENT)
+		return 0;
+	if (r)
+		return r;
+	if (!p->image.sources_count || strcmp(string(p, p->image.sources[0].path), settings) != 0)
+		return 0;
+	for (u32 i = 0; i < p->image.sources_count; i++)
+		if (!is_unchanged(p, &p->image.sources[i]))
+			return 0;
+	return 1;
 }
 
 int policy_find(const char *option, char **ret)

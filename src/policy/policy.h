@@ -43,6 +43,8 @@ struct settings {
 	const char *pins;	   /* directory in a bpffs for what outlives a guard */
 };
 
+struct project;
+
 /* An exec about to happen. Strings are not owned. */
 struct action {
 	char *const *argv; /* NULL-terminated, at least one word */
@@ -51,6 +53,7 @@ struct action {
 	const char *cwd;   /* absolute; NULL: relative paths are precious, as nobody knows better */
 	const char *home;  /* of the acting user; NULL: not known */
 	const char *workspace; /* the session's; NULL: derived from cwd, see policy_workspace() */
+	const struct project *project; /* what its workspace tightens; NULL: nothing */
 	int root_fd; /* O_PATH of the task's root: links are resolved there; -1: paths are taken as
 			written */
 };
@@ -58,6 +61,16 @@ struct action {
 /* The workspace that a session in `cwd` has: cwd itself, but none (NULL) where that is "/", the
  * home, or a directory above the home, or in scratch (/tmp …). The string is `cwd` or NULL. */
 const char *policy_workspace(const char *cwd, const char *home);
+
+struct policy;
+
+/* What a workspace's own file (.backstop.yaml) asks for, as 'backstop policy project' prints it;
+ * that runs without privileges, for the file is anybody's. It only tightens: what would lower a
+ * verdict, or names no signature, is passed over. 0, or -EINVAL with the reason in `err`. */
+int project_parse(const struct policy *p, const char *json, size_t len, struct project **ret,
+		  struct strbuf *err);
+void project_free(struct project *project);
+DEFINE_CLEANUP(struct project, project_free);
 
 /* What was found. Strings live as long as the policy. */
 struct finding {
@@ -70,8 +83,6 @@ struct finding {
 	u32 signature;		   /* index in the policy, (u32)-1 where none */
 	const char *carrier; /* what carried it ("ssh", "docker exec" …), NULL: run directly */
 };
-
-struct policy;
 
 /* Where the image is: `option` if not NULL, else policy.image beside the running executable, else
  * ../share/backstop/policy.image from there. The last place is returned where there is none. 0 or a
@@ -134,6 +145,11 @@ bool policy_may_be_agent(const struct policy *p, const struct action *a);
 const char *policy_agent(const struct policy *p, u32 i, const char **ret_title);
 
 const struct settings *policy_settings(const struct policy *p);
+
+/* Is the image what 'policy compile --settings' would make now: by this program, of these settings
+ * (an absolute path), of packs and profiles that have not changed? 1, 0, or a negative errno where
+ * the image cannot be read. */
+int policy_fresh(const char *image, const char *settings);
 
 /* What the kernel would say: is this a candidate? Runs match.h over the same bytes in the same
  * order. */

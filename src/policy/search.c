@@ -13,6 +13,7 @@
 
 struct search {
 	const struct policy *policy;
+	const struct project *project;
 	u32 only;
 	bool allowing; /* allow rules are tried, else signatures */
 	struct paths *paths;
@@ -22,17 +23,30 @@ struct search {
 	struct search_result result;
 };
 
-/* Is line `a` the graver one? */
-static bool is_graver(const struct image *im, const struct image_line *a, u32 than)
+enum verdict search_verdict(const struct policy *p, const struct project *project, u32 signature)
 {
-	const struct image_signature *s = &im->signatures[a->signature], *t;
+	enum verdict verdict = (enum verdict)p->image.signatures[signature].verdict;
+
+	if (project && signature < project->verdicts_count)
+		verdict = MAX(verdict, (enum verdict)project->verdicts[signature]);
+	return verdict;
+}
+
+/* Is line `a` the graver one? */
+static bool is_graver(const struct search *s, const struct image_line *a, u32 than)
+{
+	const struct image *im = &s->policy->image;
+	enum verdict verdict, other;
+	u32 b;
 
 	if (than == IMAGE_NONE)
 		return true;
-	t = &im->signatures[im->lines[than].signature];
-	if (s->verdict != t->verdict)
-		return s->verdict > t->verdict;
-	return s->severity > t->severity;
+	b = im->lines[than].signature;
+	verdict = search_verdict(s->policy, s->project, a->signature);
+	other = search_verdict(s->policy, s->project, b);
+	if (verdict != other)
+		return verdict > other;
+	return im->signatures[a->signature].severity > im->signatures[b].severity;
 }
 
 static bool is_due(const struct search *s, const struct image_line *l)
@@ -41,7 +55,7 @@ static bool is_due(const struct search *s, const struct image_line *l)
 		return l->signature == s->only;
 	if (s->allowing || l->signature == IMAGE_NONE)
 		return s->allowing && l->signature == IMAGE_NONE;
-	return is_graver(&s->policy->image, l, s->result.line);
+	return is_graver(s, l, s->result.line);
 }
 
 /* Tries the lines of a program. True where an allow rule matches: then no other line counts. */
@@ -300,6 +314,7 @@ void search_action(const struct policy *p, const struct action *a, u32 only,
 	const char *workspace = a->workspace ? a->workspace : policy_workspace(a->cwd, a->home);
 
 	s.policy = p;
+	s.project = a->project;
 	s.only = only;
 	s.depth = 0;
 	s.carrier = NULL;
@@ -308,6 +323,11 @@ void search_action(const struct policy *p, const struct action *a, u32 only,
 	paths_init(&s.local, a->cwd, a->home, workspace, a->root_fd);
 	paths_init(&s.remote, NULL, NULL, NULL, -1);
 	s.remote.remote = true;
+	s.local.owner = s.remote.owner = (struct precious) { p->precious, p->image.precious_count };
+	if (a->project)
+		s.local.project = s.remote.project =
+			(struct precious) { (const char *const *)a->project->precious,
+					    a->project->precious_count };
 	if (a->argv[0])
 		search_names(&s, a);
 	*ret = s.result;

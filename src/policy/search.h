@@ -9,9 +9,19 @@
 struct policy {
 	struct image image;
 	struct regexes *regexes;
-	void *data; /* the image's bytes; owned */
+	struct settings settings;
+	const char **precious; /* the owner's globs; the strings are the image's */
+	void *data;	       /* the image's bytes; owned */
 	size_t data_len;
 	char version[17];
+};
+
+/* What a workspace tightens, for one policy. */
+struct project {
+	u8 *verdicts; /* of each signature, at least that one; VERDICT_ALLOW: as it is */
+	u32 verdicts_count;
+	char **precious;
+	u32 precious_count;
 };
 
 /* What was found: a line, or none. `allowed`: an allow rule's line. */
@@ -24,6 +34,9 @@ struct search_result {
 /* `only`: look for this signature and nothing else; IMAGE_NONE: for all. */
 void search_action(const struct policy *p, const struct action *a, u32 only,
 		   struct search_result *ret);
+/* The verdict of a signature, in the workspace of a project (NULL: none). */
+enum verdict search_verdict(const struct policy *p, const struct project *project, u32 signature);
+
 /* Does this signature match the connection? */
 bool search_connection(const struct policy *p, const struct connection *c, u32 signature);
 

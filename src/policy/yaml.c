@@ -55,7 +55,7 @@ static void tell_errors(const struct source *src, struct fy_diag *diag)
 		source_fault(src, 0, "this is no YAML");
 }
 
-static bool is_empty(const struct source *src)
+bool yaml_is_empty(const struct source *src)
 {
 	for (size_t i = 0; i < src->len; i++) {
 		if (src->text[i] == '#')
@@ -98,7 +98,7 @@ static bool is_readable(const struct source *src)
 
 	if (nul)
 		source_fault(src, (size_t)(nul - src->text), "a NUL byte: this is no text");
-	else if (is_empty(src))
+	else if (yaml_is_empty(src))
 		source_fault(src, 0, "the file is empty: a pack begins with pack: NAME");
 	else if (directive)
 		source_fault(src, (size_t)(directive - src->text) + (*directive == '\n'),
@@ -141,7 +141,8 @@ static struct yaml make(struct fy_node *node, size_t otherwise, const char *key)
 
 	return (struct yaml) { .node = null ? NULL : node,
 			       .spot = null ? otherwise : spot_of(node, otherwise),
-			       .key = key };
+			       .key = key,
+			       .key_spot = otherwise };
 }
 
 static const char *scalar_text(struct yaml_reader *r, struct fy_node *node)

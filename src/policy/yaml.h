@@ -14,6 +14,7 @@ struct yaml {
 	struct fy_node *node; /* NULL: null */
 	size_t spot;
 	const char *key; /* of which it is the value, for messages */
+	size_t key_spot; /* of an entry's */
 };
 
 struct yaml_reader {
@@ -25,6 +26,9 @@ struct yaml_reader {
 /* false, with the fault told, where the source is no YAML. Ends with yaml_close() in any case. */
 bool yaml_open(struct yaml_reader *r, struct yaml *ret_root);
 void yaml_close(struct yaml_reader *r);
+
+/* Is there nothing but blanks and comments? */
+bool yaml_is_empty(const struct source *src);
 
 /* What may stand in a mapping: `read` is called with `data` for the key's value. */
 struct yaml_key {

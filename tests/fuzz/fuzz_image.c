@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/compile.h"
+#include "policy/build.h"
+#include "policy/destination.h"
 #include "policy/image.h"
 #include "policy/shellwords.h"
 
@@ -19,12 +20,27 @@ static const char pack[] =
 	"  hits: [git push --force=x, git push --force=xx]\n  misses: [git push, git]\n"
 	"- id: b\n  command: 'py* {glob:*x} !-q (-a|--all)={path:precious}'\n  severity: low\n"
 	"  verdict: deny\n  why: It is.\n  hits: [python x -a /, pypy ax -a /]\n"
-	"  misses: [python a, git]\nallow: [git push --force=y]\n";
+	"  misses: [python a, git]\n"
+	"- id: c\n  connect: ['10.0.0.0/8:(1|2-5)', 'tcp:remote:7', 'udp:[fd00::1]']\n"
+	"  severity: low\n  verdict: hold\n  why: It is.\n  hits: ['10.0.0.1:3', '9.9.9.9:7']\n"
+	"  misses: ['10.0.0.1:9', '127.0.0.1:7']\n"
+	"allow: [git push --force=y, {connect: 10.0.0.1:5}]\n";
+
+static const char profile[] =
+	"agent: a\ntitle: A\nnames: [demo, {name: amp, paths: [bin/amp]}]\nfiles: ['x/*']\n"
+	"scripts: ['@demo/**/main.js', -m demo]\nhits: [demo]\nmisses: [x]\n";
 
 static const char *const lines[] = {
-	"git push --force=xx -p a",	 "git x /a/b y='drop table a'", "python3 x -all /etc",
-	"git -C x commit -m y push",	 "ssh h git push --force=x",	"git push --force=y",
+	"git push --force=xx -p a",
+	"git x /a/b y='drop table a'",
+	"python3 x -all /etc",
+	"git -C x commit -m y push",
+	"ssh h git push --force=x",
+	"git push --force=y",
 	"git --unknown x push --for xx",
+	"node /x/@demo/y/main.js",
+	"python -mdemo",
+	"/usr/bin/amp",
 };
 
 static struct strbuf good;
@@ -35,13 +51,51 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc _unused_, char ***argv _unused_)
 {
 	_cleanup_strbuf_ struct strbuf err = STRBUF_INIT;
-	struct compile_stats stats;
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	struct faults faults = { .out = &err };
+	struct build_stats stats;
+	struct pack packs, *pack_list = &packs;
+	struct profile profiles, *profile_list = &profiles;
+	struct library library = { &pack_list, &profile_list, 1, 1 };
 
-	if (policy_compile_text("p.yaml", pack, strlen(pack), &good, &stats, &err)) {
+	pack_read(&a, (struct source) { "p", pack, strlen(pack), &faults }, &packs);
+	profile_read(&a, (struct source) { "a", profile, strlen(profile), &faults }, &profiles);
+	if (build_image(&a, &library, &good, &stats) || faults.count) {
 		fputs(strbuf_str(&err), stderr);
 		abort();
 	}
 	return 0;
+}
+
+static void use_nets(const struct policy *p)
+{
+	static const char *const dests[] = { "10.0.0.1:3", "127.0.0.1:7", "udp:[fd00::1]:65535",
+					     "10.0.0.1:5", "[::1]:7" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(dests); i++) {
+		_cleanup_strbuf_ struct strbuf err = STRBUF_INIT;
+		struct connection c;
+		struct finding f;
+
+		if (!connection_parse("d", dests[i], &c, &err))
+			abort();
+		policy_match_connect(p, &c, &f);
+		if (f.id && strlen(f.id) + strlen(f.pack) > IMAGE_MAX)
+			abort();
+		policy_is_connect_candidate(p, &c);
+	}
+}
+
+static void use_agents(const struct policy *p, const struct action *a)
+{
+	const char *agent = policy_match_agent(p, a), *title;
+
+	policy_may_be_agent(p, a);
+	if (agent && strlen(agent) > IMAGE_MAX)
+		abort();
+	for (u32 i = 0; i < 4 && policy_agent(p, i, &title); i++)
+		if (strlen(title) > IMAGE_MAX)
+			abort();
 }
 
 static void use(const struct policy *p)
@@ -56,10 +110,13 @@ static void use(const struct policy *p)
 		if (f.id && strlen(f.id) + strlen(f.why) + strlen(f.pack) > IMAGE_MAX)
 			abort();
 		policy_is_candidate(p, &a);
+		use_agents(p, &a);
 		shellwords_free((char **)a.argv);
 	}
+	use_nets(p);
 	for (u32 i = 0; i < policy_signature_count(p) && i < 16; i++)
-		if (strlen(policy_title(p, i)) > IMAGE_MAX || policy_command(p, i, UINT32_MAX))
+		if (strlen(policy_title(p, i)) > IMAGE_MAX || policy_command(p, i, UINT32_MAX) ||
+		    policy_destination(p, i, UINT32_MAX))
 			abort();
 }
 

@@ -86,7 +86,7 @@ def test_explain_lines(tool):
 
 
 @pytest.mark.parametrize("words", [["explain"], ["explain", "--stdin", "ls"], ["policy"], ["policy", "nonsense"],
-                                   ["policy", "compile", "x"], ["policy", "compile", "--output", "x"],
+                                   ["policy", "compile", "x"],
                                    ["policy", "show"], ["policy", "list", "x"], ["policy", "new", "../x"],
                                    ["policy", "new", "Upper"]])
 def test_wrong_usage(tool, words):
@@ -170,3 +170,34 @@ def test_explain_no_destination(tool, dest):
     done = tool("explain", "--connect", dest)
     assert done.returncode == 2
     assert done.stderr.startswith("--connect:1:")
+
+
+def test_shipped_settings(tool):
+    """The settings file that comes with Backstop is right, and so is all that is commented out in it."""
+    with open(os.path.join(TOP, "packaging/backstop.yaml")) as f:
+        lines = f.read().splitlines()
+    settings = tool.write("backstop.yaml", "\n".join(line.lstrip("#") if line[1:2] != " " or line[2:3] == " " else line
+                                                     for line in lines if "from:" not in line))
+    for path in (os.path.join(TOP, "packaging/backstop.yaml"), settings):
+        done = tool("policy", "check", "--settings", path, os.path.join(TOP, "signatures"), os.path.join(TOP, "agents"))
+        assert done.returncode == 0, done.stderr
+    with open(settings) as f:
+        text = f.read()
+    for key in ("mode", "packs", "verdicts", "allow", "precious", "agents", "hold_timeout", "when_down", "approvers",
+                "notify", "pins"):
+        assert f"\n{key}:" in text
+
+
+def test_settings_change_verdicts(tool):
+    tool.write("test.yaml", PACK % "hold")
+    tool.write("settings.yaml", "verdicts: {test.wipe: kill}\nallow: [shred /etc/x]\n")
+    done = tool("policy", "compile", "--output", "image", "--settings", "settings.yaml", "test.yaml")
+    assert done.returncode == 0, done.stderr
+    assert tool("explain", "--policy", "image", "--", "tool", "wipe").returncode == 12
+    assert tool("explain", "--policy", "image", "--", "shred", "/etc/x").returncode == 0
+    tool.write("settings.yaml", "verdicts: {test.wip: kill}\n")
+    done = tool("policy", "compile", "--output", "image", "--settings", "settings.yaml", "test.yaml")
+    assert done.returncode == 1
+    assert done.stderr.startswith("settings.yaml:1:12: there is no signature 'test.wip': did you mean 'test.wipe'?\n"
+                                  "    verdicts: {test.wip: kill}\n               ^\n")
+    assert tool("explain", "--policy", "image", "--", "tool", "wipe").returncode == 12

@@ -187,21 +187,21 @@ static void test_files(void **state _unused_)
 	struct compile_stats s;
 
 	assert_non_null(mkdtemp(dir));
-	assert_int_equal(policy_compile(paths, 1, &image, &s, &err), -EINVAL);
+	assert_int_equal(policy_compile(paths, 1, NULL, &image, &s, &err), -EINVAL);
 	assert_non_null(strstr(strbuf_str(&err), "there is no pack (NAME.yaml) in this directory"));
 	write_file(dir, "a.yaml", GOOD);
 	write_file(dir, "b.txt", "no pack");
 	write_file(dir, ".c.yaml", "no pack");
 	strbuf_reset(&err);
-	assert_int_equal(policy_compile(paths, 1, &image, &s, &err), 0);
+	assert_int_equal(policy_compile(paths, 1, NULL, &image, &s, &err), 0);
 	assert_int_equal(s.packs, 1);
 	write_file(dir, "b.yaml", GOOD);
-	assert_int_equal(policy_compile(paths, 1, &image, &s, &err), -EINVAL);
+	assert_int_equal(policy_compile(paths, 1, NULL, &image, &s, &err), -EINVAL);
 	assert_non_null(strstr(strbuf_str(&err), "pack 't' is taken: "));
 	strbuf_reset(&err);
 	write_file(dir, "b.yaml", "pack: u\ntitle: U\nallow: [rm -r x]\n");
-	assert_int_equal(policy_compile(paths, 1, &image, &s, &err), 0);
-	assert_int_equal(policy_compile(paths, 2, &image, &s, &err), -EINVAL);
+	assert_int_equal(policy_compile(paths, 1, NULL, &image, &s, &err), 0);
+	assert_int_equal(policy_compile(paths, 2, NULL, &image, &s, &err), -EINVAL);
 	assert_non_null(strstr(strbuf_str(&err), "/tmp/backstop-none: No such file or directory"));
 	strbuf_addf(&command, "rm -r %s", dir);
 	assert_int_equal(system(strbuf_str(&command)), 0);
