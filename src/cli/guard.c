@@ -1,7 +1,7 @@
 /* backstop guard: the guard in the foreground. */
 #include <errno.h>
 #include <stddef.h>
-#include <string.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/escape.h"
@@ -45,10 +45,33 @@ static int check_mode(const char *name)
 	return mode;
 }
 
-/* Which of the two the policy comes from. */
-static int find_source(const struct guard_settings *s, const char **ret_settings, char **ret_policy)
+void guard_paths_free(struct guard_paths *p)
 {
+	free(p->socket);
+	free(p->state_dir);
+	free(p->settings);
+	free(p->policy);
+}
+
+static int make_absolute(const char *path, char **ret)
+{
+	_cleanup_free_ char *cwd = path[0] == '/' ? NULL : getcwd(NULL, 0);
+	char *absolute;
+
+	if (path[0] != '/' && !cwd)
+		return log_errno(-errno, "the working directory has no path");
+	if (asprintf(&absolute, "%s%s%s", cwd ?: "", cwd ? "/" : "", path) < 0)
+		return log_errno(-ENOMEM, "cannot start");
+	*ret = absolute;
+	return 0;
+}
+
+/* Which of the two the policy comes from. */
+static int find_source(const struct guard_settings *s, struct guard_paths *paths)
+{
+	_cleanup_free_ char *policy = NULL;
 	const char *settings = s->settings;
+	int r;
 
 	if (settings && s->policy) {
 		log_error("--settings and --policy exclude each other: an image holds the settings "
@@ -57,24 +80,29 @@ static int find_source(const struct guard_settings *s, const char **ret_settings
 	}
 	if (!settings && !s->policy && access(GUARD_SETTINGS_FILE, F_OK) == 0)
 		settings = GUARD_SETTINGS_FILE;
-	*ret_settings = settings;
-	return settings ? check_settings(settings) : policy_find(s->policy, ret_policy);
+	if (settings)
+		return check_settings(settings) ?: make_absolute(settings, &paths->settings);
+	r = policy_find(s->policy, &policy);
+	return r ? r : make_absolute(policy, &paths->policy);
 }
 
 int guard_settings_apply(const struct guard_settings *s, struct guard_options *ret,
-			 char **ret_policy)
+			 struct guard_paths *paths)
 {
 	int mode = check_mode(s->mode), r;
-	const char *settings = NULL;
 
-	r = mode < 0 ? mode : find_source(s, &settings, ret_policy);
+	r = mode < 0 ? mode : find_source(s, paths);
+	if (!r)
+		r = make_absolute(s->socket ?: GUARD_SOCKET, &paths->socket);
+	if (!r)
+		r = make_absolute(s->state_dir ?: GUARD_STATE_DIR, &paths->state_dir);
 	if (r)
 		return r;
 	*ret = (struct guard_options) {
-		.policy = *ret_policy,
-		.settings = settings,
-		.socket = s->socket ?: GUARD_SOCKET,
-		.state_dir = s->state_dir ?: GUARD_STATE_DIR,
+		.policy = paths->policy,
+		.settings = paths->settings,
+		.socket = paths->socket,
+		.state_dir = paths->state_dir,
 		.mode = mode,
 		.mode_given = s->mode != NULL,
 		.hold_timeout = s->hold_timeout ?: HOLD_TIMEOUT,
@@ -86,10 +114,10 @@ int guard_settings_apply(const struct guard_settings *s, struct guard_options *r
 static int run_guard(const void *options, _unused_ int argc, _unused_ char **argv)
 {
 	const struct guard_cli *o = options;
-	_cleanup_free_ char *policy = NULL;
+	_cleanup_guard_paths_ struct guard_paths paths = { 0 };
 	struct guard_options g;
 
-	if (guard_settings_apply(&o->settings, &g, &policy))
+	if (guard_settings_apply(&o->settings, &g, &paths))
 		return EXIT_USAGE;
 	if (geteuid()) {
 		log_error("the guard needs root: sudo backstop guard");

@@ -51,9 +51,16 @@ struct guard_settings {
 			offsetof(type, member.hold_timeout)                                        \
 	}
 
-/* Checked, with defaults: settings, else an image. `ret_policy` owns the path of the image (NULL:
- * it is to be compiled). 0 or a negative errno, logged. */
+/* Absolute, as a guard has a working directory of its own. */
+struct guard_paths {
+	char *socket, *state_dir, *settings, *policy;
+};
+void guard_paths_free(struct guard_paths *p);
+#define _cleanup_guard_paths_ _cleanup_(guard_paths_free)
+
+/* Checked, with defaults: settings, else an image. The options point into `paths`, which is empty
+ * and the caller's to free. 0 or a negative errno, logged. */
 int guard_settings_apply(const struct guard_settings *s, struct guard_options *ret,
-			 char **ret_policy);
+			 struct guard_paths *paths);
 
 #endif

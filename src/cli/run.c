@@ -183,7 +183,7 @@ static void warn_of_settings(const struct guard_settings *s)
  */
 static int reach_guard(const struct run_cli *o, struct client *c)
 {
-	_cleanup_free_ char *policy = NULL;
+	_cleanup_guard_paths_ struct guard_paths paths = { 0 };
 	_cleanup_close_ int lock = -1;
 	struct guard_options g;
 	int r = client_connect(o->guard.socket, c);
@@ -194,7 +194,7 @@ static int reach_guard(const struct run_cli *o, struct client *c)
 	}
 	if ((r != -ENOENT && r != -ECONNREFUSED) || geteuid())
 		return client_log_connect(r, o->guard.socket);
-	r = guard_settings_apply(&o->guard, &g, &policy);
+	r = guard_settings_apply(&o->guard, &g, &paths);
 	if (r)
 		return r;
 	g.embedded = true;

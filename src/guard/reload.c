@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "guard/compile.h"
@@ -14,17 +14,6 @@
 static bool is_compiled(const struct guard *g)
 {
 	return !g->options.policy && g->options.settings;
-}
-
-/* Is the image newer than the settings that it was made from? */
-static bool is_fresh(const struct guard *g)
-{
-	struct stat image, settings;
-
-	return !stat(g->image, &image) && !stat(g->options.settings, &settings) &&
-	       (image.st_mtim.tv_sec > settings.st_mtim.tv_sec ||
-		(image.st_mtim.tv_sec == settings.st_mtim.tv_sec &&
-		 image.st_mtim.tv_nsec > settings.st_mtim.tv_nsec));
 }
 
 /* What the command line said stays. */
@@ -60,7 +49,7 @@ static void compile_first(struct guard *g)
 {
 	_cleanup_strbuf_ struct strbuf err = STRBUF_INIT;
 
-	if (is_fresh(g) || !compile_policy(g, &err))
+	if (policy_fresh(g->image, g->options.settings) == 1 || !compile_policy(g, &err))
 		return;
 	log_error("%s", strbuf_str(&err));
 	if (!access(g->image, R_OK))
