@@ -6,10 +6,12 @@
  *				signal nor see the system call. They call bpf_trace_printk(), whose
  *				tracepoint runs this program then and there, in the same task.
  *
- * A candidate waits a moment for the guard's answer, and the system call goes on or fails with
- * EPERM. If the answer takes longer, the call returns -ERESTARTNOINTR to a task that has been
- *traced or stopped meanwhile: it restarts by itself when the task goes on, and takes the answer
- *that was left for it. */
+ * A candidate's system call returns -ERESTARTNOINTR, restarts, comes here again, and so on, until
+ *the guard has answered or the keeper has trapped its thread: then it goes on, fails with EPERM, or
+ *waits in the trap. Other threads are not disturbed, and the guard may run on the same CPU
+ *meanwhile. For a restart the thread must believe that a signal is pending: it is sent SIGSTOP, and
+ *SIGCONT, which takes the SIGSTOP back. Only where no answer comes for long is it really stopped.
+*/
 #include "shared.h"
 #include "hold.h"
 
@@ -51,9 +53,12 @@ struct {
 	__type(value, u64); /* start of the process */
 } connect_sent SEC(".maps");
 
+/* How long a thread goes round before it is stopped: the guard answers in some 100 us. */
+#define ROUNDS_NS (20 * 1000 * 1000)
+
 /* ---- the bridge */
 
-enum { BRIDGE_LOOK = 1, BRIDGE_STOP };
+enum { BRIDGE_LOOK = 1, BRIDGE_STOP, BRIDGE_CONT };
 
 /* connect, sendto, sendmsg by their numbers: those restart as they began. sendmmsg does not. */
 static __always_inline bool is_restartable(struct task_struct *t)
@@ -69,6 +74,22 @@ static __always_inline bool is_restartable(struct task_struct *t)
 	return nr == 42 || nr == 44 || nr == 46 || nr == 518;
 }
 
+/* It would see our SIGCONT. */
+static __always_inline bool handles_cont(struct task_struct *t)
+{
+	return (unsigned long)t->sighand->action[SIGCONT - 1].sa.sa_handler > 1;
+}
+
+static __always_inline void look(struct task_struct *t, struct bs_waiting *w)
+{
+	if (t->ptrace)
+		w->flags |= BS_CONNECT_TRACED;
+	if (!is_restartable(t))
+		w->flags |= BS_CONNECT_FIXED;
+	if (handles_cont(t))
+		w->until = 0;
+}
+
 SEC("tp_btf/bpf_trace_printk")
 int BPF_PROG(connect_bridge)
 {
@@ -80,29 +101,26 @@ int BPF_PROG(connect_bridge)
 		return 0;
 	what = w->bridge;
 	w->bridge = 0;
-	if (what == BRIDGE_LOOK) {
-		w->flags |= t->ptrace ? BS_CONNECT_TRACED : 0;
-		w->flags |= is_restartable(t) ? 0 : BS_CONNECT_FIXED;
-	} else if (what == BRIDGE_STOP && bpf_send_signal_thread(SIGSTOP)) {
+	if (what == BRIDGE_LOOK)
+		look(t, w);
+	else if (what && bpf_send_signal_thread(what == BRIDGE_STOP ? SIGSTOP : SIGCONT))
 		w->flags |= BS_CONNECT_REFUSED;
-	}
 	return 0;
 }
 
-/* Runs the bridge; what it found is in the flags of `w`. */
-static __always_inline void cross(struct bs_waiting *w, u32 what)
+/* Runs the bridge; what it found is in `w`. False where it failed. */
+static __always_inline bool cross(struct bs_waiting *w, u32 what)
 {
 	static const char word[] = "backstop";
 
 	w->bridge = what;
 	bpf_trace_printk(word, sizeof(word));
-	if (w->bridge) /* nobody was there */
-		w->flags |= BS_CONNECT_FIXED | BS_CONNECT_REFUSED;
+	return !w->bridge && !(w->flags & BS_CONNECT_REFUSED);
 }
 
 /* ---- asking */
 
-enum { REFUSE, PASS, WAIT /* restart, and look for an answer */ };
+enum { REFUSE, PASS, WAIT /* restart, and come again */ };
 
 static __always_inline bool same_dest(const struct bs_dest *a, const struct bs_dest *b)
 {
@@ -111,45 +129,69 @@ static __always_inline bool same_dest(const struct bs_dest *a, const struct bs_d
 	return x[0] == y[0] && x[1] == y[1] && ((const u32 *)a)[4] == ((const u32 *)b)[4];
 }
 
-/* The guard is late: the task is stopped, and its system call will restart. */
+/* What cannot be made to wait does not go on. */
+static __always_inline int give_up(const struct place *p)
+{
+	COUNT(losses[BS_LOSS_STOP]);
+	set_slot(p, BS_SLOT_FREE);
+	return REFUSE;
+}
+
+/* Two crossings, as one can send but one signal where it runs with interrupts off. */
+static __always_inline int go_round(const struct place *p, struct bs_waiting *w)
+{
+	if (!cross(w, BRIDGE_STOP))
+		return give_up(p);
+	return cross(w, BRIDGE_CONT) ? WAIT : give_up(p);
+}
+
+/* The slot is in state STOPPING, or STOPPED while the thread was woken by somebody else. */
 static __always_inline int stop_connect(const struct place *p, struct bs_waiting *w)
 {
-	cross(w, BRIDGE_STOP);
-	if (w->flags & BS_CONNECT_REFUSED) {
-		COUNT(losses[BS_LOSS_STOP]);
-		set_slot(p, BS_SLOT_FREE);
-		return REFUSE;
-	}
+	if (!cross(w, BRIDGE_STOP))
+		return give_up(p);
 	COUNT(stopped);
 	set_slot(p, BS_SLOT_STOPPED);
 	return WAIT;
 }
 
-static __always_inline int ask_connect(const struct place *p, struct bs_waiting *w)
+/* It comes to wait, or comes again: what has become of its slot? */
+static __always_inline int wait_on(const struct place *p, struct bs_waiting *w)
 {
-	bool fixed = w->flags & BS_CONNECT_FIXED;
+	u32 word = *(volatile u32 *)&p->slot->word;
+	u32 stopping = BS_SLOT_WORD(p->ticket, BS_SLOT_STOPPING);
+	u32 state = BS_SLOT_STATE(word);
 
-	switch (ask(p, fixed ? BS_SLOT_FREE : BS_SLOT_STOPPING)) {
-	case BS_SLOT_ALLOWED:
+	if (state == BS_SLOT_ALLOWED || state == BS_SLOT_REFUSED) {
+		COUNT(shaken);
 		set_slot(p, BS_SLOT_FREE);
-		return PASS;
-	case BS_SLOT_SEIZED:
-		return WAIT;
-	case BS_SLOT_ASKED:
-		return fixed ? REFUSE : stop_connect(p, w);
-	default:
-		set_slot(p, BS_SLOT_FREE);
-		return REFUSE;
+		return state == BS_SLOT_ALLOWED ? PASS : REFUSE;
 	}
+	if (state == BS_SLOT_STOPPED || state == BS_SLOT_STOPPING)
+		return stop_connect(p, w);
+	if (!shared.state.down && bpf_ktime_get_ns() < w->until)
+		return go_round(p, w);
+	if (__sync_val_compare_and_swap(&p->slot->word, word, stopping) != word)
+		return go_round(p, w); /* answered this moment */
+	return stop_connect(p, w);
 }
 
-/* While no guard runs, as the owner wants it; -1: the candidate is frozen. */
+/* One that cannot restart waits in the kernel, and is refused without an answer. */
+static __always_inline int ask_once(const struct place *p)
+{
+	enum bs_slot_state s = ask(p, BS_SLOT_FREE);
+
+	set_slot(p, BS_SLOT_FREE);
+	return s == BS_SLOT_ALLOWED ? PASS : REFUSE;
+}
+
+/* While no guard runs, as the owner wants it; WAIT: the candidate is frozen. */
 static __always_inline int decide_down(struct bs_connect_event *e)
 {
 	u32 down = shared.state.down;
 
 	if (down != BS_DOWN_ALLOW && down != BS_DOWN_KILL)
-		return -1;
+		return WAIT;
 	e->flags |= BS_CONNECT_DOWN;
 	if (down == BS_DOWN_ALLOW)
 		return PASS;
@@ -162,28 +204,41 @@ static __always_inline int freeze(struct bs_connect_event *e, struct bs_waiting 
 	int verdict = decide_down(e);
 	struct place p = {};
 
-	if (verdict < 0) {
+	if (verdict == WAIT) {
 		p = claim_slot(BS_SLOT_CONNECT, &e->head, e->start);
-		e->slot = p.at;
-		e->ticket = p.ticket;
+		e->slot = w->slot = p.at;
+		e->ticket = w->ticket = p.ticket;
 		if (!p.slot) {
 			e->flags |= BS_CONNECT_REFUSED;
 			verdict = REFUSE;
 		}
 	}
 	send_decision(&e->head, sizeof(*e));
-	return p.slot ? ask_connect(&p, w) : verdict;
+	if (!p.slot)
+		return verdict;
+	if (e->flags & (BS_CONNECT_FIXED | BS_CONNECT_TRACED))
+		return ask_once(&p);
+	return wait_on(&p, w);
+}
+
+static __always_inline int end(int verdict, u32 tid)
+{
+	if (verdict == WAIT)
+		bpf_set_retval(-ERESTARTNOINTR);
+	else
+		bpf_map_delete_elem(&waiting, &tid);
+	return verdict == PASS;
 }
 
 static __always_inline int candidate(struct bs_connect_event *e)
 {
 	struct bs_waiting init = { .dest = e->dest }, *w;
 	u32 tid = e->head.tid;
-	int verdict;
 
 	COUNT(candidates);
 	number_event(&e->head);
 	e->flags = BS_CONNECT_CANDIDATE;
+	init.until = bpf_ktime_get_ns() + ROUNDS_NS;
 	w = bpf_map_update_elem(&waiting, &tid, &init, BPF_ANY)
 		    ? NULL
 		    : bpf_map_lookup_elem(&waiting, &tid);
@@ -193,28 +248,34 @@ static __always_inline int candidate(struct bs_connect_event *e)
 		send_decision(&e->head, sizeof(*e));
 		return REFUSE;
 	}
-	cross(w, BRIDGE_LOOK);
-	e->flags |= w->flags;
+	if (!cross(w, BRIDGE_LOOK))
+		w->flags |= BS_CONNECT_FIXED;
+	e->flags |= w->flags & (BS_CONNECT_FIXED | BS_CONNECT_TRACED);
 	w->flags = e->flags;
-	verdict = freeze(e, w);
-	if (verdict == WAIT)
-		bpf_set_retval(-ERESTARTNOINTR);
-	else
-		bpf_map_delete_elem(&waiting, &tid);
-	return verdict == PASS;
+	return end(freeze(e, w), tid);
 }
 
-/* The answer that was left for this very connect: PASS or REFUSE, -1 where there is none. */
-static __always_inline int left_answer(const struct bs_dest *d, u32 tid)
+/* This very connect, which asks or waits already; NULL: it is a new one. */
+static __always_inline struct bs_waiting *find_waiting(const struct bs_dest *d, u32 tid)
 {
 	struct bs_waiting *w = bpf_map_lookup_elem(&waiting, &tid);
-	u32 answer;
 
-	if (!w || !w->answer || !same_dest(&w->dest, d))
+	return w && same_dest(&w->dest, d) ? w : NULL;
+}
+
+/* It comes again: PASS or REFUSE, which ends it, or WAIT; -1: it must ask anew. */
+static __always_inline int come_again(struct bs_waiting *w)
+{
+	u32 at = w->slot;
+	struct place p = { .ticket = w->ticket, .at = at };
+
+	if (w->answer)
+		return w->answer == BS_ANSWER_PASS ? PASS : REFUSE;
+	p.slot = bpf_map_lookup_elem(&slots, &at);
+	if (!p.slot || p.slot->word >> 3 != w->ticket ||
+	    BS_SLOT_STATE(p.slot->word) == BS_SLOT_FREE)
 		return -1;
-	answer = w->answer;
-	bpf_map_delete_elem(&waiting, &tid);
-	return answer == BS_ANSWER_PASS ? PASS : REFUSE;
+	return wait_on(&p, w);
 }
 
 static __always_inline bool is_candidate(const struct bs_dest *d)
@@ -248,8 +309,9 @@ __noinline int connect_event(struct bs_dest *d)
 	struct task_struct *t = bpf_get_current_task_btf();
 	struct bs_connect_event e = {};
 	struct bs_process *p;
+	struct bs_waiting *w;
 	struct bs_session *s;
-	int left;
+	int verdict;
 
 	p = d ? bpf_map_lookup_elem(&processes, &tgid) : NULL;
 	if (!p)
@@ -259,9 +321,10 @@ __noinline int connect_event(struct bs_dest *d)
 	e.dest = *d;
 	e.slot = BS_NO_SLOT;
 	e.uid = bpf_get_current_uid_gid();
-	left = left_answer(&e.dest, e.head.tid);
-	if (left >= 0)
-		return left;
+	w = find_waiting(&e.dest, e.head.tid);
+	verdict = w ? come_again(w) : -1;
+	if (verdict >= 0)
+		return end(verdict, e.head.tid);
 	s = bpf_map_lookup_elem(&sessions, &e.head.session);
 	if (s)
 		__sync_fetch_and_add(&s->connects, 1);

@@ -88,6 +88,18 @@ struct signal_struct {
 	struct tty_struct *tty;
 };
 
+struct sigaction {
+	void *sa_handler;
+};
+
+struct k_sigaction {
+	struct sigaction sa;
+};
+
+struct sighand_struct {
+	struct k_sigaction action[64];
+};
+
 struct thread_info {
 	u32 status;
 };
@@ -107,6 +119,7 @@ struct task_struct {
 	struct mm_struct *mm;
 	struct fs_struct *fs;
 	struct signal_struct *signal;
+	struct sighand_struct *sighand;
 	const struct cred *cred;
 	char comm[16];
 };

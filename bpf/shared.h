@@ -12,6 +12,7 @@
 #include "backstop/event.h"
 
 #define SIGKILL 9
+#define SIGCONT 18
 #define SIGSTOP 19
 
 /* One label a tracked task, for as long as it lives. */

@@ -115,7 +115,10 @@ struct bs_waiting {
 	struct bs_dest dest;
 	u32 answer; /* enum bs_answer */
 	u32 flags;  /* enum bs_connect_flag */
-	u32 bridge; /* the kernel's own: what its tracing program is asked to do */
+	/* the kernel's own: */
+	u32 bridge; /* what its tracing program is asked to do */
+	u32 slot, ticket;
+	u64 until; /* CLOCK_MONOTONIC: when the thread is stopped */
 };
 #define BS_WAITING 8192
 
@@ -268,7 +271,7 @@ struct bs_shared {
 _Static_assert(sizeof(struct bs_label) == 16, "ABI");
 _Static_assert(sizeof(struct bs_slot) == 56, "ABI");
 _Static_assert(sizeof(struct bs_dest) == 20, "ABI");
-_Static_assert(sizeof(struct bs_waiting) == 32, "ABI");
+_Static_assert(sizeof(struct bs_waiting) == 48, "ABI");
 _Static_assert(sizeof(struct bs_event) == 40, "ABI");
 _Static_assert(sizeof(struct bs_exec_event) == 152, "ABI");
 _Static_assert(sizeof(struct bs_connect_event) == 88, "ABI");
