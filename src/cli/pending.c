@@ -41,7 +41,7 @@ static int add_hold(struct libscols_table *t, const json_t *hold)
 		if (members[i])
 			add_member(&cells[i], hold, members[i]);
 	add_duration(&cells[LEFT], expires > now ? expires - now : 0);
-	add_words(&cells[ACTION], json_object_get(hold, "argv"));
+	add_action(&cells[ACTION], hold);
 	err = table_add(t, cells);
 	for (int i = 0; i < COLUMNS; i++)
 		strbuf_free(&cells[i]);

@@ -105,7 +105,7 @@ static bool add_hold(struct page *p, const json_t *hold, size_t others, unsigned
 
 	add_title(&lines[TITLE], hold, others);
 	strbuf_adds(&lines[ACTION], "  ");
-	add_words(&lines[ACTION], json_object_get(hold, "argv"));
+	add_action(&lines[ACTION], hold);
 	strbuf_adds(&lines[DIRECTORY], "  in ");
 	add_member(&lines[DIRECTORY], hold, "cwd");
 	add_reason(&lines[REASON], hold);

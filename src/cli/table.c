@@ -77,6 +77,17 @@ void add_words(struct strbuf *out, const json_t *array)
 	}
 }
 
+void add_action(struct strbuf *out, const json_t *hold)
+{
+	if (json_is_string(json_object_get(hold, "dest"))) {
+		add_member(out, hold, "action");
+		strbuf_addc(out, ' ');
+		add_member(out, hold, "dest");
+		strbuf_adds(out, " by ");
+	}
+	add_words(out, json_object_get(hold, "argv"));
+}
+
 uint64_t member_uint(const json_t *object, const char *key)
 {
 	json_int_t n = json_integer_value(json_object_get(object, key));

@@ -47,6 +47,18 @@ static void shows_what_is_decided_and_how(void **state)
 	assert_non_null(strstr(out.data, "\n[a] approve  [d] deny  [s] skip  [q] quit"));
 }
 
+static void a_connection_is_shown_with_its_destination(void **state)
+{
+	_cleanup_json_ json_t *hold = hold_of("now");
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+
+	(void)state;
+	json_object_set_new(hold, "action", json_string("connect"));
+	json_object_set_new(hold, "dest", json_string("[fd00::1]:22\033"));
+	prompt_add(&out, hold, 0, WIDE);
+	assert_non_null(strstr(out.data, "\n  connect [fd00::1]:22\\e by terraform destroy now\n"));
+}
+
 static void nothing_held_is_one_row(void **state)
 {
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
@@ -127,6 +139,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(shows_what_is_decided_and_how),
+		cmocka_unit_test(a_connection_is_shown_with_its_destination),
 		cmocka_unit_test(nothing_held_is_one_row),
 		cmocka_unit_test(rows_are_counted_at_any_width),
 		cmocka_unit_test(what_does_not_fit_is_said_and_not_approvable),
