@@ -13,7 +13,12 @@
 #define COMMAND_MAX 2000 /* bytes of a command line; --json has the rest */
 #define WHY_INDENT  24
 
-enum event_class { CLASS_PROCESS = 1007, CLASS_FINDING = 2004, CLASS_GUARD = 6002 };
+enum event_class {
+	CLASS_PROCESS = 1007,
+	CLASS_FINDING = 2004,
+	CLASS_NETWORK = 4001,
+	CLASS_GUARD = 6002,
+};
 
 json_t *feed_parse(const char *line, size_t len)
 {
@@ -59,13 +64,39 @@ static void add_time(struct strbuf *out, uint64_t ms)
 		strbuf_addc(out, '-');
 }
 
+/* Of a finding: what it was found in. */
+static const json_t *evidence_of(const json_t *event)
+{
+	return json_array_get(json_object_get(event, "evidences"), 0);
+}
+
 static const json_t *process_of(const json_t *event)
 {
 	const json_t *process = json_object_get(event, "process");
 
-	if (process)
-		return process;
-	return json_object_get(json_array_get(json_object_get(event, "evidences"), 0), "process");
+	if (member_uint(event, "class_uid") == CLASS_NETWORK)
+		process = json_object_get(json_object_get(event, "actor"), "process");
+	return process ? process : json_object_get(evidence_of(event), "process");
+}
+
+/* Where a connect goes; NULL: it is none. */
+static const json_t *dest_of(const json_t *event)
+{
+	const json_t *dest = json_object_get(event, "dst_endpoint");
+
+	return dest ? dest : json_object_get(evidence_of(event), "dst_endpoint");
+}
+
+const char *feed_kind(const json_t *event)
+{
+	if (dest_of(event))
+		return "connect";
+	if (member_uint(event, "class_uid") == CLASS_GUARD)
+		return "guard";
+	if (member_uint(event, "class_uid") == CLASS_PROCESS &&
+	    member_uint(event, "activity_id") == 2)
+		return "exit";
+	return "exec";
 }
 
 /* "19ab3f2c1d0 claude[4213]" */
@@ -99,14 +130,25 @@ static const char *colour_of(const char *word)
 	return "2";
 }
 
+/* What a connect does: its message says it, behind the verdict of a finding. */
+static const char *verb_of(const json_t *event)
+{
+	const char *message = text(event, "message");
+	const char *colon = message && evidence_of(event) ? strstr(message, ": ") : NULL;
+
+	if (colon)
+		message = colon + 2;
+	return message && !strncmp(message, "send ", 5) ? "send" : "connect";
+}
+
 static const char *word_of(const json_t *event)
 {
 	uint64_t class = member_uint(event, "class_uid");
 
-	if (class == CLASS_GUARD)
-		return "guard";
-	if (class == CLASS_PROCESS)
-		return member_uint(event, "activity_id") == 2 ? "exit" : "exec";
+	if (class == CLASS_NETWORK)
+		return verb_of(event);
+	if (class != CLASS_FINDING)
+		return feed_kind(event);
 	return ocsf_word(member_uint(event, "disposition_id"),
 			 text(feed_details(event), "verdict"));
 }
@@ -138,16 +180,44 @@ static void add_argv(struct strbuf *out, const json_t *words)
 	escape_argv(out, argv, COMMAND_MAX);
 }
 
-static void add_what(struct strbuf *out, const json_t *event)
+/* "10.0.0.5:5432 by psql -h db" */
+static void add_dest(struct strbuf *out, const json_t *event, const json_t *dest)
+{
+	const char *ip = text(dest, "ip");
+	bool v6 = ip && strchr(ip, ':');
+
+	if (member_uint(event, "class_uid") == CLASS_FINDING)
+		strbuf_addf(out, "%s ", verb_of(event));
+	strbuf_adds(out, v6 ? "[" : "");
+	add_member(out, dest, "ip");
+	strbuf_addf(out, "%s:%ju by ", v6 ? "]" : "", (uintmax_t)member_uint(dest, "port"));
+}
+
+static void add_command(struct strbuf *out, const json_t *event, const char *otherwise)
 {
 	const json_t *words = json_object_get(feed_details(event), "argv");
 	const char *command = text(process_of(event), "cmd_line");
-	const char *message = text(event, "message");
 
 	if (json_array_size(words))
 		add_argv(out, words);
-	else if (command || message)
-		add_escaped(out, command ? command : message);
+	else if (command || otherwise)
+		add_escaped(out, command ? command : otherwise);
+	else
+		strbuf_addc(out, '-');
+}
+
+static void add_what(struct strbuf *out, const json_t *event)
+{
+	const json_t *dest = dest_of(event);
+
+	if (dest) {
+		add_dest(out, event, dest);
+		add_command(out, event, text(process_of(event), "name"));
+	} else if (member_uint(event, "class_uid") == CLASS_PROCESS && process_of(event)) {
+		add_command(out, event, text(process_of(event), "name"));
+	} else {
+		add_command(out, event, text(event, "message"));
+	}
 }
 
 static void add_exit(struct strbuf *out, const json_t *event)

@@ -19,4 +19,8 @@ int feed_format(struct strbuf *out, const char *line, size_t len, bool colour);
 /* What the guard itself said of the event: session, verdict, argv …; NULL: nothing. */
 const json_t *feed_details(const json_t *event);
 
+/* What kind of event it is, as `log --kind` names it: "exec", "connect" (findings count as what
+ * they were found in), "exit" or "guard". */
+const char *feed_kind(const json_t *event);
+
 #endif

@@ -18,7 +18,7 @@
 
 struct options {
 	bool json, follow;
-	const char *dir, *session, *verdict;
+	const char *dir, *session, *verdict, *kind;
 	unsigned int count;
 };
 
@@ -44,6 +44,8 @@ static bool is_wanted(const struct options *o, const json_t *event)
 	const char *verdict = json_string_value(json_object_get(details, "verdict"));
 
 	if (o->session && (!session || strcmp(session, o->session)))
+		return false;
+	if (o->kind && strcmp(feed_kind(event), o->kind))
 		return false;
 	return !o->verdict || (verdict && !strcmp(verdict, o->verdict));
 }
@@ -169,19 +171,43 @@ static void log_failure(int err, const char *dir)
 		  remedy);
 }
 
-static int run(const void *options, int argc _unused_, char **argv _unused_)
+static bool is_kind(const char *word)
 {
-	const struct options *o = options;
-	const char *dir = o->dir ? o->dir : JOURNAL_DIR;
+	static const char *const kinds[] = { "exec", "connect", "exit", "guard" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (!strcmp(word, kinds[i]))
+			return true;
+	return false;
+}
+
+static bool check(const struct options *o)
+{
 	_cleanup_strbuf_ struct strbuf word = STRBUF_INIT;
-	int err;
 
 	if (o->verdict && verdict_parse(o->verdict) < 0) {
 		escape_word(&word, o->verdict);
 		log_error("log: --verdict %s is none of allow, alert, hold, deny, kill",
 			  strbuf_str(&word));
-		return EXIT_USAGE;
+		return false;
 	}
+	if (o->kind && !is_kind(o->kind)) {
+		escape_word(&word, o->kind);
+		log_error("log: --kind %s is none of exec, connect, exit, guard",
+			  strbuf_str(&word));
+		return false;
+	}
+	return true;
+}
+
+static int run(const void *options, int argc _unused_, char **argv _unused_)
+{
+	const struct options *o = options;
+	const char *dir = o->dir ? o->dir : JOURNAL_DIR;
+	int err;
+
+	if (!check(o))
+		return EXIT_USAGE;
 	err = print_journal(o, dir);
 	if (err && err != -EPIPE)
 		log_failure(err, dir);
@@ -197,6 +223,8 @@ static const struct option_def option_defs[] = {
 	  offsetof(struct options, session) },
 	{ "verdict", 'v', OPTION_STRING, "VERDICT", "only allow, alert, hold, deny or kill",
 	  offsetof(struct options, verdict) },
+	{ "kind", 'k', OPTION_STRING, "KIND", "only exec, connect, exit or guard",
+	  offsetof(struct options, kind) },
 	{ "count", 'n', OPTION_UINT, "COUNT", "only the last COUNT",
 	  offsetof(struct options, count) },
 	{ "dir", 0, OPTION_STRING, "DIR", "the journal's directory (" JOURNAL_DIR ")",
@@ -206,7 +234,7 @@ static const struct option_def option_defs[] = {
 
 const struct command command_log = {
 	.name = "log",
-	.help = "print the journal: what agents ran, and what was decided",
+	.help = "print the journal: what agents ran, where they connected, and what was decided",
 	.example = "backstop log --verdict hold -n 20",
 	.options = option_defs,
 	.options_size = sizeof(struct options),

@@ -77,6 +77,79 @@ static void test_findings(void **state _unused_)
 	assert_finding(&e, WHO "killed   terraform destroy  (no signature, by the policy)\n");
 }
 
+static void test_connects(void **state _unused_)
+{
+	static const struct bs_dest database = { .addr = { [10] = 0xff, 0xff, 10, 0, 0, 5 },
+						 .port = 5432,
+						 .protocol = 6 };
+	static const struct bs_dest names = {
+		.addr = { 0xfd, [15] = 1 }, .port = 53, .protocol = 17, .datagram = 1
+	};
+	_cleanup_strbuf_ struct strbuf opened = STRBUF_INIT, sent = STRBUF_INIT, by = STRBUF_INIT;
+	struct ocsf_event e = held_event();
+
+	e.dest = &database;
+	ocsf_connect(&opened, &host, &e);
+	assert_shown(&opened, false, WHO "connect  10.0.0.5:5432 by terraform destroy\n");
+	assert_finding(&e, WHO "held     connect 10.0.0.5:5432 by terraform destroy  "
+			       "(terraform.destroy, critical, hold 7, by the policy)\n" WHY);
+	e.dest = &names;
+	assert_finding(&e, WHO "held     send [fd00::1]:53 by terraform destroy  "
+			       "(terraform.destroy, critical, hold 7, by the policy)\n" WHY);
+	e.process.argv = NULL;
+	ocsf_connect(&sent, &host, &e);
+	assert_shown(&sent, false, WHO "send     [fd00::1]:53 by -\n");
+	e.process.path = "/usr/bin/dig";
+	ocsf_connect(&by, &host, &e);
+	assert_shown(&by, false, WHO "send     [fd00::1]:53 by dig\n");
+}
+
+static void test_exit_of_a_fork(void **state _unused_)
+{
+	_cleanup_strbuf_ struct strbuf ended = STRBUF_INIT;
+	struct ocsf_event e = held_event();
+
+	e.process.argv = NULL;
+	e.process.exit_code = 3 << 8;
+	ocsf_exit(&ended, &host, &e);
+	assert_shown(&ended, false, WHO "exit     -  (status 3)\n");
+}
+
+static const char *kind_of(void (*write)(struct strbuf *, const struct ocsf_host *,
+					 const struct ocsf_event *),
+			   const struct ocsf_event *e)
+{
+	_cleanup_strbuf_ struct strbuf line = STRBUF_INIT;
+	const char *kind;
+	json_t *event;
+
+	write(&line, &host, e);
+	event = feed_parse(strbuf_str(&line), line.len);
+	assert_non_null(event);
+	kind = feed_kind(event);
+	json_decref(event);
+	return kind;
+}
+
+static void write_guard(struct strbuf *out, const struct ocsf_host *h, const struct ocsf_event *e)
+{
+	ocsf_guard(out, h, e, "guard started", "the guard started");
+}
+
+static void test_kinds(void **state _unused_)
+{
+	static const struct bs_dest dest = { .port = 1 };
+	struct ocsf_event e = held_event();
+
+	assert_string_equal(kind_of(ocsf_exec, &e), "exec");
+	assert_string_equal(kind_of(ocsf_finding, &e), "exec");
+	assert_string_equal(kind_of(ocsf_exit, &e), "exit");
+	assert_string_equal(kind_of(write_guard, &e), "guard");
+	e.dest = &dest;
+	assert_string_equal(kind_of(ocsf_connect, &e), "connect");
+	assert_string_equal(kind_of(ocsf_finding, &e), "connect");
+}
+
 static void test_processes(void **state _unused_)
 {
 	_cleanup_strbuf_ struct strbuf exec = STRBUF_INIT, ended = STRBUF_INIT,
@@ -198,6 +271,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_findings),
 		cmocka_unit_test(test_processes),
+		cmocka_unit_test(test_connects),
+		cmocka_unit_test(test_exit_of_a_fork),
+		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_guard),
 		cmocka_unit_test(test_colour),
 		cmocka_unit_test(test_hostile_strings_are_escaped),

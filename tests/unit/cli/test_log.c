@@ -160,6 +160,16 @@ static void test_filters(void **state _unused_)
 	assert_string_equal(out_text, "");
 }
 
+static void test_kind(void **state _unused_)
+{
+	assert_int_equal(RUN("json", "", "kind", "guard"), 0);
+	assert_string_equal(out_text, "");
+	assert_int_equal(RUN("json", "", "kind", "exec", "session", "b"), 0);
+	assert_string_equal(out_text, EVENT("3", "hold", "b") "\n");
+	assert_int_equal(RUN("kind", "network"), EXIT_USAGE);
+	assert_non_null(strstr(err_text, "--kind network is none of exec, connect, exit, guard"));
+}
+
 static void test_last_ones(void **state _unused_)
 {
 	assert_int_equal(RUN("json", "", "count", "1", "verdict", "hold"), 0);
@@ -212,8 +222,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		LOG_TEST(test_people),		LOG_TEST(test_json_is_the_journal_itself),
 		LOG_TEST(test_filters),		LOG_TEST(test_last_ones),
-		LOG_TEST(test_unknown_verdict), LOG_TEST(test_no_journal),
-		LOG_TEST(test_follow),
+		LOG_TEST(test_unknown_verdict), LOG_TEST(test_kind),
+		LOG_TEST(test_no_journal),	LOG_TEST(test_follow),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
