@@ -13,6 +13,7 @@
 #include "cli/table.h"
 #include "policy/compile.h"
 #include "policy/policy.h"
+#include "policy/project.h"
 
 struct options {
 	bool json;
@@ -283,6 +284,28 @@ static int run_new(const struct options *o _unused_, int argc _unused_, char **a
 	return EXIT_SUCCESS;
 }
 
+/* --- project */
+
+/* For the guard, which runs it without privileges: what a workspace's file asks for, as JSON. */
+static int run_project(const struct options *o, int argc _unused_, char **argv)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT, json = STRBUF_INIT, faults = STRBUF_INIT;
+	_cleanup_(policy_free_ptr) struct policy *p = NULL;
+	int err = io_read_file(AT_FDCWD, argv[0], PROJECT_MAX, &text);
+	unsigned int count;
+
+	if (err) {
+		log_errno(err, "cannot read %s, of at most %u KiB", argv[0], PROJECT_MAX >> 10);
+		return EXIT_FAILURE;
+	}
+	if (command_open_policy(o->policy, &p))
+		return EXIT_FAILURE;
+	count = project_read(p, argv[0], strbuf_str(&text), text.len, &json, &faults);
+	fputs(strbuf_str(&faults), stderr);
+	puts(strbuf_str(&json));
+	return count ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 static int run_reload(const struct options *o, int argc _unused_, char **argv _unused_)
 {
 	return reload_guard(o->socket, o->json);
@@ -301,6 +324,7 @@ static const struct subcommand {
 	{ "list", run_list, 0, 0, "list" },
 	{ "show", run_show, 1, 1, "show SIGNATURE" },
 	{ "new", run_new, 1, 1, "new NAME" },
+	{ "project", run_project, 1, 1, "project [--policy FILE] FILE" },
 	{ "reload", run_reload, 0, 0, "reload" },
 };
 
@@ -317,7 +341,8 @@ static int run_policy(const void *options, int argc, char **argv)
 		}
 		return s->run(options, argc - 1, argv + 1);
 	}
-	log_error("policy: '%s' is none of its commands: check, compile, list, show, new, reload",
+	log_error("policy: '%s' is none of its commands: check, compile, list, show, new, project, "
+		  "reload",
 		  argv[0]);
 	return EXIT_USAGE;
 }
@@ -328,7 +353,8 @@ static const struct option_def policy_options[] = {
 	  offsetof(struct options, output) },
 	{ "settings", 0, OPTION_STRING, "FILE", "settings that check and compile apply",
 	  offsetof(struct options, settings) },
-	{ "policy", 0, OPTION_STRING, "FILE", "the compiled policy that list and show read",
+	{ "policy", 0, OPTION_STRING, "FILE",
+	  "the compiled policy that list, show and project read",
 	  offsetof(struct options, policy) },
 	{ "socket", 0, OPTION_STRING, "PATH", "the socket of the guard that reload asks",
 	  offsetof(struct options, socket) },
@@ -337,7 +363,8 @@ static const struct option_def policy_options[] = {
 
 const struct command command_policy = {
 	.name = "policy",
-	.arguments = "check [PATH…] | compile [PATH…] | list | show SIGNATURE | new NAME | reload",
+	.arguments = "check [PATH…] | compile [PATH…] | list | show SIGNATURE | new NAME | project "
+		     "FILE | reload",
 	.help = "check and compile packs of signatures, and show what a policy knows",
 	.example = "backstop policy compile --output policy.image signatures agents",
 	.options = policy_options,

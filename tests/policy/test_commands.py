@@ -201,3 +201,16 @@ def test_settings_change_verdicts(tool):
     assert done.stderr.startswith("settings.yaml:1:12: there is no signature 'test.wip': did you mean 'test.wipe'?\n"
                                   "    verdicts: {test.wip: kill}\n               ^\n")
     assert tool("explain", "--policy", "image", "--", "tool", "wipe").returncode == 12
+
+
+def test_project(tool):
+    """A file of a workspace is read for the guard: what it raises, and what it may not lower."""
+    image = compile_pack(tool)
+    path = tool.write(".backstop.yaml", "verdicts: {test.wipe: kill, test.path: alert}\nprecious: [data/]\n")
+    done = tool("policy", "project", "--policy", image, path)
+    assert json.loads(done.stdout) == {"verdicts": {"test.wipe": "kill"}, "precious": ["data/"]}
+    assert done.returncode == 1 and "test.path: 'alert' is weaker than 'deny', which the policy says" in done.stderr
+    tool.write(".backstop.yaml", "verdicts: {test.wipe: kill}\n")
+    done = tool("policy", "project", "--policy", image, path)
+    assert done.returncode == 0 and not done.stderr
+    assert tool("policy", "project", "--policy", image, "nowhere").returncode == 1
