@@ -61,7 +61,7 @@ static _Noreturn void run(const struct child_options *o, int out)
 		_exit(127);
 	dup2(null, STDIN_FILENO);
 	dup2(out, STDOUT_FILENO);
-	dup2(o->quiet ? null : out, STDERR_FILENO);
+	dup2(o->err >= 0 ? o->err : out, STDERR_FILENO);
 	close_range(STDERR_FILENO + 1, ~0U, 0);
 	if (set_limits(o->cpu_limit) || drop_privileges(o))
 		_exit(127);

@@ -9,7 +9,7 @@
 
 struct child {
 	pid_t pid;
-	int pidfd, out; /* out: its stdout and stderr, or (said apart) its stdout */
+	int pidfd, out; /* out: its stdout and stderr */
 };
 #define CHILD_INIT ((struct child) { .pidfd = -1, .out = -1 })
 
@@ -21,7 +21,7 @@ struct child_options {
 	uid_t uid;
 	gid_t gid;
 	int dir;		/* fd of its working directory; -1: the root */
-	bool quiet;		/* stderr is not kept */
+	int err;		/* fd of its stderr apart; -1: with its stdout */
 	unsigned int cpu_limit; /* seconds */
 };
 

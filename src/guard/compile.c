@@ -4,14 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/io.h"
 #include "guard/child.h"
-#include "guard/link.h"
 
 #define CPU_LIMIT  20	       /* seconds */
 #define TIME_LIMIT 60000       /* milliseconds */
@@ -45,29 +43,17 @@ static void read_words(struct child *c, struct strbuf *words)
 			strbuf_add(words, buf, n);
 }
 
-/* Until the child has ended. The guard goes on deciding: what it waits for is waited for here, too.
- */
+/* Until the child has ended. */
 static int wait_for(struct guard *g, struct child *c, struct strbuf *words)
 {
 	u64 end = boot_ns() + TIME_LIMIT * 1000000ULL;
-	struct pollfd fds[5] = { { .fd = c->pidfd, .events = POLLIN },
-				 { .fd = c->out, .events = POLLIN } };
-	int n = 2;
 
-	for (int i = 0; g->kernel && i < KERNEL_RINGS; i++)
-		fds[n++] = (struct pollfd) { .fd = kernel_ring_fd(g->kernel, i), .events = POLLIN };
-	while (!(fds[0].revents & POLLIN)) {
+	while (!guard_wait(g, c->pidfd, 10)) {
 		if (boot_ns() > end || g->end != GUARD_RUNS)
 			return -ETIMEDOUT;
-		poll(fds, n, g->kernel ? 10 : 1000);
 		read_words(c, words);
-		if (fds[1].revents & POLLHUP)
-			fds[1].fd = -1;
-		if (g->kernel) {
-			guard_drain(g);
-			link_pump(g, 0);
-		}
 	}
+	read_words(c, words);
 	return 0;
 }
 
@@ -91,9 +77,12 @@ static int run(struct guard *g, int dir, struct strbuf *err)
 {
 	const char *const argv[] = { "backstop",	  "policy",   "compile", "--settings",
 				     g->options.settings, "--output", IMAGE,	 NULL };
-	struct child_options o = {
-		.argv = argv, .uid = CHILD_UID, .gid = CHILD_UID, .dir = dir, .cpu_limit = CPU_LIMIT
-	};
+	struct child_options o = { .argv = argv,
+				   .uid = CHILD_UID,
+				   .gid = CHILD_UID,
+				   .dir = dir,
+				   .err = -1,
+				   .cpu_limit = CPU_LIMIT };
 	struct child c;
 	int r = child_start(&o, &c), status;
 

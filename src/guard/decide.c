@@ -35,6 +35,7 @@ static void match(struct guard *g, const struct exec *x, struct finding *ret)
 		.cwd = x->cwd,
 		.home = s ? s->home : NULL,
 		.workspace = s ? s->workspace : NULL,
+		.project = s ? s->project : NULL,
 		.root_fd = root,
 	};
 

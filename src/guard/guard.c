@@ -1,6 +1,7 @@
 /* The guard's life: load, attach, listen, run, leave. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include "base/log.h"
 #include "guard/hold.h"
 #include "guard/link.h"
+#include "guard/project.h"
 #include "guard/reload.h"
 #include "guard/urgent.h"
 
@@ -148,6 +150,7 @@ static int drain(struct guard *g)
 	int n, total = 0;
 
 	stay(g);
+	g->draining = true;
 	do {
 		while (consume(g, KERNEL_DECISIONS) == BATCH)
 			;
@@ -155,12 +158,30 @@ static int drain(struct guard *g)
 		total += n;
 	} while (n == BATCH);
 	sweep(g);
+	g->draining = false;
 	return total;
 }
 
-void guard_drain(struct guard *g)
+bool guard_wait(struct guard *g, int fd, int ms)
 {
-	drain(g);
+	struct pollfd fds[2 + KERNEL_RINGS] = { { .fd = fd, .events = POLLIN } };
+	u64 end = boot_ns() + ms * 1000000ULL;
+	int n = 1;
+
+	for (int i = 0; g->ready && i < KERNEL_RINGS; i++)
+		fds[n++] = (struct pollfd) { .fd = kernel_ring_fd(g->kernel, i), .events = POLLIN };
+	if (g->ready)
+		fds[n++] = (struct pollfd) { .fd = link_fd(g), .events = POLLIN };
+	do {
+		u64 now = boot_ns();
+
+		poll(fds, n, now < end ? (end - now) / 1000000 + 1 : 0);
+		if (g->ready) {
+			drain(g);
+			link_pump(g, 0);
+		}
+	} while (!fds[0].revents && boot_ns() < end);
+	return fds[0].revents;
 }
 
 static void poll_events(void *data)
@@ -324,6 +345,7 @@ static void restore(struct guard *g)
 			    "wrote there may come twice",
 			    strerror(-r));
 	session_restore_all(g);
+	project_restore_all(g);
 }
 
 /* What is held has been taken over: now for those that were stopped while no guard ran. */
@@ -445,6 +467,7 @@ static void guard_free(struct guard *g)
 {
 	control_close(g->control);
 	hold_free_all(g);
+	project_end_all(g);
 	link_close(g);
 	kernel_close(g->kernel);
 	close_fd(&g->pins_lock);

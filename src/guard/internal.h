@@ -30,6 +30,7 @@ struct session {
 	unsigned int holds;	 /* that were ever made in it */
 	char *subagents;	 /* ids of other profiles seen in it, "codex, aider"; NULL: none */
 	struct project *project; /* what its workspace tightens; NULL: nothing */
+	char *project_text;	 /* which was made of this; NULL: of nothing */
 };
 
 /* A process of a session, as its last exec left it; for the names of ancestors. */
@@ -101,8 +102,9 @@ struct grant {
 	char *by;
 };
 LIST_HEAD(grant_list, grant);
-LIST_HEAD(waker_list, waker); /* wake.c */
-LIST_HEAD(pass_list, pass);   /* connect.c */
+LIST_HEAD(waker_list, waker);	  /* wake.c */
+LIST_HEAD(reading_list, reading); /* project.c */
+LIST_HEAD(pass_list, pass);	  /* connect.c */
 
 /* Which events of the kernel's stand in the journal. */
 struct recorded {
@@ -114,7 +116,7 @@ struct recorded {
 	u64 found_count;	/* whose decision the kernel lost, found by their slot */
 	struct map found;	/* number -> 1: of this guard's */
 	u64 of;			/* the event that the next line of the guard's own is about */
-	bool batch;		/* lines wait for report_flush() */
+	bool batch, sync;	/* lines wait for report_flush(), which also syncs */
 };
 
 struct report_counts {
@@ -143,7 +145,7 @@ struct guard {
 	int pins_lock; /* fd */
 	bool realtime; /* SCHED_FIFO was granted */
 	int cpu;       /* where guard and keeper run with realtime priority; -1: anywhere */
-	bool ready, reloading;
+	bool ready, reloading, draining;
 	enum guard_end end;
 	int64_t started_ms;
 	struct map sessions;  /* id -> struct session */
@@ -154,6 +156,7 @@ struct guard {
 	struct hold_list holds;
 	struct grant_list grants;
 	struct waker_list wakers;
+	struct reading_list readings;
 	unsigned int open_holds, open_execs /* of those */, grant_count;
 	u64 last_hold, sequence, explanations_lost;
 	u64 swept_losses; /* sum of losses when slots and sessions were last looked through */
@@ -258,8 +261,9 @@ void candidate_missed(struct guard *g, const struct exec *x);
 /* What an approval of the signature is noted under. */
 u64 signature_key(const struct finding *f);
 
-/* guard.c: all that the kernel has to say so far */
-void guard_drain(struct guard *g);
+/* guard.c: true when `fd` is readable, false after `ms` milliseconds. Candidates are decided
+ * meanwhile. Not for what drain() calls. */
+bool guard_wait(struct guard *g, int fd, int ms);
 
 /* explain.c: on the frozen task's own stderr, without ever waiting */
 void explain_start(struct guard *g, const struct hold *h);

@@ -131,7 +131,7 @@ static void serve(struct keeper *k)
 
 static void on_ready(struct keeper *k, const struct keeper_ready *m)
 {
-	k->when_down = m->when_down;
+	k->when_down = m->when_down < WHEN_DOWN_COUNT ? m->when_down : WHEN_DOWN_HOLD;
 	notify("READY=1\nSTATUS=%s", k->intent == STOP ? "stopping" : "guarding");
 	if (k->ready)
 		return;
@@ -280,7 +280,7 @@ static void set_down(struct keeper *k)
 		[WHEN_DOWN_KILL] = BS_DOWN_KILL,
 	};
 
-	if (!k->shared || k->when_down >= WHEN_DOWN_COUNT)
+	if (!k->shared)
 		return;
 	__atomic_store_n(&k->shared->state.down, down[k->when_down], __ATOMIC_SEQ_CST);
 	__atomic_store_n(&k->shared->state.guard_polls, 0, __ATOMIC_SEQ_CST);
@@ -296,14 +296,20 @@ static void close_link(struct keeper *k)
 
 static void log_death(const struct keeper *k, int status)
 {
-	const char *then = k->failures > 1 ? "it is tried again" : "the next one starts";
+	static const char *const candidates[WHEN_DOWN_COUNT] = {
+		[WHEN_DOWN_HOLD] = "wait",
+		[WHEN_DOWN_ALLOW] = "are let go",
+		[WHEN_DOWN_KILL] = "are killed",
+	};
+	char how[32];
 
 	if (WIFSIGNALED(status))
-		log_error("the guard died of SIG%s: what it held stays held, %s",
-			  sigabbrev_np(WTERMSIG(status)) ?: "?", then);
+		snprintf(how, sizeof(how), "SIG%s", sigabbrev_np(WTERMSIG(status)) ?: "?");
 	else
-		log_error("the guard ended with status %d: what it held stays held, %s",
-			  WEXITSTATUS(status), then);
+		snprintf(how, sizeof(how), "exit status %d", WEXITSTATUS(status));
+	log_error("the guard is down (%s): what it held stays held, new candidates %s; %s", how,
+		  candidates[k->when_down],
+		  k->failures > 1 ? "it is tried again" : "the next one starts");
 }
 
 static void guard_ended(struct keeper *k, int status)

@@ -131,6 +131,11 @@ static void on_link(void *data, _unused_ uint32_t events)
 		handle(g, &m);
 }
 
+int link_fd(const struct guard *g)
+{
+	return g->link->fd;
+}
+
 void link_pump(struct guard *g, int timeout_ms)
 {
 	struct pollfd p = { .fd = g->link->fd, .events = POLLIN };

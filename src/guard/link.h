@@ -18,6 +18,7 @@ int link_seize(struct guard *g, u32 tid, u32 slot, u32 ticket);
 /* KEEPER_LET_GO, KEEPER_REFUSE */
 void link_tell(struct guard *g, enum keeper_op op, u32 slot, u32 ticket);
 
+int link_fd(const struct guard *g);
 /* What the keeper has said so far; waits at most that long for more. */
 void link_pump(struct guard *g, int timeout_ms);
 

@@ -4,12 +4,13 @@
 
 #include "guard/internal.h"
 
-/* Has WORKSPACE/.backstop.yaml read, as the session's user; until that is done the session has
- * none. */
-void project_read(struct guard *g, struct session *s);
-/* After a change of policy. */
+/* Has WORKSPACE/.backstop.yaml read, as the session's user. Mostly that is done on return; where it
+ * takes longer, or where events are being drained, the session has none until then. */
+void project_read(struct guard *g, u64 session);
+/* After a restart: of all sessions. */
+void project_restore_all(struct guard *g);
+/* The policy has changed: the files' texts are applied to the new one. */
 void project_reload_all(struct guard *g);
-/* The session ends. */
-void project_drop(struct session *s);
+void project_end_all(struct guard *g);
 
 #endif

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "guard/internal.h"
+#include "guard/project.h"
 
 static void session_free(struct session *s)
 {
@@ -22,6 +23,8 @@ static void session_free(struct session *s)
 	free(s->home);
 	free(s->tty);
 	free(s->subagents);
+	free(s->project_text);
+	project_free(s->project);
 	free(s);
 }
 DEFINE_CLEANUP(struct session, session_free);
@@ -151,6 +154,7 @@ static void session_begun(struct guard *g, u64 id)
 	const struct session *s = session_get(g, id);
 
 	report_guard(g, s, "session started", "session %s of uid %u started", s->name, s->uid);
+	project_read(g, id);
 }
 
 static void session_undo(struct guard *g, u64 id)
