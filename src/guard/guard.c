@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "guard/hold.h"
 #include "guard/link.h"
-#include "guard/project.h"
+#include "guard/workspace.h"
 #include "guard/reload.h"
 #include "guard/urgent.h"
 
@@ -345,7 +345,7 @@ static void restore(struct guard *g)
 			    "wrote there may come twice",
 			    strerror(-r));
 	session_restore_all(g);
-	project_restore_all(g);
+	workspace_restore_all(g);
 }
 
 /* What is held has been taken over: now for those that were stopped while no guard ran. */
@@ -467,7 +467,7 @@ static void guard_free(struct guard *g)
 {
 	control_close(g->control);
 	hold_free_all(g);
-	project_end_all(g);
+	workspace_end_all(g);
 	link_close(g);
 	kernel_close(g->kernel);
 	close_fd(&g->pins_lock);

@@ -103,7 +103,7 @@ struct grant {
 };
 LIST_HEAD(grant_list, grant);
 LIST_HEAD(waker_list, waker);	  /* wake.c */
-LIST_HEAD(reading_list, reading); /* project.c */
+LIST_HEAD(reading_list, reading); /* workspace.c */
 LIST_HEAD(pass_list, pass);	  /* connect.c */
 
 /* Which events of the kernel's stand in the journal. */

@@ -9,7 +9,7 @@
 #include "guard/compile.h"
 #include "guard/hold.h"
 #include "guard/link.h"
-#include "guard/project.h"
+#include "guard/workspace.h"
 
 static bool is_compiled(const struct guard *g)
 {
@@ -82,7 +82,7 @@ static void swap(struct guard *g, struct policy *p)
 
 	g->policy = p;
 	apply_settings(g);
-	project_reload_all(g);
+	workspace_reload_all(g);
 	hold_drop_policy(g, old);
 }
 

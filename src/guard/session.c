@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "guard/internal.h"
-#include "guard/project.h"
+#include "guard/workspace.h"
 
 static void session_free(struct session *s)
 {
@@ -154,7 +154,7 @@ static void session_begun(struct guard *g, u64 id)
 	const struct session *s = session_get(g, id);
 
 	report_guard(g, s, "session started", "session %s of uid %u started", s->name, s->uid);
-	project_read(g, id);
+	workspace_read(g, id);
 }
 
 static void session_undo(struct guard *g, u64 id)

@@ -1,4 +1,4 @@
-#include "guard/project.h"
+#include "guard/workspace.h"
 
 #include <errno.h>
 #include <pwd.h>
@@ -163,7 +163,7 @@ static struct reading *reading_new(struct guard *g, const struct session *s)
 	return NULL;
 }
 
-void project_read(struct guard *g, u64 session)
+void workspace_read(struct guard *g, u64 session)
 {
 	const struct session *s = session_get(g, session);
 	struct reading *r = s && s->workspace ? reading_new(g, s) : NULL;
@@ -172,7 +172,7 @@ void project_read(struct guard *g, u64 session)
 		finish(r);
 }
 
-void project_restore_all(struct guard *g)
+void workspace_restore_all(struct guard *g)
 {
 	u64 end = boot_ns() + PATIENCE * 1000000ULL;
 	struct reading *r, *next;
@@ -190,7 +190,7 @@ void project_restore_all(struct guard *g)
 	}
 }
 
-void project_reload_all(struct guard *g)
+void workspace_reload_all(struct guard *g)
 {
 	struct session *s;
 
@@ -198,7 +198,7 @@ void project_reload_all(struct guard *g)
 		apply(g, s);
 }
 
-void project_end_all(struct guard *g)
+void workspace_end_all(struct guard *g)
 {
 	while (!LIST_EMPTY(&g->readings))
 		reading_free(LIST_FIRST(&g->readings));
