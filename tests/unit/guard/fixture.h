@@ -80,7 +80,9 @@ static const char sample_pack[] = "pack: tool\n"
 
 static inline int guard_set_up(void **state _unused_)
 {
-	struct journal_options o = { .dir = state_dir, .segment_max = 1 << 20 };
+	struct journal_options o = {
+		.dir = state_dir, .segment_max = 16 << 20, .on_lost = recorded_lost, .data = &guard
+	};
 
 	guard = (struct guard) { .options = { .policy = "sample.image",
 					      .state_dir = state_dir,
@@ -103,6 +105,7 @@ static inline int guard_tear_down(void **state _unused_)
 	char command[128];
 
 	journal_close(guard.journal);
+	recorded_free(&guard);
 	policy_free(guard.policy);
 	secrets_free(guard.secrets);
 	users_free(guard.users);

@@ -203,9 +203,6 @@ static void test_exit(void **state _unused_)
 
 	new_session(0x19ab);
 	remember_process(10, "make\0deploy", sizeof("make\0deploy"));
-	report_exit_of(11, 11, 0); /* it never exec'ed */
-	report_exit_of(10, 12, 0); /* nor did this one, which has the number of another */
-	assert_null(journal_line(1));
 	report_exit_of(10, 10, 3 << 8);
 	report_exit_of(10, 10, SIGKILL);
 	line = journal_line(1);
@@ -218,6 +215,59 @@ static void test_exit(void **state _unused_)
 	line = journal_line(2);
 	ASSERT_NUMBER(line, "exit_code", 128 + SIGKILL);
 	ASSERT_NUMBER(line, "unmapped.backstop.signal", SIGKILL);
+	json_decref(line);
+}
+
+static void test_exit_of_what_never_execed(void **state _unused_)
+{
+	json_t *line;
+
+	remember_process(10, "make\0deploy", sizeof("make\0deploy"));
+	report_exit_of(10, 12, 3 << 8); /* it has the number of another */
+	line = journal_line(1);
+	ASSERT_NUMBER(line, "process.pid", 10);
+	ASSERT_NUMBER(line, "exit_code", 3);
+	assert_null(json_at(line, "process.cmd_line"));
+	json_decref(line);
+}
+
+static void test_connect(void **state _unused_)
+{
+	_cleanup_(exec_free_ptr) struct exec *x = full_exec();
+	json_t *line;
+
+	remember_process(4000, "zap\0net", sizeof("zap\0net"));
+	x->kind = BS_SLOT_CONNECT;
+	x->dest = (struct bs_dest) { .addr = { [10] = 0xff, 0xff, 10, 0, 0, 5 },
+				     .port = 5432,
+				     .protocol = 6 };
+	x->start = 4000;
+	free(TAKE_PTR(x->argv));
+	x->argc = 0;
+	report_connect(&guard, x, OCSF_ALLOWED);
+	line = journal_line(1);
+	ASSERT_NUMBER(line, "class_uid", 4001);
+	ASSERT_TEXT(line, "dst_endpoint.ip", "10.0.0.5");
+	ASSERT_NUMBER(line, "dst_endpoint.port", 5432);
+	ASSERT_NUMBER(line, "disposition_id", OCSF_ALLOWED);
+	ASSERT_NUMBER(line, "actor.process.pid", 4000);
+	ASSERT_TEXT(line, "actor.process.cmd_line", "zap net");
+	ASSERT_TEXT(line, "actor.app_name", "claude");
+	json_decref(line);
+}
+
+static void test_finding_of_a_connect(void **state _unused_)
+{
+	_cleanup_(exec_free_ptr) struct exec *x = full_exec();
+	struct decision d = held_decision(x);
+	json_t *line;
+
+	x->kind = BS_SLOT_CONNECT;
+	x->dest.port = 53;
+	report_finding(&guard, x, &d, NULL, OCSF_ALERT, 0);
+	line = journal_line(1);
+	ASSERT_NUMBER(line, "class_uid", 2004);
+	ASSERT_NUMBER(line, "evidences.0.dst_endpoint.port", 53);
 	json_decref(line);
 }
 
@@ -281,6 +331,9 @@ int main(void)
 		GUARD_TEST(test_finding_of_a_hold),
 		GUARD_TEST(test_finding_without_signature),
 		GUARD_TEST(test_exit),
+		GUARD_TEST(test_exit_of_what_never_execed),
+		GUARD_TEST(test_connect),
+		GUARD_TEST(test_finding_of_a_connect),
 		GUARD_TEST(test_guard),
 		GUARD_TEST(test_journal_that_is_full),
 		cmocka_unit_test(test_times),
