@@ -141,6 +141,12 @@ static int check_policy(const struct options *o, struct strbuf *detail)
 	return err;
 }
 
+static int check_desktop(const struct options *o _unused_, struct strbuf *detail)
+{
+	strbuf_adds(detail, GUARD_NOTIFY_SEND);
+	return access(GUARD_NOTIFY_SEND, X_OK) < 0 ? -errno : 0;
+}
+
 /* None is no fault: each is found when it starts. */
 static int check_agents(const struct options *o, struct strbuf *detail)
 {
@@ -187,6 +193,10 @@ static const struct check checks[] = {
 	    "'sudo backstop guard'",
 	    NULL },
 	  check_guard },
+	{ { "desktop", "a program that shows a hold on the desktop", NEED_BETTER, false,
+	    "who sits at the screen learns of a hold by 'backstop watch' and 'backstop pending'",
+	    "apt-get install libnotify-bin, or say 'notify: false' in the settings", NULL },
+	  check_desktop },
 	{ { "agents", "agents that are installed here", NEED_BETTER, false, NULL, NULL, NULL },
 	  check_agents },
 };

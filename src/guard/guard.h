@@ -9,9 +9,10 @@
 #include "base/util.h"
 #include "policy/policy.h"
 
-#define GUARD_SOCKET	"/run/backstop/guard.sock"
-#define GUARD_STATE_DIR "/var/lib/backstop"
-#define GUARD_GROUP	"backstop" /* its members may approve */
+#define GUARD_SOCKET	  "/run/backstop/guard.sock"
+#define GUARD_STATE_DIR	  "/var/lib/backstop"
+#define GUARD_NOTIFY_SEND "/usr/bin/notify-send" /* shows a hold on the desktop */
+#define GUARD_GROUP	  "backstop"		 /* its members may approve */
 
 struct guard_options {
 	const char *policy;   /* path of the image; NULL: compiled from `settings` into state_dir */

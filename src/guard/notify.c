@@ -1,4 +1,4 @@
-/* Tells the user of a session on the desktop that an action is held: /usr/bin/notify-send, started
+/* Tells the user of a session on the desktop that an action is held: notify-send, started
  * as that user on that user's bus. The guard waits for nothing: it forks once and hears of the end
  * over a pidfd. */
 #include <errno.h>
@@ -19,7 +19,6 @@
 #include "base/log.h"
 #include "guard/internal.h"
 
-#define NOTIFY_SEND    "/usr/bin/notify-send"
 #define NOTIFY_SECONDS 10    /* that it may take */
 #define PERIOD_MS      10000 /* in which at most so many are shown */
 #define PERIOD_MAX     5
@@ -121,7 +120,7 @@ static int become_user(uid_t uid)
 /* Only what this function says gets into the user's program. */
 static _Noreturn void be_notify_send(struct message *m)
 {
-	char *argv[] = { (char *)NOTIFY_SEND,
+	char *argv[] = { (char *)GUARD_NOTIFY_SEND,
 			 (char *)"--app-name=Backstop",
 			 (char *)"--urgency=critical",
 			 (char *)"--icon=security-high",

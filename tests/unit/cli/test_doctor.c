@@ -85,6 +85,10 @@ static void json_says_the_same(void **state)
 	assert_non_null(member_of(report, "policy", "remedy"));
 	assert_string_equal(member_of(report, "guard", "state"), "missing");
 	assert_string_equal(member_of(report, "lsm", "need"), "later");
+	assert_string_equal(member_of(report, "agents", "detail"), "not known without a policy");
+	assert_string_equal(member_of(report, "agents", "state"), "ok");
+	assert_string_equal(member_of(report, "bpffs", "need"), "better");
+	assert_string_equal(member_of(report, "cgroup2", "need"), "required");
 }
 
 static void the_journal_is_tried_where_it_will_be(void **state)
