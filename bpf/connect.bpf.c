@@ -54,7 +54,7 @@ struct {
 } connect_sent SEC(".maps");
 
 /* How long a thread goes round before it is stopped: the guard answers in some 100 us. */
-#define ROUNDS_NS (20 * 1000 * 1000)
+#define ROUNDS_NS (100 * 1000 * 1000)
 
 /* ---- the bridge */
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/pidfd.h>
 
 #include "base/io.h"
 #include "guard/internal.h"
@@ -210,8 +211,17 @@ void connect_answer(struct guard *g, const struct exec *x, enum bs_answer answer
 	kernel_answer_connect(g->kernel, x->tid, &w);
 }
 
+/* On its stderr, while it goes on. */
+static void explain_passed(struct guard *g, const struct exec *x, const struct decision *d)
+{
+	_cleanup_close_ int pidfd = pidfd_open((pid_t)x->tgid, 0);
+
+	if (pidfd >= 0)
+		explain_to(g, pidfd, 0, x, d);
+}
+
 /* Nothing waits for it: reported, and with it what a signature says of it. */
-static void report_passed(struct guard *g, const struct exec *x)
+static void report_passed(struct guard *g, struct exec *x)
 {
 	struct decision d;
 
@@ -220,6 +230,9 @@ static void report_passed(struct guard *g, const struct exec *x)
 		report_connect(g, x, OCSF_ALLOWED);
 		return;
 	}
+	if (!exec_read_proc(g, x) && g->options.mode == MODE_SHADOW &&
+	    d.finding.verdict > VERDICT_ALERT)
+		explain_passed(g, x, &d);
 	if (d.verdict > VERDICT_ALERT) { /* a policy that was in force a moment later */
 		d.verdict = VERDICT_ALERT;
 		d.reason = "the policy was changed meanwhile";

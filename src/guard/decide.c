@@ -64,7 +64,8 @@ static bool is_covered(const struct guard *g, const struct exec *x, const struct
 {
 	u64 approved;
 
-	return x->approval && !kernel_get_approval(g->kernel, x->approval, &approved) &&
+	return x->kind == BS_SLOT_EXEC && x->approval &&
+	       !kernel_get_approval(g->kernel, x->approval, &approved) &&
 	       approved == signature_key(f);
 }
 

@@ -10,16 +10,23 @@
 
 #define ARGV_MAX (8UL * 1024 * 1024) /* the kernel's own limit is 6 MiB */
 
-void exec_free(struct exec *x)
+static void drop_program(struct exec *x)
 {
-	if (!x)
-		return;
 	free(x->argv);
 	free(x->masked);
 	free(x->name);
 	free(x->file);
 	free(x->path);
 	free(x->cwd);
+	x->argv = x->masked = NULL;
+	x->name = x->file = x->path = x->cwd = NULL;
+}
+
+void exec_free(struct exec *x)
+{
+	if (!x)
+		return;
+	drop_program(x);
 	free(x);
 }
 
@@ -217,9 +224,11 @@ int exec_read_proc(struct guard *g, struct exec *x)
 	struct proc_stat st;
 
 	x->session = session_get(g, x->session_id);
-	if (proc_read_cmdline(x->tgid, ARGV_MAX, &args) || set_argv(g, x, &args) ||
-	    proc_read_stat(x->tgid, &st))
+	if (proc_read_cmdline(x->tgid, ARGV_MAX, &args) || proc_read_stat(x->tgid, &st))
 		return -ESRCH;
+	drop_program(x);
+	if (set_argv(g, x, &args))
+		return -ENOMEM;
 	proc_read_ids(x->tgid, &ids);
 	x->uid = ids.uid;
 	x->euid = ids.euid;

@@ -27,10 +27,15 @@ static void apply_settings(struct guard *g)
 		g->options.hold_timeout = s->hold_timeout;
 }
 
+/* A connect is frozen only to prevent it: the other modes learn of it by its event. */
 void reload_tables(const struct guard *g, const struct policy *p, struct kernel_tables *ret)
 {
+	static const struct net_tables none;
+	enum mode mode = g->options.mode_given ? g->options.mode : policy_settings(p)->mode;
+
 	*ret = (struct kernel_tables) { .scan = policy_scan_tables(p),
-					.nets = policy_net_tables(p) };
+					.nets = mode == MODE_ENFORCE ? policy_net_tables(p)
+								     : &none };
 	if (policy_settings(p)->follow_agents && !g->options.embedded)
 		ret->agents = policy_agent_keys(p, &ret->agents_count);
 }

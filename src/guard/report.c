@@ -58,15 +58,19 @@ void report_flush(struct guard *g)
 {
 	bool failed_before = journal_get_counts(g->journal).last_error != 0;
 
-	g->recorded.batch = false;
-	say_failure(g, failed_before, journal_flush(g->journal));
+	int r = g->recorded.sync ? journal_sync(g->journal) : journal_flush(g->journal);
+
+	g->recorded.batch = g->recorded.sync = false;
+	say_failure(g, failed_before, r);
 }
 
 void report_sync(struct guard *g)
 {
 	bool failed_before = journal_get_counts(g->journal).last_error != 0;
 
-	say_failure(g, failed_before, journal_sync(g->journal));
+	g->recorded.sync = g->recorded.batch; /* others wait to be decided: once for all of them */
+	if (!g->recorded.batch)
+		say_failure(g, failed_before, journal_sync(g->journal));
 }
 
 static size_t fill_ancestors(const struct guard *g, const struct exec *x, struct ocsf_process *ret)

@@ -13,8 +13,9 @@ WAYS = ["tcp", "nonblock", "mptcp", "fastopen", "fastopen-connect", "udp", "udp-
         "udp-sendmmsg", "ia32", "ia32-socketcall", "ia32-sendto", "ia32-sendmmsg", "uring", "uring-async", "uring-sqpoll", "uring-linked",
         "uring-sendmsg", "scm", "vfork", "thread", "leaderless"]
 # what cannot be restarted cannot wait for a human: a hold is a refusal there
-FIXED_WAYS = [way for way in WAYS if way.startswith("uring") or way.endswith("sendmmsg")]
+FIXED_WAYS = [way for way in WAYS if way.startswith("uring") or way == "udp-sendmmsg"]
 HELD_WAYS = [way for way in WAYS if way not in FIXED_WAYS]
+SILENT_WAYS = ["leaderless"]  # the standard error of a zombie cannot be reached
 EACH = pytest.mark.parametrize("way", WAYS)
 EACH_HELD = pytest.mark.parametrize("way", HELD_WAYS)
 
@@ -24,9 +25,9 @@ class Client:
 
     def __init__(self, lab, net, way, port, *options, host=HOST, guard=None, before=(), **how):
         self.lab, self.net, self.way, self.port, self.guard = lab, net, way, port, guard or lab.guard
-        argv = [*before, os.path.join(lab.build, "victims", "connect"), way, host, str(port), f"pass={net.path}",
+        self.argv = [*before, os.path.join(lab.build, "victims", "connect"), way, host, str(port), f"pass={net.path}",
                 f"first={PLAIN}", *options]
-        self.agent = lab.run(argv, net=net, guard=self.guard, **how)
+        self.agent = lab.run(self.argv, net=net, guard=self.guard, **how)
 
     def results(self):
         """What became of each try."""
@@ -43,7 +44,8 @@ class Client:
     def hold(self):
         """Its one hold, while which nothing comes of it."""
         hold = self.guard.wait_for_holds()[0]
-        self.agent.wait_for("backstop: held: ")
+        if self.way not in SILENT_WAYS:
+            self.agent.wait_for("backstop: held: ")
         assert not self.arrived() and not self.results(), (self.net.got(), self.agent.all)
         return hold
 
@@ -92,16 +94,20 @@ def test_alert(lab, net, way):
 def test_deny(lab, net, way):
     client = Client(lab, net, way, DENY)
     client.expect_refused()
-    assert any(f"{HOST}:{DENY}" in line and "denied" in line for line in said(client.agent)), client.agent.err
-    assert any("is never right (net.deny, high)" in line for line in said(client.agent)), client.agent.err
+    if way not in SILENT_WAYS:
+        assert any(f"{HOST}:{DENY}" in line and "denied" in line for line in said(client.agent)), client.agent.err
+        assert any("is never right (net.deny, high)" in line for line in said(client.agent)), client.agent.err
 
 
 @EACH
 def test_kill(lab, net, way):
     client = Client(lab, net, way, KILL)
-    assert client.agent.finish() == 137, client.agent.all
-    assert not client.results() and not client.arrived()
-    assert any("killed" in line for line in said(client.agent)), client.agent.err
+    if way == "vfork":  # its child alone has done it
+        assert client.finish(1) == ["EOWNERDEAD"], client.agent.all
+    else:
+        assert client.finish(137) == [], client.agent.all
+    assert not client.arrived()
+    assert way in SILENT_WAYS or any("killed" in line for line in said(client.agent)), client.agent.err
 
 
 @EACH_HELD
@@ -118,7 +124,7 @@ def test_hold_deny(lab, net, way):
     hold = client.hold()
     lab.guard.deny(hold)
     client.expect_refused()
-    assert f"backstop: denied: hold {hold['id']}: by uid 0 (root)" in client.agent.err
+    assert way in SILENT_WAYS or f"backstop: denied: hold {hold['id']}: by uid 0 (root)" in client.agent.err
     assert not lab.guard.holds()
 
 
@@ -178,8 +184,9 @@ def test_shown(lab, net):
     client = Client(lab, net, "tcp", HOLD)
     hold = client.hold()
     until(lambda: client.agent.err.count("\n") >= 4, lambda: client.agent.err)
+    program = " ".join(client.argv)
     assert said(client.agent) == [
-        f"backstop: held: connect {HOST}:{HOLD}", "backstop: why: is production (net.hold, critical)",
+        f"backstop: held: connect {HOST}:{HOLD} ({program})", "backstop: why: is production (net.hold, critical)",
         "backstop: instead: psql -h localhost",
         f"backstop: a human can allow it once: backstop approve {hold['id']}"]
     assert hold["signature"] == "net.hold" and hold["agent"] == "test" and hold["severity"] == "critical", hold
@@ -190,15 +197,11 @@ def test_shown(lab, net):
 
 @pytest.mark.parametrize("way", ["tcp", "udp-sendto", "thread"])
 def test_again(lab, net, way):
-    """An approval is for one connection: the second try is held, too."""
+    """An approval is for a process and a destination: drivers connect twice."""
     client = Client(lab, net, way, HOLD, "again=1")
-    first = client.hold()
-    lab.guard.approve(first)
-    second = until(lambda: [h for h in lab.guard.holds() if h["id"] != first["id"]], "the second hold")[0]
-    assert len(client.arrived()) == 1 and client.results() == ["OK"]
-    lab.guard.deny(second)
-    assert client.finish(1) == ["OK", "EPERM"]
-    assert len(client.arrived()) == 1
+    lab.guard.approve(client.hold())
+    assert client.finish(0) == ["OK", "OK"]
+    assert len(client.arrived()) == 2
 
 
 def test_approved_after_denial(lab, net):
@@ -276,7 +279,7 @@ def test_signal_that_ends_the_wait(lab, net, sig):
     os.kill(hold["pid"], getattr(signal, sig))
     client.expect_refused()
     assert "handled 1\n" in client.agent.out
-    assert f"denied: hold {hold['id']}: it was sent {sig}" in client.agent.err, client.agent.err
+    assert f"denied: hold {hold['id']}: by signal: it was sent {sig}" in client.agent.err, client.agent.err
     assert not lab.guard.holds()
 
 
