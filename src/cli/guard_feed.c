@@ -49,7 +49,7 @@ static void show_sessions(const char *socket)
 	sessions = json_object_get(reply, "sessions");
 	json_array_foreach(sessions, i, s) show_session(s);
 	if (json_array_size(sessions) == 0)
-		puts("no agent runs yet: each that starts is shown here");
+		puts("no session yet: each that begins is shown here");
 	fflush(stdout);
 }
 
