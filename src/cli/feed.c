@@ -145,9 +145,7 @@ static const char *word_of(const json_t *event)
 {
 	uint64_t class = member_uint(event, "class_uid");
 
-	if (class == CLASS_NETWORK)
-		return verb_of(event);
-	if (class != CLASS_FINDING)
+	if (class != CLASS_FINDING && class != CLASS_NETWORK)
 		return feed_kind(event);
 	return ocsf_word(member_uint(event, "disposition_id"),
 			 text(feed_details(event), "verdict"));
@@ -180,15 +178,13 @@ static void add_argv(struct strbuf *out, const json_t *words)
 	escape_argv(out, argv, COMMAND_MAX);
 }
 
-/* "10.0.0.5:5432 by psql -h db" */
+/* "connect 10.0.0.5:5432 by psql -h db" */
 static void add_dest(struct strbuf *out, const json_t *event, const json_t *dest)
 {
 	const char *ip = text(dest, "ip");
 	bool v6 = ip && strchr(ip, ':');
 
-	if (member_uint(event, "class_uid") == CLASS_FINDING)
-		strbuf_addf(out, "%s ", verb_of(event));
-	strbuf_adds(out, v6 ? "[" : "");
+	strbuf_addf(out, "%s %s", verb_of(event), v6 ? "[" : "");
 	add_member(out, dest, "ip");
 	strbuf_addf(out, "%s:%ju by ", v6 ? "]" : "", (uintmax_t)member_uint(dest, "port"));
 }

@@ -1,11 +1,15 @@
 """Every event of the kernel's stands in the journal once, whatever becomes of the guard."""
 import itertools
+import os
+import subprocess
+import sys
 
 import pytest
 
-from lab import end_process, until
+from lab import TOP, end_process, until
 from net import HOST, PLAIN
 
+OCSF = os.path.join(TOP, "../shared/ocsf/validate.py")
 FIRST_LINES = {1007, 4001, 6002}  # classes; a finding is a second line of its event
 
 
@@ -92,6 +96,12 @@ def test_connects(lab, net, own):
     agent.finish()
     until(lambda: not own.status()["sessions"], "the session has ended")
     expect_all(own)
+    shown = subprocess.run([own.backstop, "log", "--dir", f"{own.state}/journal", "--kind", "connect"],
+                           capture_output=True, text=True, timeout=20).stdout
+    assert shown.count(f"connect {HOST}:{PLAIN} by ") == 50, shown
+    if os.path.exists(OCSF):
+        done = subprocess.run([sys.executable, OCSF], input="\n".join(own.lines()) + "\n", capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout[-3000:]
 
 
 STORM = """

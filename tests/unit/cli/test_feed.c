@@ -90,7 +90,7 @@ static void test_connects(void **state _unused_)
 
 	e.dest = &database;
 	ocsf_connect(&opened, &host, &e);
-	assert_shown(&opened, false, WHO "connect  10.0.0.5:5432 by terraform destroy\n");
+	assert_shown(&opened, false, WHO "held     connect 10.0.0.5:5432 by terraform destroy\n");
 	assert_finding(&e, WHO "held     connect 10.0.0.5:5432 by terraform destroy  "
 			       "(terraform.destroy, critical, hold 7, by the policy)\n" WHY);
 	e.dest = &names;
@@ -98,10 +98,11 @@ static void test_connects(void **state _unused_)
 			       "(terraform.destroy, critical, hold 7, by the policy)\n" WHY);
 	e.process.argv = NULL;
 	ocsf_connect(&sent, &host, &e);
-	assert_shown(&sent, false, WHO "send     [fd00::1]:53 by -\n");
+	assert_shown(&sent, false, WHO "held     send [fd00::1]:53 by -\n");
 	e.process.path = "/usr/bin/dig";
+	e.disposition = OCSF_ALLOWED;
 	ocsf_connect(&by, &host, &e);
-	assert_shown(&by, false, WHO "send     [fd00::1]:53 by dig\n");
+	assert_shown(&by, false, WHO "allowed  send [fd00::1]:53 by dig\n");
 }
 
 static void test_exit_of_a_fork(void **state _unused_)
