@@ -3,6 +3,7 @@
 # sudo make demo    installs what is missing, builds, re-enacts the incident
 # sudo make test    installs what is missing, builds, runs all tests
 # make unit|policy|e2e|vm|fuzz|bench|check   parts of the above
+# make docs         a page of Markdown for each pack into build/docs
 
 VERSION  := 0.1.0
 PREFIX   ?= /usr/local
@@ -35,7 +36,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all unit policy e2e vm fuzz bench check test demo install uninstall clean deps
+.PHONY: all docs unit policy e2e vm fuzz bench check test demo install uninstall clean deps
 
 all: $(BUILD)/backstop $(BUILD)/policy.image
 
@@ -45,6 +46,10 @@ $(BUILD)/backstop: $(BUILD)/obj/cli/main.o $(ARCHIVES)
 
 $(BUILD)/policy.image: $(BUILD)/backstop $(wildcard signatures/*.yaml agents/*.yaml)
 	$(BUILD)/backstop policy compile --output $@ signatures agents
+
+docs: $(BUILD)/backstop
+	rm -rf $(BUILD)/docs # pages of packs that are no more
+	$(BUILD)/backstop policy docs --output $(BUILD)/docs signatures
 
 define ARCHIVE
 $(BUILD)/lib$(1).a: $(call OBJ_OF,$(1))

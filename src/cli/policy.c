@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "cli/command.h"
+#include "cli/policy_docs.h"
 #include "cli/reload.h"
 #include "cli/table.h"
 #include "policy/compile.h"
@@ -306,6 +307,17 @@ static int run_project(const struct options *o, int argc _unused_, char **argv)
 	return count ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+static int run_docs(const struct options *o, int argc, char **argv)
+{
+	if (!o->output) {
+		log_error("policy docs: give --output DIR: 'backstop policy docs --output docs "
+			  "signatures'");
+		return EXIT_USAGE;
+	}
+	return policy_write_docs(o->output, o->json, argv, (size_t)argc) ? EXIT_FAILURE
+									 : EXIT_SUCCESS;
+}
+
 static int run_reload(const struct options *o, int argc _unused_, char **argv _unused_)
 {
 	return reload_guard(o->socket, o->json);
@@ -324,6 +336,7 @@ static const struct subcommand {
 	{ "list", run_list, 0, 0, "list" },
 	{ "show", run_show, 1, 1, "show SIGNATURE" },
 	{ "new", run_new, 1, 1, "new NAME" },
+	{ "docs", run_docs, 0, INT_MAX, "docs --output DIR [PATH…]" },
 	{ "project", run_project, 1, 1, "project [--policy FILE] FILE" },
 	{ "reload", run_reload, 0, 0, "reload" },
 };
@@ -349,7 +362,7 @@ static int run_policy(const void *options, int argc, char **argv)
 
 static const struct option_def policy_options[] = {
 	{ "json", 0, OPTION_FLAG, NULL, "print JSON", offsetof(struct options, json) },
-	{ "output", 'o', OPTION_STRING, "FILE", "where compile writes the image",
+	{ "output", 'o', OPTION_STRING, "FILE", "where compile writes the image, docs the pages",
 	  offsetof(struct options, output) },
 	{ "settings", 0, OPTION_STRING, "FILE", "settings that check and compile apply",
 	  offsetof(struct options, settings) },

@@ -277,6 +277,26 @@ int policy_compile(char *const *paths, size_t count, const char *settings, struc
 	return r;
 }
 
+int policy_each_pack(char *const *paths, size_t count,
+		     int (*fn)(const struct pack *pack, void *data), void *data, struct strbuf *err)
+{
+	struct compiler c = { .faults.out = err };
+	int r = 0;
+
+	if (!count)
+		add_own(&c, "signatures");
+	for (size_t i = 0; i < count; i++)
+		add_path(&c, paths[i]);
+	for (size_t i = 0; i < c.files_count; i++)
+		read_file(&c, c.files[i]);
+	if (c.faults.count)
+		r = -EINVAL;
+	for (size_t i = 0; !r && i < c.library.packs_count; i++)
+		r = fn(c.library.packs[i], data);
+	arena_free(&c.arena);
+	return r;
+}
+
 int policy_compile_text(const char *name, const char *text, size_t len, struct strbuf *ret_image,
 			struct compile_stats *ret_stats, struct strbuf *err)
 {

@@ -24,7 +24,14 @@ struct compile_stats {
  * right. 0, or -EINVAL where there is a fault, or another negative errno. */
 int policy_compile(char *const *paths, size_t count, const char *settings, struct strbuf *ret_image,
 		   struct compile_stats *ret_stats, struct strbuf *err);
-/* The same for one pack or profile in memory. */
+/* Calls `fn` for each pack of these directories and files (none: those that came with this
+ * program), in name order, as long as it returns 0; examples are not tried. 0, -EINVAL where there
+ * is a fault, which `err` tells, or what `fn` returned. */
+struct pack;
+int policy_each_pack(char *const *paths, size_t count,
+		     int (*fn)(const struct pack *pack, void *data), void *data,
+		     struct strbuf *err);
+/* The same as policy_compile() for one pack or profile in memory. */
 int policy_compile_text(const char *name, const char *text, size_t len, struct strbuf *ret_image,
 			struct compile_stats *ret_stats, struct strbuf *err);
 
