@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from lab import end_process, is_gone, until
+from test_unit import confined  # noqa: F401, a fixture
 
 PROFILE = """agent: firstbot
 title: First Bot
@@ -168,3 +169,30 @@ def test_a_hold_is_on_the_desktop(lab, tester, desktop, notify):
     if not notify:
         assert shown() == ""
     assert not is_gone(guard.child)
+
+
+def test_a_confined_guard_reaches_the_desktop(lab, tester, desktop, confined):  # noqa: F811
+    agent = lab.run(lab.words(), "--as", tester, guard=confined)
+    hold = confined.wait_for_holds()[0]
+
+    def shown():
+        with open(desktop, encoding="utf-8") as f:
+            return f.read()
+
+    until(lambda: f"backstop approve {hold['id']}" in shown(), shown)
+    confined.deny(hold)
+    assert agent.finish() == 126
+
+
+def test_ctrl_c_ends_a_guard_on_a_terminal(lab):
+    """There it shows its feed without being asked, and stops in order."""
+    guard = lab.make_guard()
+    agent = lab.plain([guard.backstop, "guard", *guard.common, "--state-dir", guard.state, "--settings",
+                       guard.settings_file], terminal=True)
+    until(guard.answers, "it answers")
+    assert lab.run(["true"], guard=guard).finish() == 0
+    until(lambda: "true  (status 0)" in agent.all, lambda: agent.all)
+    agent.send("\x03")
+    until(lambda: "SIGINT: the guard stops" in agent.all, lambda: agent.all)
+    assert agent.finish() == 0, agent.all
+    assert not guard.pinned()
