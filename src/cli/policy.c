@@ -354,8 +354,8 @@ static int run_policy(const void *options, int argc, char **argv)
 		}
 		return s->run(options, argc - 1, argv + 1);
 	}
-	log_error("policy: '%s' is none of its commands: check, compile, list, show, new, project, "
-		  "reload",
+	log_error("policy: '%s' is none of its commands: check, compile, list, show, new, docs, "
+		  "project, reload",
 		  argv[0]);
 	return EXIT_USAGE;
 }
@@ -376,8 +376,8 @@ static const struct option_def policy_options[] = {
 
 const struct command command_policy = {
 	.name = "policy",
-	.arguments = "check [PATH…] | compile [PATH…] | list | show SIGNATURE | new NAME | project "
-		     "FILE | reload",
+	.arguments = "check [PATH…] | compile [PATH…] | list | show SIGNATURE | new NAME | "
+		     "docs [PATH…] | project FILE | reload",
 	.help = "check and compile packs of signatures, and show what a policy knows",
 	.example = "backstop policy compile --output policy.image signatures agents",
 	.options = policy_options,
