@@ -27,6 +27,6 @@ def test_check(tool):
 
 
 @pytest.mark.parametrize("command", EXPLAINED)
-def test_extool(tool, command):
-    words = ["extool", "--policy", tool.image, "--", *command.split()]
+def test_explain(tool, command):
+    words = ["explain", "--policy", tool.image, "--", *command.split()]
     assert statistics.median(seconds(tool, *words) for _ in range(5)) < EXPLAIN
