@@ -3,15 +3,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
+#include <linux/securebits.h>
 #include <signal.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "guard/urgent.h"
 
 #define MEMORY_MAX (1UL << 30)
+#define FILE_FD	   3 /* of CHILD_FILE */
 #define FILE_MAX   (64UL << 20)
 
 static int limit(int what, rlim_t max)
@@ -29,11 +33,24 @@ static int set_limits(unsigned int cpu_limit)
 	return 0;
 }
 
+/* Root of a session stays root, as its files may be root's alone, but is no more than their owner.
+ */
+static int drop_capabilities(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+	if (prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED, 0, 0, 0) ||
+	    syscall(SYS_capset, &head, none))
+		return -errno;
+	return 0;
+}
+
 static int drop_privileges(const struct child_options *o)
 {
 	if (setgroups(0, NULL) || setresgid(o->gid, o->gid, o->gid) ||
-	    setresuid(o->uid, o->uid, o->uid) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
-	    prctl(PR_SET_PDEATHSIG, SIGKILL))
+	    (o->uid ? setresuid(o->uid, o->uid, o->uid) : drop_capabilities()) ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_PDEATHSIG, SIGKILL))
 		return -errno;
 	return 0;
 }
@@ -62,7 +79,9 @@ static _Noreturn void run(const struct child_options *o, int out)
 	dup2(null, STDIN_FILENO);
 	dup2(out, STDOUT_FILENO);
 	dup2(o->err >= 0 ? o->err : out, STDERR_FILENO);
-	close_range(STDERR_FILENO + 1, ~0U, 0);
+	if (o->file >= 0)
+		dup2(o->file, FILE_FD);
+	close_range(o->file >= 0 ? FILE_FD + 1 : FILE_FD, ~0U, 0);
 	if (set_limits(o->cpu_limit) || drop_privileges(o))
 		_exit(127);
 	execve("/proc/self/exe", (char *const *)o->argv, (char *const *)environment);

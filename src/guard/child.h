@@ -14,7 +14,9 @@ struct child {
 #define CHILD_INIT ((struct child) { .pidfd = -1, .out = -1 })
 
 /* No account has this number, so that no other process can trace the child. */
-#define CHILD_UID 0x7ffffffeU
+#define CHILD_UID  0x7ffffffeU
+
+#define CHILD_FILE "/proc/self/fd/3"
 
 struct child_options {
 	const char *const *argv; /* argv[0] is ours, whatever it says */
@@ -22,6 +24,7 @@ struct child_options {
 	gid_t gid;
 	int dir;		/* fd of its working directory; -1: the root */
 	int err;		/* fd of its stderr apart; -1: with its stdout */
+	int file;		/* fd that it finds as CHILD_FILE; -1: none */
 	unsigned int cpu_limit; /* seconds */
 };
 

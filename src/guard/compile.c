@@ -70,7 +70,7 @@ static int fetch(struct guard *g, int dir, struct strbuf *err)
 	r = io_read_file(dir, IMAGE, IMAGE_MAX, &image);
 	if (!r)
 		r = policy_from_memory(strbuf_str(&image), image.len, &p, err);
-	return r ?: io_replace_file(g->image, strbuf_str(&image), image.len, 0640);
+	return r ?: io_replace_file(g->image, strbuf_str(&image), image.len, 0644);
 }
 
 static int run(struct guard *g, int dir, struct strbuf *err)
@@ -82,6 +82,7 @@ static int run(struct guard *g, int dir, struct strbuf *err)
 				   .gid = CHILD_UID,
 				   .dir = dir,
 				   .err = -1,
+				   .file = -1,
 				   .cpu_limit = CPU_LIMIT };
 	struct child c;
 	int r = child_start(&o, &c), status;

@@ -445,12 +445,34 @@ void hold_gone(struct guard *g, u32 slot, u32 ticket)
 #define END_WAIT_MS 10
 #define END_WAITS   100
 
+/* Until the connects that were refused have failed, or their threads are gone: the hooks must still
+ * be there. */
+static void wait_for_answers(struct guard *g, const u32 *tids, unsigned int count)
+{
+	unsigned int i = 0;
+
+	for (int n = 0; n < END_WAITS && i < count; n++) {
+		struct bs_waiting w;
+		struct proc_stat st;
+
+		while (i < count &&
+		       (kernel_get_waiting(g->kernel, tids[i], &w) || proc_read_stat(tids[i], &st)))
+			i++;
+		if (i < count)
+			usleep(1000);
+	}
+}
+
 unsigned int hold_end_all(struct guard *g, const char *why)
 {
-	unsigned int open = 0;
+	unsigned int open = 0, connects = 0;
+	u32 tids[BS_SLOTS];
 	struct hold *h, *next;
 
 	wake_end(g);
+	LIST_FOREACH (h, &g->holds, entry)
+		if (is_connect(h) && connects < BS_SLOTS)
+			tids[connects++] = h->tid;
 	for (h = LIST_FIRST(&g->holds); h; h = next) {
 		next = LIST_NEXT(h, entry);
 		if (h->outcome != HOLD_OPEN)
@@ -464,5 +486,6 @@ unsigned int hold_end_all(struct guard *g, const char *why)
 		pidfd_send_signal(h->pidfd, SIGKILL, NULL, 0);
 		hold_free(h);
 	}
+	wait_for_answers(g, tids, connects);
 	return open;
 }

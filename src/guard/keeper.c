@@ -304,11 +304,11 @@ static void log_death(const struct keeper *k, int status)
 	char how[32];
 
 	if (WIFSIGNALED(status))
-		snprintf(how, sizeof(how), "SIG%s", sigabbrev_np(WTERMSIG(status)) ?: "?");
+		snprintf(how, sizeof(how), "died of SIG%s", sigabbrev_np(WTERMSIG(status)) ?: "?");
 	else
-		snprintf(how, sizeof(how), "exit status %d", WEXITSTATUS(status));
-	log_error("the guard is down (%s): what it held stays held, new candidates %s; %s", how,
-		  candidates[k->when_down],
+		snprintf(how, sizeof(how), "ended with status %d", WEXITSTATUS(status));
+	log_error("the guard %s: what it held stays held, while it is down new candidates %s, %s",
+		  how, candidates[k->when_down],
 		  k->failures > 1 ? "it is tried again" : "the next one starts");
 }
 
