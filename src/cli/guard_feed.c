@@ -47,7 +47,10 @@ static void show_sessions(const char *socket)
 	if (client_request(socket, json_pack("{ss}", "op", "status"), &reply))
 		return;
 	sessions = json_object_get(reply, "sessions");
-	json_array_foreach(sessions, i, s) show_session(s);
+	json_array_foreach(sessions, i, s)
+	{
+		show_session(s);
+	}
 	if (json_array_size(sessions) == 0)
 		puts("no session yet: each that begins is shown here");
 	fflush(stdout);
