@@ -109,16 +109,23 @@ def test_found_at_exec(lab, own, how):
     until(lambda: not sessions(own), "the session has ended")
 
 
-def end_stubs(lab):
-    """The agent, and what it started."""
-    for agent in lab.agents:
-        agent.end()
+def stubs(lab):
+    """What runs in the lab's directory."""
+    found = []
     for pid in descendants():
         try:
             if os.readlink(f"/proc/{pid}/cwd") == lab.work:
-                end_process(pid)
+                found.append(pid)
         except OSError:
             pass  # gone meanwhile
+    return found
+
+
+def end_stubs(lab):
+    """The agent and what it started, and what that starts meanwhile."""
+    for agent in lab.agents:
+        agent.end()
+    until(lambda: not [end_process(pid) for pid in stubs(lab)], "all stubs are gone")
 
 
 @pytest.mark.parametrize("how", STARTS)
@@ -129,10 +136,6 @@ def test_found_running(lab, own, how):
     own.start()
     one_session(own)
     end_stubs(lab)
-
-
-def below(pid):
-    return subprocess.run(["pgrep", "-g", str(pid), "-l"], capture_output=True, text=True).stdout
 
 
 def test_its_commands_are_held(lab, own):
@@ -153,14 +156,20 @@ def test_its_first_command_is_held(lab, own):
     assert not lab.ran()
 
 
+def lines_of(path):
+    try:
+        with open(path, encoding="utf-8") as f:
+            return len(f.readlines())
+    except FileNotFoundError:
+        return 0
+
+
 def test_descendants_of_a_running_agent(lab, own):
     """Children, and those with a process group and terminal session of their own."""
     victim = " ".join(lab.words("victim-deny"))
-    agent = lab.plain([stub(lab, more=f"""
-        (until [ -e go ]; do sleep 0.05; done; {victim}; echo $? >> out) &
-        (setsid -w setsid -w bash -c 'until [ -e go ]; do sleep 0.05; done; {victim}; echo $? >> out') &
-        wait""")])
-    until(lambda: below(agent.pid).count("sleep") + below(agent.pid).count("setsid") >= 2, "it runs")
+    late = f"echo >> ready; until [ -e go ]; do sleep 0.05; done; {victim}; echo $? >> out"
+    agent = lab.plain([stub(lab, more=f"({late}) &\n(setsid -w setsid -w bash -c '{late}') &\nwait")])
+    until(lambda: lines_of(f"{lab.work}/ready") == 2, "both run")
     own.start()
     one_session(own, pid=agent.pid)
     open(f"{lab.work}/go", "w", encoding="utf-8").close()
@@ -231,9 +240,9 @@ def test_attach_pid(lab):
 def test_attach_descendants(lab):
     """All that the process has started belongs to it, threads as well."""
     guard = lab.new_guard()
-    agent = lab.plain(["bash", "-c", "for i in 1 2 3; do (until [ -e go ]; do sleep 0.05; done; %s; echo $? >> out) & done; wait"
-                       % " ".join(lab.words("victim-deny"))])
-    until(lambda: below(agent.pid).count("sleep") == 3, "all run")
+    agent = lab.plain(["bash", "-c", "for i in 1 2 3; do (echo >> ready; until [ -e go ]; do sleep 0.05; done; "
+                       "%s; echo $? >> out) & done; wait" % " ".join(lab.words("victim-deny"))])
+    until(lambda: lines_of(f"{lab.work}/ready") == 3, "all run")
     assert guard.cli("attach", "--pid", agent.pid).returncode == 0
     open(f"{lab.work}/go", "w", encoding="utf-8").close()
     agent.finish()
@@ -267,6 +276,8 @@ def cgroup(lab):
     path = os.path.join(top, f"backstop-e2e-{os.getpid()}")
     os.mkdir(path)
     yield path
+    for agent in lab.agents:
+        agent.end()
     until(lambda: not open(f"{path}/cgroup.procs", encoding="utf-8").read(), "nothing lives there")
     os.rmdir(path)
 

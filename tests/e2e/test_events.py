@@ -91,5 +91,5 @@ def test_others_are_not_recorded(lab, net, own):
 def test_seen_by_people(lab, net, own):
     client(lab, net, own, "tcp", PLAIN)
     until(lambda: network(own), "its event")
-    shown = subprocess.run([lab.backstop, "log", "--state-dir", own.state], capture_output=True, text=True).stdout
+    shown = subprocess.run([lab.backstop, "log", "--dir", f"{own.state}/journal"], capture_output=True, text=True).stdout
     assert f"connect {HOST}:{PLAIN}" in shown, shown

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -159,7 +160,7 @@ def test_when_down(lab, net, policy, status, ran):
     os.unlink(own.state)
     os.rename(own.state + ".away", own.state)
     back(own)
-    assert [line for line in own.log().splitlines() if "down" in line], own.log()
+    assert "the guard died of SIGKILL" in own.log(), own.log()
     late = lab.run(lab.words("victim-deny"), guard=own)
     assert late.finish() == 126, "it decides again"
 
@@ -343,7 +344,7 @@ def test_guard_does_not_start_with_bad_settings(lab):
 def test_reload_under_load(lab, own, net):
     """Each verdict is the old policy's or the new one's, and what is denied by both never runs."""
     denied, alerted = words(lab, "victim-deny"), " ".join([f"{lab.bin}/victim-alert", "go"])
-    loop = lab.script("loop", "#!/bin/bash\nfor i in $(seq 150); do\n"
+    loop = lab.script("loop", "#!/bin/bash\nfor i in $(seq 40); do\n"
                       f"{denied} 2>/dev/null; echo deny $?\n{alerted} >/dev/null 2>&1; echo alert $?\ndone\n")
     agents = [lab.run([loop], guard=own) for _ in range(2)]
     count = 0
@@ -351,16 +352,23 @@ def test_reload_under_load(lab, own, net):
         count += 1
         own.write_settings(verdicts={"test.alert": ("deny", "alert")[count % 2]})
         assert own.request({"op": "reload"})["ok"]
+        time.sleep(0.1)
     for agent in agents:
         assert agent.finish() == 0
-        assert agent.out.count("deny 126") == 150, agent.out
-        assert agent.out.count("alert 0") + agent.out.count("alert 126") == 150
-    assert count > 3 and not lab.ran()
+        assert agent.out.count("deny 126") == 40, agent.out
+        assert agent.out.count("alert 0") + agent.out.count("alert 126") == 40
+    assert count > 2 and not lab.ran()
 
 
-def test_project_file_only_tightens(lab, own):
-    work = os.path.join(lab.dir, "project")
-    os.mkdir(work)
+@pytest.fixture
+def workspace():
+    """Scratch is no workspace, and has no project file."""
+    with tempfile.TemporaryDirectory(prefix="backstop-e2e-", dir="/srv") as directory:
+        yield directory
+
+
+def test_project_file_only_tightens(lab, own, workspace):
+    work = workspace
     with open(f"{work}/.backstop.yaml", "w", encoding="utf-8") as f:
         f.write("verdicts: {test.alert: deny}\n")
     assert lab.run(lab.words("victim-alert"), guard=own, cwd=work).finish() == 126

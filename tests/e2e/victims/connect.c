@@ -306,7 +306,6 @@ static int way_ia32_sendmmsg(void)
 {
 	int fd = open_socket(SOCK_DGRAM, 0), n;
 	struct low *low = low_memory(), *other = low_memory();
-	socklen_t len = sizeof(n);
 
 	other->addr = first.addr;
 	low->iov[0] = (uintptr_t)low->text;
@@ -318,12 +317,15 @@ static int way_ia32_sendmmsg(void)
 		low->messages[i].iov_len = 1;
 	}
 	low->words[0] = fd;
-	low->words[1] = (uintptr_t)low->messages;
-	low->words[2] = 2;
-	n = ia32(IA32_SOCKETCALL, CALL_SENDMMSG, (long)low->words, 0);
-	if (n == 1 && !getsockopt(fd, SOL_SOCKET, SO_ERROR, &n, &len)) /* of the second */
-		n = -n;
-	return n < 0 ? (close(fd), n) : (close(fd), 0);
+	for (int sent = 0; sent < 2; sent += n) {
+		low->words[1] = (uintptr_t)(low->messages + sent);
+		low->words[2] = 2 - sent;
+		n = ia32(IA32_SOCKETCALL, CALL_SENDMMSG, (long)low->words, 0);
+		if (n <= 0)
+			return close(fd), n;
+	}
+	close(fd);
+	return 0;
 }
 
 static int way_x32(void)

@@ -75,6 +75,7 @@ static void *send_bulk(void *unused)
 	char *data = calloc(1, BULK);
 
 	say("send", send(bulk[0], data, BULK, 0), BULK);
+	shutdown(bulk[0], SHUT_WR);
 	free(data);
 	return unused;
 }
@@ -84,6 +85,7 @@ static void *write_pipe(void *unused)
 	char *data = calloc(1, PIPE_BULK);
 
 	say("write", write(tube[1], data, PIPE_BULK), PIPE_BULK);
+	close(tube[1]);
 	free(data);
 	return unused;
 }
