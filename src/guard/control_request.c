@@ -12,7 +12,7 @@
  *	{"op":"watch"}						then one journal line after another
  *	{"op":"attach","pid":4213,"agent":"claude"}		"session":"19ab…": that process and
  *all that it has started belong to it
- *	{"op":"attach","cgroup":"/user.slice","agent":"ci"}	the same for all that live there
+ *	{"op":"attach","cgroup":"/sys/fs/cgroup/ci"}		the same for all that live there
  *	{"op":"reload"}						new settings and packs
  *
  * Anybody may run. All else is for root, the approvers' group, and the owner of an embedded guard;
