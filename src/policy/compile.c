@@ -66,7 +66,7 @@ static void add_directory(struct compiler *c, const char *path)
 		tell(c, path, strerror(errno));
 		return;
 	}
-	if (n == 0)
+	if (n == 0 && strcmp(path, PACKS_DIR) != 0) /* the owner's may be made before its packs */
 		tell(c, path, "there is no pack (NAME.yaml) in this directory");
 	for (int i = 0; i < n; i++) {
 		char *file = arena_printf(&c->arena, "%s/%s", path, entries[i]->d_name);
