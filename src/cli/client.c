@@ -205,6 +205,19 @@ const char *client_reply_error(const json_t *reply)
 	return json_is_false(json_object_get(reply, "ok")) ? error ? error : "refused" : NULL;
 }
 
+/* Of several lines (the faults of a file) each stays one. */
+static void add_lines(struct strbuf *out, const char *text)
+{
+	size_t len;
+
+	for (; *text; text += len + (text[len] == '\n')) {
+		len = strcspn(text, "\n");
+		if (out->len > 0)
+			strbuf_addc(out, '\n');
+		escape_bytes(out, text, len);
+	}
+}
+
 static int check_reply(const char *line, size_t len, json_t **ret_reply)
 {
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
@@ -212,7 +225,7 @@ static int check_reply(const char *line, size_t len, json_t **ret_reply)
 	const char *error = client_reply_error(reply);
 
 	if (error) {
-		escape_bytes(&text, error, strlen(error));
+		add_lines(&text, error);
 		log_error("%s", strbuf_str(&text));
 		return -EREMOTEIO;
 	}

@@ -129,6 +129,27 @@ static void a_refusal_is_an_error(void **state)
 	}
 }
 
+/* As the faults of a settings file come; nothing else of them may move a cursor. */
+static void a_refusal_of_several_lines_stays_so(void **state)
+{
+	_cleanup_client_ struct client c = CLIENT_INIT;
+	char said[256] = "";
+	json_t *reply = NULL;
+	int saved = dup(STDERR_FILENO), out[2];
+
+	meet(*state, &c, "{\"ok\":false,\"error\":\"f:3:1: no\\n  mod\\u001b\\n  ^\\n\"}\n", true);
+	assert_int_equal(pipe(out), 0);
+	dup2(out[1], STDERR_FILENO);
+	assert_int_equal(client_ask(&c, request(), &reply), -EREMOTEIO);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	close(out[1]);
+	assert_true(read(out[0], said, sizeof(said) - 1) > 0);
+	close(out[0]);
+	assert_non_null(strstr(said, ": f:3:1: no\n  mod\\e\n  ^\n"));
+	assert_ptr_equal(strstr(said, "^\n") + 2, said + strlen(said));
+}
+
 static void nonsense_is_an_error(void **state)
 {
 	static const char *const nonsense[] = { "hello\n", "[]\n", "{\"ok\":1}\n", "\n", "{}\n" };
@@ -265,6 +286,7 @@ int main(void)
 		TEST(asks_in_one_line_and_gives_the_reply),
 		TEST(lines_come_in_any_pieces),
 		TEST(a_refusal_is_an_error),
+		TEST(a_refusal_of_several_lines_stays_so),
 		TEST(nonsense_is_an_error),
 		TEST(a_guard_that_goes_is_an_error),
 		TEST(no_guard_is_told_apart),
