@@ -4,8 +4,6 @@
 #include <string.h>
 #include <strings.h>
 
-#define MIN_ABBREVIATION 5 /* the dashes and three letters */
-
 static bool is_nocase(const struct args *a)
 {
 	return a->program->nocase;
@@ -89,7 +87,7 @@ static enum option_kind find_abbreviated(const struct args *a, const char *name,
 
 static bool is_abbreviable(const struct args *a, size_t len)
 {
-	return a->program->style == STYLE_GNU && len >= MIN_ABBREVIATION;
+	return a->program->style == STYLE_GNU && len >= ARGS_ABBREVIATION;
 }
 
 struct args_cursor args_begin(const struct args *args)

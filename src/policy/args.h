@@ -4,6 +4,9 @@
 
 #include "policy/image.h"
 
+#define ARGS_ABBREVIATION                                                                          \
+	5 /* bytes of an abbreviated option, at least: the dashes and three letters */
+
 /* A command and the program whose grammar applies. */
 struct args {
 	const struct image *image;

@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "backstop/class.h"
+#include "policy/args.h"
 #include "policy/carrier.h"
 #include "policy/glob.h"
+#include "policy/regex_run.h"
 
 #define MAX_RULES_OF_LINE 256 /* beyond, a line asks for less */
 #define MAX_CHOICES	  64
@@ -176,43 +178,148 @@ static struct choice word_choice(struct needles *n, const char *word)
 	return c;
 }
 
+static void add_choice(struct choice *c, u16 needle)
+{
+	if (needle && c->count < MAX_OF_CHOICE)
+		c->needles[c->count++] = needle;
+}
+
+/* How many bytes of `text`, at most `max`, have a class. */
+static size_t class_span(const char *text, size_t max)
+{
+	size_t len = 0;
+
+	while (len < max && bs_class[(unsigned char)text[len]])
+		len++;
+	return len;
+}
+
+/* A long option stands at the beginning of a word: in full, or in gnu style abbreviated; what
+ * follows is the end of the word, or a =. */
+static u16 long_option(struct needles *n, const char *name, enum option_style style)
+{
+	size_t whole = strlen(name),
+	       max = style == STYLE_GNU ? MIN(whole, ARGS_ABBREVIATION) : whole;
+	size_t len = class_span(name, max);
+	struct pattern p = { arena_strndup(n->arena, name, len), true,
+			     style != STYLE_GNU && len == whole };
+
+	return len > 2 ? add_needle(n, &p, 1) : 0;
+}
+
 /* In go style the name of an option stands there in full, behind one dash or two. */
-static struct choice option_choice(struct needles *n, const char *option)
+static u16 go_option(struct needles *n, const char *option)
 {
 	const char *name = option + strspn(option, "-");
 	struct pattern p = { .text = arena_printf(n->arena, "-%s", name), .right = true };
-	struct choice c = { 0 };
 
-	if (strlen(name) < 3)
-		return c;
-	for (const char *at = name; *at; at++)
-		if (!bs_class[(unsigned char)*at])
-			return c;
-	c.needles[c.count++] = add_needle(n, &p, 1);
-	return c;
+	if (strlen(name) < 3 || class_span(name, SIZE_MAX) != strlen(name))
+		return 0;
+	return add_needle(n, &p, 1);
 }
 
-static struct choice sql_choice(struct needles *n)
+/* A letter may stand in any cluster: all that is known is that some word is one, which begins with
+ * a dash and no second one. */
+static u16 short_option(struct needles *n)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789_.+";
+	struct pattern p[sizeof(letters)] = { { .text = "-", .left = true, .right = true } };
+
+	if (n->cluster)
+		return n->cluster;
+	for (size_t i = 1; i < sizeof(letters); i++)
+		p[i] = (struct pattern) { .text = arena_printf(n->arena, "-%c", letters[i - 1]),
+					  .left = true };
+	n->cluster = add_needle(n, p, ARRAY_SIZE(p));
+	return n->cluster;
+}
+
+static u16 sql_needle(struct needles *n)
 {
 	static const struct pattern words[] = {
 		{ .text = "drop" },  { .text = "truncate" }, { .text = "delete" },
 		{ .text = "alter" }, { .text = "update" },
 	};
 
-	return (struct choice) { .needles = { add_needle(n, words, ARRAY_SIZE(words)) },
-				 .count = 1 };
+	return add_needle(n, words, ARRAY_SIZE(words));
+}
+
+/* What a value that satisfies the condition must contain. */
+static u16 value_needle(struct needles *n, const struct cond *c, bool left)
+{
+	struct pattern p = { .text = "" };
+
+	if (c->kind == COND_SQL)
+		return sql_needle(n);
+	if (c->kind == COND_RE)
+		p.text = regex_run(n->arena, c->arg);
+	else if (c->kind == COND_GLOB)
+		p = find_run(n, c->arg);
+	p.left = p.left && left;
+	if (strlen(p.text) < (p.left && p.right ? 1 : 2))
+		return 0;
+	return tells(p.text, strlen(p.text)) ? add_needle(n, &p, 1) : 0;
+}
+
+static struct choice option_choice(struct needles *n, const struct program *p,
+				   const struct alt *alt)
+{
+	bool is_long = alt->text[1] == '-';
+	struct choice c = { 0 };
+
+	if (strcmp(alt->text, "--") == 0)
+		return c;
+	if (p->style == STYLE_GO)
+		add_choice(&c, go_option(n, alt->text));
+	else if (is_long)
+		add_choice(&c, long_option(n, alt->text, p->style));
+	/* the value of a letter may be in the same word */
+	add_choice(&c, value_needle(n, &alt->cond, is_long || p->style == STYLE_GO));
+	if (!c.count && !is_long && p->style != STYLE_GO)
+		add_choice(&c, short_option(n));
+	return c;
+}
+
+static struct choice key_choice(struct needles *n, const struct alt *alt)
+{
+	struct choice c = word_choice(n, alt->text);
+
+	add_choice(&c, value_needle(n, &alt->cond, true));
+	return c;
+}
+
+static struct choice operand_choice(struct needles *n, const struct alt *alt)
+{
+	struct choice c = { 0 };
+
+	add_choice(&c, value_needle(n, &alt->cond, true));
+	return c;
 }
 
 static struct choice alt_choice(struct needles *n, const struct program *p, const struct item *item,
 				const struct alt *alt)
 {
-	if (item->kind == ITEM_WORD)
+	switch (item->kind) {
+	case ITEM_WORD:
 		return word_choice(n, alt->text);
-	if (alt->cond.kind == COND_SQL)
-		return sql_choice(n);
-	if (item->kind == ITEM_OPTION && p->style == STYLE_GO)
-		return option_choice(n, alt->text);
+	case ITEM_OPTION:
+		return option_choice(n, p, alt);
+	case ITEM_OPERAND:
+		return operand_choice(n, alt);
+	case ITEM_KEY:
+		return key_choice(n, alt);
+	case ITEM_COUNT:
+		break;
+	}
 	return (struct choice) { 0 };
+}
+
+static void push_choice(struct choices *all, const struct choice *c)
+{
+	for (size_t i = 0; i < all->count; i++)
+		if (memcmp(&all->all[i], c, sizeof(*c)) == 0)
+			return;
+	all->all[all->count++] = *c;
 }
 
 /* The ways to satisfy an item; false where it asks for no needle. */
@@ -223,9 +330,11 @@ static bool item_choices(struct needles *n, const struct program *p, const struc
 	if (item->negated || item->alts_count > MAX_CHOICES)
 		return false;
 	for (size_t i = 0; i < item->alts_count; i++) {
-		ret->all[ret->count] = alt_choice(n, p, item, &item->alts[i]);
-		if (ret->all[ret->count++].count == 0)
+		struct choice c = alt_choice(n, p, item, &item->alts[i]);
+
+		if (c.count == 0)
 			return false;
+		push_choice(ret, &c);
 	}
 	return true;
 }
@@ -277,6 +386,15 @@ static void multiply(struct needle_rule **rules, size_t *count, struct arena *a,
 	*count = more_count;
 }
 
+/* Is there a way to satisfy the item by any cluster of short options? */
+static bool is_weak(const struct needles *n, const struct choices *c)
+{
+	for (size_t i = 0; i < c->count; i++)
+		if (c->all[i].count == 1 && c->all[i].needles[0] == n->cluster)
+			return true;
+	return false;
+}
+
 bool needles_add_line(struct needles *n, const struct program *p, const struct usage *u)
 {
 	struct needle_rule *rules = NULL;
@@ -290,12 +408,14 @@ bool needles_add_line(struct needles *n, const struct program *p, const struct u
 			return n->full;
 		ARENA_PUSH(n->arena, rules, r);
 	}
-	for (size_t i = 0; i < u->items_count; i++) {
-		struct choices c;
+	/* a rule has few needles: those that tell more come first */
+	for (int weak = 0; weak <= 1; weak++)
+		for (size_t i = 0; i < u->items_count; i++) {
+			struct choices c;
 
-		if (item_choices(n, p, &u->items[i], &c))
-			multiply(&rules, &rules_count, n->arena, &c);
-	}
+			if (item_choices(n, p, &u->items[i], &c) && is_weak(n, &c) == weak)
+				multiply(&rules, &rules_count, n->arena, &c);
+		}
 	for (size_t i = 0; i < rules_count; i++)
 		add_rule(n, &rules[i]);
 	return true;

@@ -30,6 +30,7 @@ struct needles {
 	struct needle_rule *rules;
 	size_t rules_count;
 	struct map index; /* of needles and rules, by hash */
+	u16 cluster;	  /* the needle of any word with short options; 0: not needed yet */
 	bool full;	  /* there are more needles than numbers */
 };
 

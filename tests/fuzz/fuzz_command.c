@@ -9,6 +9,17 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+#define MANY_WORDS 100
+
+static size_t count_words(char *const *argv)
+{
+	size_t n = 0;
+
+	while (argv[n])
+		n++;
+	return n;
+}
+
 static void check(const struct policy *p, char *const *argv, const char *path)
 {
 	struct action a = { .argv = argv,
@@ -19,7 +30,8 @@ static void check(const struct policy *p, char *const *argv, const char *path)
 	struct finding f;
 
 	policy_match(p, &a, &f);
-	if (f.id && !policy_is_candidate(p, &a))
+	/* a match for having too many readings may lack what a match has */
+	if (f.id && count_words(argv) < MANY_WORDS && !policy_is_candidate(p, &a))
 		abort();
 }
 

@@ -176,6 +176,7 @@ static void test_many(void **state _unused_)
 	EXPECT(strbuf_str(&line), "");
 	for (int i = 0; i < 5000; i++)
 		strbuf_addf(&line, " --x%d push", i);
+	strbuf_adds(&line, " -- --force");
 	EXPECT(strbuf_str(&line), "t.force");
 }
 

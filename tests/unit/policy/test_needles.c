@@ -44,8 +44,17 @@ static void test_rules(void **state _unused_)
 		size_t rules, needles;
 	} samples[] = {
 		{ "rm", STYLE_GNU, 1, 1 },
-		{ "rm -r {path:precious}", STYLE_GNU, 1, 1 },
-		{ "git push (-f|--force)", STYLE_GNU, 1, 2 },
+		{ "rm -r {path:precious}", STYLE_GNU, 1, 2 },
+		{ "rm (-r|-R|-d)", STYLE_GNU, 1, 2 }, /* all letters are one needle */
+		{ "git push (-f|--force)", STYLE_GNU, 2, 4 },
+		{ "git push --force", STYLE_GETOPT, 1, 3 },
+		{ "git push --", STYLE_GETOPT, 1, 2 },
+		{ "curl (-X|--request)=DELETE", STYLE_GETOPT, 2, 4 },
+		{ "dd of=/dev/sd*", STYLE_GETOPT, 1, 3 },
+		{ "dd of={path:device}", STYLE_GETOPT, 1, 2 },
+		{ "x {glob:*prod*}", STYLE_GETOPT, 1, 2 },
+		{ "x {re:^dev-|prod}", STYLE_GETOPT, 1, 1 },
+		{ "x {re:drop_all\\(}", STYLE_GETOPT, 1, 2 },
 		{ "kubectl delete (ns|namespace)", STYLE_GNU, 2, 4 },
 		{ "kubectl delete !ns", STYLE_GNU, 1, 2 },
 		{ "aws rds delete-*", STYLE_GNU, 1, 3 },
@@ -74,10 +83,10 @@ static void test_shared(void **state _unused_)
 
 	needles_init(&n, &a);
 	assert_true(add(&n, (struct program) { 0 }, "git push -f"));
-	assert_true(add(&n, (struct program) { 0 }, "git push --force"));
+	assert_true(add(&n, (struct program) { 0 }, "git push -n"));
 	assert_true(add(&n, (struct program) { 0 }, "git PUSH -f"));
 	assert_int_equal(n.rules_count, 2);
-	assert_int_equal(n.all_count - 1, 3);
+	assert_int_equal(n.all_count - 1, 4);
 	needles_free(&n);
 }
 
