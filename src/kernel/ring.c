@@ -51,15 +51,12 @@ static int map_pages(struct ring *r)
 	return 0;
 }
 
-int ring_open(int map_fd, struct ring **ret)
+static int set_up(struct ring *r, int map_fd)
 {
-	_cleanup_(ring_close_ptr) struct ring *r = calloc(1, sizeof(*r));
 	struct bpf_map_info info = { 0 };
 	u32 len = sizeof(info);
 	int err;
 
-	if (!r)
-		return -ENOMEM;
 	if (bpf_obj_get_info_by_fd(map_fd, &info, &len))
 		return -errno;
 	if (info.type != BPF_MAP_TYPE_RINGBUF)
@@ -68,9 +65,21 @@ int ring_open(int map_fd, struct ring **ret)
 	r->page = sysconf(_SC_PAGESIZE);
 	r->size = info.max_entries;
 	err = map_pages(r);
+	if (!err)
+		r->next = __atomic_load_n(r->consumer, __ATOMIC_ACQUIRE);
+	return err;
+}
+
+int ring_open(int map_fd, struct ring **ret)
+{
+	_cleanup_(ring_close_ptr) struct ring *r = calloc(1, sizeof(*r));
+	int err;
+
+	if (!r)
+		return -ENOMEM;
+	err = set_up(r, map_fd);
 	if (err)
 		return err;
-	r->next = __atomic_load_n(r->consumer, __ATOMIC_ACQUIRE);
 	*ret = TAKE_PTR(r);
 	return 0;
 }

@@ -67,6 +67,10 @@ static void test_find(void **state _unused_)
 	assert_int_equal(index, 7);
 	assert_int_equal(segment_find_next(dir_fd, 40, &index), 0);
 	assert_int_equal(index, 0);
+	assert_int_equal(segment_find_before(dir_fd, 40, &index), 0);
+	assert_int_equal(index, 7);
+	assert_int_equal(segment_find_before(dir_fd, 2, &index), 0);
+	assert_int_equal(index, 0);
 }
 
 /* Stands before libc's: a listing that began before this file was made does not show it. */
