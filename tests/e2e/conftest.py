@@ -10,7 +10,7 @@ import pytest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import lab as laboratory  # noqa: E402
 from net import Net  # noqa: E402
-from lab import PACKS, TESTER, TOP, Guard, Lab, bpf_programs, command_of, end_process, leftovers, programs_of, until  # noqa: E402
+from lab import PACKS, TESTER, TOP, Guard, Lab, bpf_programs, command_of, end_process, leftovers, until  # noqa: E402
 
 
 def pytest_addoption(parser):
@@ -52,12 +52,10 @@ def policy(build, session_dir):
 @pytest.fixture(scope="session")
 def no_program_left():
     """After all guards have ended nothing of them is loaded: not even a program that nobody holds."""
-    before = set(bpf_programs())
     yield
 
     def left():
-        held = set().union(*(programs_of(pid) for pid in os.listdir("/proc") if pid.isdigit()))
-        return {i: p["name"] for i, p in bpf_programs().items() if i not in before and i not in held}
+        return {i: p["name"] for i, p in bpf_programs().items() if i in Guard.programs}
 
     until(lambda: not left(), lambda: f"BPF programs left loaded: {left()}", 10)
 

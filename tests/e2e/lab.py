@@ -268,6 +268,7 @@ class Guard:
     """A guard of its own: socket, state, log, settings and pins. What runs is a keeper, and the guard is its child."""
 
     count = 0
+    programs = set()  # of all guards: their ids
 
     def __init__(self, build, directory, policy=None, *options, settings=None):
         self.backstop = os.path.join(build, "backstop")
@@ -300,21 +301,23 @@ class Guard:
         """The pid of the guard that the keeper has now, or None."""
         return next((pid for pid in children(self.pid) if not is_gone(pid)), None)
 
+    def note_programs(self):
+        """Those that must be gone in the end."""
+        Guard.programs |= programs_of(self.child)
+
     def kill_child(self):
         """As if the guard had crashed. Returns when it is dead."""
         child = until(lambda: self.child, "the keeper has a guard")
+        self.note_programs()
         end_process(child)
         until(lambda: self.child != child, "the guard is dead")
 
     def pinned(self):
-        return sorted(os.listdir(self.pins)) if os.path.isdir(self.pins) else []
+        return sorted(os.path.join(where, name) for where, _, names in os.walk(self.pins) for name in names)
 
     def unpin(self):
         """For what a test left behind on purpose."""
-        for name in self.pinned():
-            os.unlink(os.path.join(self.pins, name))
-        if os.path.isdir(self.pins):
-            os.rmdir(self.pins)
+        shutil.rmtree(self.pins, ignore_errors=True)
 
     @property
     def common(self):
@@ -329,6 +332,7 @@ class Guard:
         log.close()
         until(lambda: self.answers() or self.process.poll() is not None, lambda: "ready: " + self.log())
         assert self.process.poll() is None, "the guard ended: " + self.log()
+        self.note_programs()
         return self
 
     def log(self):
@@ -388,6 +392,7 @@ class Guard:
 
     def stop(self, sig=signal.SIGTERM):
         if self.process and self.process.poll() is None:
+            self.note_programs()
             self.process.send_signal(sig)
         if not self.process:
             return None

@@ -88,3 +88,86 @@ def test_systemd_takes_the_unit(build, tmp_path):
     done = subprocess.run(["systemd-analyze", "security", "--offline=yes", "--threshold=35", unit],
                           capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-300:]
+
+
+# In a root of its own as far as anything is written: nothing is left of what it installs and starts. Its only agent is
+# the test's, which stands for one that is found by itself.
+FROM_NOTHING = r"""
+set -u
+mount -t tmpfs none "$DIR"
+for d in etc usr/local var/lib; do
+    mkdir -p "$DIR/upper/$d" "$DIR/work/$d"
+    mount -t overlay -o "lowerdir=/$d,upperdir=$DIR/upper/$d,workdir=$DIR/work/$d" none /$d || exit 77
+done
+mount -t tmpfs -o mode=755 none /run
+mount -t bpf none /sys/fs/bpf
+answers() { for i in $(seq 200); do backstop status >/dev/null 2>&1 && return; sleep 0.1; done; }
+holds() { for i in $(seq 200); do backstop pending | grep -q "$1" && return; sleep 0.1; done; }
+
+make -s -C "$TOP" install BUILD="$BUILD"
+mkdir -p /etc/backstop/packs /etc/backstop/agents "$DIR/bin"
+cat > /etc/backstop/agents/installbot.yaml <<EOF
+agent: installbot
+title: Install Bot
+names: [e2einstallbot]
+hits: [e2einstallbot]
+misses: [ls]
+EOF
+echo "agents: {from: [agents]}" >> /etc/backstop/backstop.yaml
+backstop guard > "$DIR/log" 2>&1 &
+guard=$!
+answers
+backstop doctor | grep ' guard '
+printf '#!/bin/bash\nterraform destroy\necho "status $?"\nexec 3<>/dev/tcp/127.0.0.1/7999\n' > "$DIR/bin/e2einstallbot"
+printf '#!/bin/sh\necho destroyed\n' > "$DIR/bin/terraform"
+chmod 755 "$DIR" "$DIR/bin" "$DIR"/bin/*
+cat > /etc/backstop/packs/production.yaml <<EOF
+pack: production
+title: The production network
+signatures:
+  - id: database
+    connect: 127.0.0.1:7999
+    severity: critical
+    verdict: hold
+    why: This is production.
+    hits: ["127.0.0.1:7999", "tcp:127.0.0.1:7999"]
+    misses: ["127.0.0.1:7998", "10.0.0.1:7999"]
+EOF
+backstop policy reload
+PATH="$DIR/bin:$PATH" setpriv --reuid nobody --regid nogroup --clear-groups e2einstallbot > "$DIR/agent" 2>&1 &
+agent=$!
+holds terraform.destroy
+setpriv --reuid nobody --regid nogroup --groups "$(getent group backstop | cut -d: -f3)" backstop deny 1
+holds production.database
+make -s -C "$TOP" install BUILD="$BUILD"
+kill -HUP $guard
+holds production.database
+backstop deny 2
+wait $agent
+cat "$DIR/agent"
+backstop log
+kill $guard
+wait $guard
+echo "the guard ended with $?"
+cat "$DIR/log"
+make -s -C "$TOP" uninstall
+ls /usr/local/bin/backstop
+"""
+
+
+def test_from_nothing_to_a_held_agent(build, tmp_path):
+    """As the README has it, with all defaults: install, an agent that is found, a hold, a pack, a member of the group, an
+    upgrade while something is held, and the end."""
+    done = subprocess.run(["unshare", "--mount", "--propagation", "private", "bash", "-c", FROM_NOTHING], cwd="/",
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=200,
+                          env={**os.environ, "DIR": str(tmp_path), "TOP": TOP, "BUILD": os.path.relpath(build, TOP)})
+    said = done.stdout + done.stderr
+    if done.returncode == 77:
+        pytest.skip("no overlay can be mounted here")
+    for text in ("backstop guard (after an upgrade", "/run/backstop/guard.sock: pid ", "in force: version ", "hold 1: denied",
+                 "hold 2: denied", "backstop: held: ", "terraform.destroy, critical", "status 126",
+                 "backstop: held: connect 127.0.0.1:7999", "Operation not permitted", "agent installbot found",
+                 "another backstop takes over", "ready again", "the guard ended with 0",
+                 "cannot access '/usr/local/bin/backstop'"):
+        assert text in said, (text, said)
+    assert "destroyed" not in said
