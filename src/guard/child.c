@@ -79,8 +79,8 @@ static _Noreturn void run(const struct child_options *o, int out)
 	dup2(null, STDIN_FILENO);
 	dup2(out, STDOUT_FILENO);
 	dup2(o->err >= 0 ? o->err : out, STDERR_FILENO);
-	if (o->file >= 0)
-		dup2(o->file, FILE_FD);
+	if (o->file >= 0 && dup2(o->file, FILE_FD) == FILE_FD)
+		fcntl(FILE_FD, F_SETFD, 0); /* it may have been there already */
 	close_range(o->file >= 0 ? FILE_FD + 1 : FILE_FD, ~0U, 0);
 	if (set_limits(o->cpu_limit) || drop_privileges(o))
 		_exit(127);
