@@ -214,3 +214,11 @@ def test_project(tool):
     done = tool("policy", "project", "--policy", image, path)
     assert done.returncode == 0 and not done.stderr
     assert tool("policy", "project", "--policy", image, "nowhere").returncode == 1
+
+
+@pytest.mark.parametrize("dest,status", [
+    ("169.254.169.254:80", 11), ("[fd00:ec2::254]:80", 11), ("udp:169.254.169.254:53", 0), ("10.0.0.5:5432", 10),
+    ("10.0.0.5:6443", 10), ("127.0.0.1:5432", 0), ("10.0.0.5:443", 0)])
+def test_network_pack(tool, dest, status):
+    """What comes with Backstop asks before credentials of a cloud are fetched, and reports databases of others."""
+    assert tool("explain", "--connect", dest).returncode == status
