@@ -11,7 +11,7 @@
  *waits in the trap. Other threads are not disturbed, and the guard may run on the same CPU
  *meanwhile. For a restart the thread must believe that a signal is pending: it is sent SIGSTOP, and
  *SIGCONT, which takes the SIGSTOP back. Only where no answer comes for long is it really stopped.
-*/
+ */
 #include "shared.h"
 #include "hold.h"
 
@@ -318,6 +318,7 @@ __noinline int connect_event(struct bs_dest *d)
 		return PASS;
 	event_head(&e.head, BS_EVENT_CONNECT, sizeof(e), p->session);
 	e.start = BPF_CORE_READ(t, group_leader, start_boottime);
+	e.parent = BPF_CORE_READ(t, real_parent, tgid);
 	e.dest = *d;
 	e.slot = BS_NO_SLOT;
 	e.uid = bpf_get_current_uid_gid();

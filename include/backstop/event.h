@@ -237,7 +237,7 @@ struct bs_connect_event {
 	u32 flags; /* enum bs_connect_flag */
 	u32 uid;
 	u32 slot, ticket; /* slot: BS_NO_SLOT where it was not frozen */
-	u32 reserved;
+	u32 parent;	  /* tgid */
 };
 
 /* What is lost, by cause. Losing an event never changes a verdict. */

@@ -152,18 +152,23 @@ void connect_forget_all(struct guard *g)
 
 /* ---- events */
 
-/* The program that connects, as its last exec left it. */
-static void copy_process(struct guard *g, struct exec *x)
+/* The program that connects, as its last exec left it; a fork has that of its parent. */
+static void copy_process(struct guard *g, struct exec *x, u32 parent)
 {
 	const struct process *p = map_get(&g->processes, x->tgid);
+	int own = !p;
 
+	if (!p)
+		p = map_get(&g->processes, parent);
 	if (!p)
 		return;
 	x->path = p->path ? strdup(p->path) : NULL;
 	x->cwd = p->cwd ? strdup(p->cwd) : NULL;
 	x->tty = p->tty;
 	x->cgroup = p->cgroup;
-	memcpy(x->ancestors, p->ancestors, sizeof(x->ancestors));
+	x->ancestors[0] = parent;
+	memcpy(x->ancestors + own, p->ancestors, sizeof(x->ancestors) - own * sizeof(u32));
+	x->command = p->command ? strdup(p->command) : NULL;
 }
 
 struct exec *connect_decode(struct guard *g, const struct bs_connect_event *e)
@@ -186,7 +191,7 @@ struct exec *connect_decode(struct guard *g, const struct bs_connect_event *e)
 	x->slot = e->slot;
 	x->ticket = e->ticket;
 	if (!(e->flags & BS_CONNECT_CANDIDATE) || exec_read_proc(g, x))
-		copy_process(g, x);
+		copy_process(g, x, e->parent);
 	return TAKE_PTR(x);
 }
 

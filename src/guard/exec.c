@@ -14,12 +14,13 @@ static void drop_program(struct exec *x)
 {
 	free(x->argv);
 	free(x->masked);
+	free(x->command);
 	free(x->name);
 	free(x->file);
 	free(x->path);
 	free(x->cwd);
 	x->argv = x->masked = NULL;
-	x->name = x->file = x->path = x->cwd = NULL;
+	x->command = x->name = x->file = x->path = x->cwd = NULL;
 }
 
 void exec_free(struct exec *x)

@@ -59,6 +59,7 @@ struct exec {
 	char **argv;   /* one block */
 	char **masked; /* the same without secrets, to be shown and recorded; NULL: it has none */
 	size_t argc;
+	char *command; /* where argv is not known: its words, escaped; may be NULL too */
 	char *name, *file, *path, *cwd;
 	bool truncated;
 	bool found; /* by its slot, without its event */

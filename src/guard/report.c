@@ -96,8 +96,6 @@ static size_t fill_ancestors(const struct guard *g, const struct exec *x, struct
 static void fill_process(struct guard *g, const struct exec *x, char *tty, size_t size,
 			 struct ocsf_process *ret)
 {
-	const struct process *p = x->argv ? NULL : map_get(&g->processes, x->tgid);
-
 	tty_name(x->tty, tty, size);
 	*ret = (struct ocsf_process) {
 		.pid = x->tgid,
@@ -105,7 +103,7 @@ static void fill_process(struct guard *g, const struct exec *x, char *tty, size_
 		.created_ms = boot_to_ms(x->start),
 		.path = x->path,
 		.argv = exec_shown(x),
-		.command = p && p->start == x->start ? p->command : NULL,
+		.command = x->command,
 		.cwd = x->cwd,
 		.tty = tty[0] ? tty : NULL,
 		.cgroup = paths_cgroup(g->paths, x->cgroup),
