@@ -228,31 +228,37 @@ static int take_precious(json_t *array, struct project *project)
 	return 0;
 }
 
+static int take_project(const struct policy *p, const json_t *root, struct project **ret)
+{
+	struct project *project = calloc(1, sizeof(*project));
+	int r = project ? take_verdicts(p, json_object_get(root, "verdicts"), project) : -ENOMEM;
+
+	if (!r)
+		r = take_precious(json_object_get(root, "precious"), project);
+	if (r)
+		project_free(project);
+	else
+		*ret = project;
+	return r;
+}
+
 int project_parse(const struct policy *p, const char *json, size_t len, struct project **ret,
 		  struct strbuf *err)
 {
-	_cleanup_(project_free_ptr) struct project *project = calloc(1, sizeof(*project));
 	json_error_t error = { .text = "it is too long" };
 	_cleanup_(drop_json) json_t *root = NULL;
 	int r;
 
-	if (!project)
-		return -ENOMEM;
 	if (len <= PROJECT_MAX)
 		root = json_loadb(json, len, JSON_REJECT_DUPLICATES, &error);
 	if (!root) {
 		strbuf_addf(err, "what was read of the project is no JSON: %s", error.text);
 		return -EINVAL;
 	}
-	r = take_verdicts(p, json_object_get(root, "verdicts"), project);
-	if (!r)
-		r = take_precious(json_object_get(root, "precious"), project);
-	if (r) {
+	r = take_project(p, root, ret);
+	if (r)
 		strbuf_adds(err, "what was read of the project has no verdicts and globs");
-		return r;
-	}
-	*ret = TAKE_PTR(project);
-	return 0;
+	return r;
 }
 
 void project_free(struct project *project)
