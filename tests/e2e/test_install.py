@@ -105,7 +105,7 @@ answers() { for i in $(seq 200); do backstop status >/dev/null 2>&1 && return; s
 holds() { for i in $(seq 200); do backstop pending | grep -q "$1" && return; sleep 0.1; done; }
 
 make -s -C "$TOP" install BUILD="$BUILD"
-mkdir -p /etc/backstop/packs /etc/backstop/agents "$DIR/bin"
+mkdir -p /etc/backstop/packs /etc/backstop/agents
 cat > /etc/backstop/agents/installbot.yaml <<EOF
 agent: installbot
 title: Install Bot
@@ -114,13 +114,13 @@ hits: [e2einstallbot]
 misses: [ls]
 EOF
 echo "agents: {from: [agents]}" >> /etc/backstop/backstop.yaml
-backstop guard > "$DIR/log" 2>&1 &
+setpriv --pdeathsig TERM backstop guard > "$DIR/log" 2>&1 &
 guard=$!
 answers
 backstop doctor | grep ' guard '
-printf '#!/bin/bash\nterraform destroy\necho "status $?"\nexec 3<>/dev/tcp/127.0.0.1/7999\n' > "$DIR/bin/e2einstallbot"
-printf '#!/bin/sh\necho destroyed\n' > "$DIR/bin/terraform"
-chmod 755 "$DIR" "$DIR/bin" "$DIR"/bin/*
+printf '#!/bin/bash\nterraform destroy\necho "status $?"\nexec 3<>/dev/tcp/127.0.0.1/7999\n' > /usr/local/bin/e2einstallbot
+printf '#!/bin/sh\necho destroyed\n' > /usr/local/bin/terraform
+chmod 755 /usr/local/bin/e2einstallbot /usr/local/bin/terraform
 cat > /etc/backstop/packs/production.yaml <<EOF
 pack: production
 title: The production network
@@ -134,7 +134,7 @@ signatures:
     misses: ["127.0.0.1:7998", "10.0.0.1:7999"]
 EOF
 backstop policy reload
-PATH="$DIR/bin:$PATH" setpriv --reuid nobody --regid nogroup --clear-groups e2einstallbot > "$DIR/agent" 2>&1 &
+setpriv --reuid nobody --regid nogroup --clear-groups e2einstallbot > "$DIR/agent" 2>&1 &
 agent=$!
 holds terraform.destroy
 setpriv --reuid nobody --regid nogroup --groups "$(getent group backstop | cut -d: -f3)" backstop deny 1
