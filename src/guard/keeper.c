@@ -39,7 +39,7 @@ struct keeper {
 	int link;
 	struct loop_source *link_source, *restart;
 	int ready_fd, pins_fd;
-	char pins[KEEPER_PINS_MAX]; /* of an embedded guard */
+	char pins[KEEPER_PINS_MAX]; /* "": not known yet */
 	bool ready;		    /* this guard is */
 	bool served;		    /* one was */
 	enum intent intent;
@@ -139,6 +139,7 @@ static void on_ready(struct keeper *k, const struct keeper_ready *m)
 		kill(k->guard, SIGKILL);
 		return;
 	}
+	snprintf(k->pins, sizeof(k->pins), "%s", m->pins);
 	k->ready = true;
 	k->failures = 0;
 	k->silent = 0;
@@ -466,6 +467,8 @@ static void keeper_end(struct keeper *k)
 		waitpid(k->guard, NULL, 0);
 	}
 	if (k->tracer.slots) {
+		if (k->intent == STOP) /* mostly the guard has done so */
+			kernel_drop_pins(k->pins);
 		trace_kill_all(&k->tracer);
 		trace_end_stopped(&k->tracer);
 	}

@@ -467,6 +467,16 @@ int kernel_map_shared(const char *pins, struct bs_shared **ret)
 	return 0;
 }
 
+void kernel_drop_pins(const char *dir)
+{
+	_cleanup_strbuf_ struct strbuf ignored = STRBUF_INIT;
+	struct pins p = { 0 };
+
+	if (!pins_open(&p, dir, &ignored))
+		pins_remove(&p);
+	pins_free(&p);
+}
+
 /* ---- events */
 
 void kernel_on_event(struct kernel *k, enum kernel_ring ring, kernel_event_fn fn, void *data)

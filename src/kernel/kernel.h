@@ -43,6 +43,8 @@ DEFINE_CLEANUP(struct kernel, kernel_close);
  * valid when the pins are gone. 0 or a negative errno. */
 int kernel_map_slots(const char *pins, struct bs_slot **ret);
 int kernel_map_shared(const char *pins, struct bs_shared **ret);
+/* Removes all pins where no guard is left to do so: what nobody has open is detached. */
+void kernel_drop_pins(const char *pins);
 
 /* Two rings. Their fds become readable when the kernel wakes the guard. */
 enum kernel_ring { KERNEL_DECISIONS, KERNEL_EVENTS, KERNEL_RINGS };
