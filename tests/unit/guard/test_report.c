@@ -236,8 +236,8 @@ static void test_connect(void **state _unused_)
 	_cleanup_(exec_free_ptr) struct exec *x = full_exec();
 	json_t *line;
 
-	remember_process(4000, "zap\0net", sizeof("zap\0net"));
 	x->kind = BS_SLOT_CONNECT;
+	x->command = strdup("zap net");
 	x->dest = (struct bs_dest) { .addr = { [10] = 0xff, 0xff, 10, 0, 0, 5 },
 				     .port = 5432,
 				     .protocol = 6 };
