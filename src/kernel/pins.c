@@ -16,22 +16,29 @@
 #include "backstop/event.h"
 #include "base/strbuf.h"
 
-static int make_dir(const char *dir, struct strbuf *err)
+static bool is_bpffs(const char *dir)
 {
 	struct statfs fs;
 
-	if (mkdir(dir, 0700) && errno != EEXIST) {
-		strbuf_addf(err, "cannot make %s for the pins: %s\n", dir, strerror(errno));
-		return -errno;
-	}
-	if (statfs(dir, &fs) || fs.f_type != BPF_FS_MAGIC) {
+	return !statfs(dir, &fs) && fs.f_type == BPF_FS_MAGIC;
+}
+
+static int make_dir(const char *dir, struct strbuf *err)
+{
+	int r = mkdir(dir, 0700) && errno != EEXIST ? -errno : 0;
+	_cleanup_free_ char *parent = NULL;
+
+	if (!r && is_bpffs(dir))
+		return 0;
+	parent = strndup(dir, strrchr(dir, '/') - dir);
+	if (parent && !is_bpffs(parent))
 		strbuf_addf(err,
-			    "%s is in no bpffs: mount one (mount -t bpf bpf /sys/fs/bpf), or name "
-			    "another directory in the settings (pins:)\n",
+			    "%s, where the pins shall be, is in no bpffs: mount one (mount -t bpf "
+			    "bpf /sys/fs/bpf), or name another directory in the settings (pins:)\n",
 			    dir);
-		return -EINVAL;
-	}
-	return 0;
+	else
+		strbuf_addf(err, "cannot make %s for the pins: %s\n", dir, strerror(-r));
+	return r ?: -EINVAL;
 }
 
 /* Another version's directory that is not empty. */
