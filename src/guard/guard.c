@@ -46,7 +46,8 @@ static void set_urgent(struct guard *g)
 		log_warning("SCHED_FIFO is refused (%s): holds may take longer, and a parent may "
 			    "see a stop",
 			    strerror(-r));
-	r = urgent_lock(false);
+	policy_spare_scan(g->policy);
+	r = urgent_lock();
 	if (r)
 		log_warning("mlockall is refused (%s): the guard may be paged out", strerror(-r));
 	if (g->realtime)

@@ -454,7 +454,7 @@ static int keeper_start(struct keeper *k)
 	r = listen_all(k);
 	if (!r) {
 		urgent_schedule(); /* the guard says where this is refused */
-		urgent_lock(true);
+		urgent_lock();
 		r = start_guard(k);
 	}
 	return r ? log_errno(r, "cannot start") : 0;

@@ -89,6 +89,7 @@ static void swap(struct guard *g, struct policy *p)
 	apply_settings(g);
 	workspace_reload_all(g);
 	hold_drop_policy(g, old);
+	policy_spare_scan(p);
 }
 
 static int reload(struct guard *g, struct strbuf *err)

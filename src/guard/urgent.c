@@ -1,6 +1,7 @@
 #include "guard/urgent.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -24,7 +25,8 @@ int urgent_bind(pid_t pid, int cpu)
 	return sched_setaffinity(pid, sizeof(set), &set) ? -errno : 0;
 }
 
-int urgent_lock(bool sparing)
+int urgent_lock(void)
 {
-	return mlockall(MCL_CURRENT | MCL_FUTURE | (sparing ? MCL_ONFAULT : 0)) ? -errno : 0;
+	malloc_trim(0);
+	return mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) ? -errno : 0;
 }

@@ -3,14 +3,13 @@
 #ifndef GUARD_URGENT_H
 #define GUARD_URGENT_H
 
-#include <stdbool.h>
 #include <sys/types.h>
 
 /* SCHED_FIFO, which children do not inherit. 0 or a negative errno. */
 int urgent_schedule(void);
 /* Binds a process (0: this one) to a CPU, or (-1) to none. 0 or a negative errno. */
 int urgent_bind(pid_t pid, int cpu);
-/* `sparing`: pages are kept once they are used. 0 or a negative errno. */
-int urgent_lock(bool sparing);
+/* What is used stays in memory. 0 or a negative errno. */
+int urgent_lock(void);
 
 #endif

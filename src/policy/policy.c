@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/io.h"
 #include "policy/search.h"
@@ -74,17 +76,54 @@ int policy_from_memory(const void *image, size_t len, struct policy **ret, struc
 	return r;
 }
 
+/* Whoever writes an image puts a new file in its place. */
+static int map_file(const char *path, void **ret, size_t *ret_len)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	void *data;
+
+	if (fd < 0 || fstat(fd, &st))
+		return -errno;
+	if (S_ISREG(st.st_mode) && st.st_size == 0)
+		return -EINVAL;
+	if (!S_ISREG(st.st_mode) || st.st_size > IMAGE_MAX)
+		return S_ISDIR(st.st_mode) ? -EISDIR : -EFBIG;
+	data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (data == MAP_FAILED)
+		return -errno;
+	*ret = data;
+	*ret_len = (size_t)st.st_size;
+	return 0;
+}
+
+static int open_file(const char *path, struct policy **ret, struct strbuf *err)
+{
+	size_t len = 0;
+	void *data = NULL;
+	int r = map_file(path, &data, &len);
+
+	if (r)
+		return r;
+	r = open_data(data, len, ret, err);
+	if (r)
+		munmap(data, len);
+	else
+		(*ret)->mapped = true;
+	return r;
+}
+
 int policy_open(const char *path, struct policy **ret, struct strbuf *err)
 {
-	_cleanup_strbuf_ struct strbuf data = STRBUF_INIT, reason = STRBUF_INIT;
-	int r = io_read_file(AT_FDCWD, path, IMAGE_MAX, &data);
+	_cleanup_strbuf_ struct strbuf reason = STRBUF_INIT;
+	int r = open_file(path, ret, &reason);
 
 	if (r == -ENOENT)
 		strbuf_adds(&reason, "there is no such file");
-	else if (r)
+	else if (r == -EINVAL && !reason.len)
+		strbuf_adds(&reason, "this is no policy image");
+	else if (r && !reason.len)
 		strbuf_adds(&reason, strerror(-r));
-	else
-		r = policy_from_memory(strbuf_str(&data), data.len, ret, &reason);
 	if (r)
 		strbuf_addf(err,
 			    "policy %s: %s; make one with 'backstop policy compile --output FILE "
@@ -99,8 +138,25 @@ void policy_free(struct policy *p)
 		return;
 	regexes_free(p->regexes);
 	free(p->precious);
-	free(p->data);
+	if (p->mapped)
+		munmap(p->data, p->data_len);
+	else
+		free(p->data);
 	free(p);
+}
+
+void policy_spare_scan(const struct policy *p)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	uintptr_t start = (uintptr_t)p->image.scan.trans;
+	uintptr_t end = start + ((size_t)p->image.scan.states << BS_CLASS_BITS) * sizeof(u16);
+
+	start = (start + page - 1) / page * page;
+	end = end / page * page;
+	if (!p->mapped || start >= end)
+		return;
+	munlock((void *)start, end - start);
+	madvise((void *)start, end - start, MADV_DONTNEED);
 }
 
 void policy_signature(const struct policy *p, u32 i, struct finding *ret)

@@ -96,6 +96,8 @@ int policy_open(const char *path, struct policy **ret, struct strbuf *err);
 /* The same from memory, which is copied. Any bytes are safe to give. */
 int policy_from_memory(const void *image, size_t len, struct policy **ret, struct strbuf *err);
 void policy_free(struct policy *p);
+/* The scan's tables are in the kernel now: they leave memory, until they are used again. */
+void policy_spare_scan(const struct policy *p);
 DEFINE_CLEANUP(struct policy, policy_free);
 
 /* The allow rules of the owner, then the strictest signature. */

@@ -12,6 +12,7 @@ struct policy {
 	struct settings settings;
 	const char **precious; /* the owner's globs; the strings are the image's */
 	void *data;	       /* the image's bytes; owned */
+	bool mapped;	       /* from its file, not on the heap */
 	size_t data_len;
 	char version[17];
 };
