@@ -30,8 +30,8 @@ def ran():
 def run(stub, argv, cwd):
     os.makedirs(cwd, exist_ok=True)
     os.chdir(cwd)
-    pid, before = os.posix_spawn(stub, argv, os.environ), ran()
-    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    before = ran()
+    status = os.waitstatus_to_exitcode(os.waitpid(os.posix_spawn(stub, argv, os.environ), 0)[1])
     return [status if status >= 0 else 128 - status, ran() - before]
 
 with open(sys.argv[1]) as f:
