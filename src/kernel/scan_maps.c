@@ -33,13 +33,19 @@ int scan_maps_size(struct bpf_object *o, const struct scan_tables *t)
 	return r;
 }
 
-static int fill(const struct bpf_map *map, const void *values, size_t size, u32 count)
+/* In one call: there are tens of thousands. */
+static int fill(const struct bpf_map *map, const void *values, u32 count)
 {
-	int r = 0;
+	_cleanup_free_ u32 *keys = malloc(count * sizeof(*keys));
+	u32 n = count;
 
-	for (u32 i = 0; i < count && !r; i++)
-		r = bpf_map_update_elem(bpf_map__fd(map), &i, (const char *)values + i * size, 0);
-	return r;
+	if (!count)
+		return 0;
+	if (!keys)
+		return -ENOMEM;
+	for (u32 i = 0; i < count; i++)
+		keys[i] = i;
+	return bpf_map_update_batch(bpf_map__fd(map), keys, values, &n, NULL);
 }
 
 int scan_maps_fill(struct bpf_object *o, const struct scan_tables *t)
@@ -51,12 +57,12 @@ int scan_maps_fill(struct bpf_object *o, const struct scan_tables *t)
 	if (!table)
 		return -ENOMEM;
 	memcpy(table, t->trans, ((size_t)t->states << BS_CLASS_BITS) * sizeof(u16));
-	r = fill(find(o, "scan_trans"), table, size, 1);
+	r = fill(find(o, "scan_trans"), table, 1);
 	if (!r)
-		r = fill(find(o, "scan_accept"), t->accepts, sizeof(*t->accepts), t->accepts_count);
+		r = fill(find(o, "scan_accept"), t->accepts, t->accepts_count);
 	if (!r)
-		r = fill(find(o, "scan_anchor"), t->anchors, sizeof(*t->anchors), t->needles + 1);
+		r = fill(find(o, "scan_anchor"), t->anchors, t->needles + 1);
 	if (!r)
-		r = fill(find(o, "scan_rule"), t->rules, sizeof(*t->rules), t->rules_count);
+		r = fill(find(o, "scan_rule"), t->rules, t->rules_count);
 	return r;
 }
