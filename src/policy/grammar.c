@@ -20,7 +20,7 @@ bool grammar_takes_next(const struct grammar *g, const char *word)
 		return !strchr(word, '=') &&
 		       grammar_lists(g->names, word, strlen(word)) != g->flags;
 	for (const char *p = word + 1; *p; p++)
-		if ((strchr(g->letters, *p) != NULL) != g->flags)
+		if ((g->letters && strchr(g->letters, *p)) != g->flags)
 			return !p[1];
 	return false;
 }

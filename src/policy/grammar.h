@@ -7,7 +7,7 @@
 
 /* Either the options that take a value, or those that take none. */
 struct grammar {
-	const char *letters; /* short options */
+	const char *letters; /* short options; NULL: none */
 	const char *names;   /* long ones (and short words such as -jar), with their dashes */
 	bool flags;	     /* the lists are of those without a value, all others take one */
 };

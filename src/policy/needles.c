@@ -9,6 +9,7 @@
 #include "policy/carrier.h"
 #include "policy/glob.h"
 #include "policy/regex_run.h"
+#include "policy/runner.h"
 
 #define MAX_RULES_OF_LINE 256 /* beyond, a line asks for less */
 #define MAX_CHOICES	  64
@@ -421,9 +422,25 @@ bool needles_add_line(struct needles *n, const struct program *p, const struct u
 	return true;
 }
 
+/* The words of a runner's line. */
+static void add_runner(struct needles *n, const struct runner *runner)
+{
+	struct needle_rule r = { 0 };
+	const char *at = runner->line;
+
+	for (size_t len; (len = strcspn(at, " ")); at += len + (at[len] == ' '))
+		if (*at != '*')
+			insert(&r, add_name(n, arena_strndup(n->arena, at, len)));
+	add_rule(n, &r);
+}
+
 void needles_add_remote(struct needles *n)
 {
 	static const char *const pythons[] = { "python", "pypy" };
+
+	for (u32 i = 0; i < runners_count; i++)
+		if (runners[i].remote)
+			add_runner(n, &runners[i]);
 
 	for (u32 i = 0; i < carrier_remote_marks_count; i++) {
 		struct needle_rule r = { 0 };

@@ -7,6 +7,7 @@
 #include "policy/exact.h"
 #include "policy/glob.h"
 #include "policy/paths.h"
+#include "policy/runner.h"
 #include "policy/shell.h"
 
 #define MAX_DEPTH 8 /* carriers and wrappers in each other */
@@ -254,6 +255,42 @@ static void search_local(struct search *s, const char *name, char *const *words,
 	s->carrier = outer;
 }
 
+static void search_elsewhere(struct search *s, const struct runner_view *v)
+{
+	struct paths *paths = s->paths;
+
+	s->paths = &s->remote;
+	if (v->text) {
+		search_shell(s, (char *const *)&v->text, 1);
+	} else {
+		search_words(s, v->words, v->count);
+		if (!v->runner->exec)
+			search_shell(s, v->words, v->count);
+	}
+	s->paths = paths;
+}
+
+/* What a runner starts here is an exec of its own, but the runner itself is held for it. */
+static void search_runner(struct search *s, const char *name, char *const *words, u32 count)
+{
+	const char *outer = s->carrier, *names[2];
+	struct runner_view v;
+
+	if (!runner_read(name, words, count, &v))
+		return;
+	s->carrier = outer ? outer : v.runner->line;
+	if (v.runner->remote) {
+		search_elsewhere(s, &v);
+	} else if (v.text) {
+		search_shell(s, (char *const *)&v.text, 1);
+	} else {
+		names[0] = carrier_base_name(v.name);
+		names[1] = v.package;
+		search_command(s, names, v.package[0] ? 2 : 1, v.words, v.count);
+	}
+	s->carrier = outer;
+}
+
 /* A command by all names of its program, and what it carries. An allow rule covers all that, but
  * for its own name only: argv[0] says what an agent likes. */
 static void search_command(struct search *s, const char *const *names, u32 names_count,
@@ -265,6 +302,7 @@ static void search_command(struct search *s, const char *const *names, u32 names
 		s->depth++;
 		search_local(s, names[i], words, count);
 		search_remote(s, names[i], words, count);
+		search_runner(s, names[i], words, count);
 		s->depth--;
 	}
 }
