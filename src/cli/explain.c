@@ -209,7 +209,11 @@ static bool explain_line(const struct options *o, const struct policy *p, size_t
 	json_error_t error;
 	_cleanup_json_ json_t *input = json_loadb(line, len, 0, &error);
 	_cleanup_free_ char **argv = get_argv(json_object_get(input, "argv"));
-	struct action a = { .argv = argv, .root_fd = -1 };
+	_cleanup_free_ char **files = get_argv(json_object_get(input, "files"));
+	static const char *const none[] = { NULL };
+	struct action a = { .argv = argv,
+			    .root_fd = -1,
+			    .files = files ? (const char *const *)files : none };
 	enum verdict verdict;
 
 	if (json_object_get(input, "connect"))
@@ -280,8 +284,8 @@ static const struct option_def explain_options[] = {
 	{ "policy", 0, OPTION_STRING, "FILE", "the compiled policy",
 	  offsetof(struct options, policy) },
 	{ "stdin", 0, OPTION_FLAG, NULL,
-	  "read lines of {\"argv\":[…]} and cwd, home, name, file where known; print one JSON line "
-	  "each",
+	  "read lines of {\"argv\":[…]} and cwd, home, name, file, files (that exist) where known; "
+	  "print one JSON line each",
 	  offsetof(struct options, from_stdin) },
 	{ 0 },
 };

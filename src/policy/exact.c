@@ -49,6 +49,10 @@ static bool holds(const struct matcher *m, u32 n, const char *value, bool otherw
 		return regexes_match(m->e->regexes, n, value, otherwise);
 	case COND_SQL:
 		return sql_is_destructive(value, strlen(value));
+	case COND_EXISTS:
+	case COND_MISSING:
+		return paths_has_file(m->e->paths, value, string(m, a->arg), a->cond == COND_EXISTS,
+				      otherwise);
 	}
 	return false;
 }
@@ -88,6 +92,8 @@ static const char *operand_value(const struct matcher *m, const struct image_ite
 		return arg->taken ? NULL : arg->value;
 	case ITEM_KEY:
 		return has_key(m, text, arg->value) ? arg->value + strlen(text) + 1 : NULL;
+	case ITEM_FILE:
+		return NULL;
 	}
 	return NULL;
 }
@@ -175,6 +181,26 @@ static bool item_holds(const struct matcher *m, const struct image_item *item)
 	return item->negated ? !found : found;
 }
 
+/* An item about files, which no word of the command is part of. */
+static bool file_holds(const struct matcher *m, const struct image_item *item)
+{
+	for (u32 n = item->alts; n < item->alts + item->alts_count; n++)
+		if (holds(m, n, ".", m->strict == item->negated))
+			return !item->negated;
+	return item->negated;
+}
+
+/* What no word took: an operand, an option, a file. Moves `c` on behind an operand. */
+static bool other_holds(const struct matcher *m, const struct image_item *item,
+			struct args_cursor *c)
+{
+	if (item->kind == ITEM_FILE)
+		return file_holds(m, item);
+	if (item->kind == ITEM_OPERAND && !item->negated)
+		return find_operand(m, item, c);
+	return item_holds(m, item);
+}
+
 /* A strict line names each operand. */
 static bool names_operand(const struct matcher *m, const struct arg *arg)
 {
@@ -223,8 +249,7 @@ static bool rest_holds(struct matcher *m)
 
 		if (item->kind == ITEM_WORD && !item->negated)
 			continue;
-		if (item->kind == ITEM_OPERAND && !item->negated ? !find_operand(m, item, &c)
-								 : !item_holds(m, item))
+		if (!other_holds(m, item, &c))
 			return false;
 	}
 	return !m->strict || l->open || names_all_operands(m);

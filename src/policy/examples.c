@@ -7,11 +7,14 @@
 
 static struct action make_action(char *const *words, const char *cwd)
 {
+	static const char *const none[] = { NULL };
+
 	return (struct action) {
 		.argv = words,
 		.cwd = cwd ? cwd : EXAMPLE_CWD,
 		.home = EXAMPLE_HOME,
 		.workspace = EXAMPLE_CWD,
+		.files = none,
 		.root_fd = -1,
 	};
 }
@@ -56,6 +59,8 @@ static void try_command(const struct policy *p, const struct pack *pack, const s
 	if (!words)
 		return;
 	a = make_action(words, e->cwd);
+	if (e->files)
+		a.files = e->files;
 	found = matches(p, s, &a);
 	if (found != hit)
 		source_fault(&pack->src, e->run.spot, "%s: '%s' does %smatch %s.%s",

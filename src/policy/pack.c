@@ -257,14 +257,31 @@ static void read_cwd(struct yaml_reader *r, struct yaml v, void *data)
 	((struct reading *)data)->example->cwd = t.s;
 }
 
+static void read_file(struct yaml_reader *r, struct yaml v, void *data)
+{
+	struct example *e = ((struct reading *)data)->example;
+	struct text t = yaml_text(r, v);
+
+	if (t.s)
+		ARENA_PUSH(r->arena, e->files, t.s);
+}
+
+static void read_files(struct yaml_reader *r, struct yaml v, void *data)
+{
+	struct example *e = ((struct reading *)data)->example;
+
+	yaml_list(r, v, true, read_file, data);
+	ARENA_PUSH(r->arena, e->files, NULL);
+}
+
 static void read_own(struct yaml_reader *r, struct yaml v, void *data)
 {
 	((struct reading *)data)->example->own = yaml_bool(r, v);
 }
 
 static const struct yaml_key example_keys[] = {
-	{ "run", read_run, false }, { "cwd", read_cwd, false }, { "to", read_run, false },
-	{ "own", read_own, false }, { NULL, NULL, false },
+	{ "run", read_run, false }, { "cwd", read_cwd, false },	    { "to", read_run, false },
+	{ "own", read_own, false }, { "files", read_files, false }, { NULL, NULL, false },
 };
 
 static struct example read_example(struct yaml_reader *r, struct yaml v, struct reading *reading)

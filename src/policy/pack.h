@@ -27,9 +27,11 @@ struct program {
 };
 
 struct example {
-	struct text run;  /* the command, or the destination */
-	bool own;	  /* the destination is the host's own */
-	const char *cwd;  /* NULL: the usual one */
+	struct text run;    /* the command, or the destination */
+	bool own;	    /* the destination is the host's own */
+	const char *cwd;    /* NULL: the usual one */
+	const char **files; /* that exist, NULL behind the last; NULL: none */
+	size_t files_count;
 	const char *file; /* of an agent's: the file that is loaded; NULL: not known */
 	const char *name; /* of an agent's: as given to execve; NULL: as argv[0] */
 };

@@ -35,6 +35,7 @@ struct paths {
 	int root_fd;	       /* -1: links are not followed */
 	bool remote;	       /* on another machine: nothing is known but names */
 	struct precious owner, project;
+	const char *const *files; /* of an example: what exists, NULL behind the last; NULL: ask */
 	/* the directory resolved last, since most operands lie side by side */
 	char dir[PATHS_MAX], dir_resolved[PATHS_MAX];
 };
@@ -48,5 +49,10 @@ bool paths_has_class(struct paths *p, const char *path, enum path_class c);
 bool paths_match_glob(struct paths *p, const char *path, const char *glob);
 /* The file that `path` leads to, all links followed; false where nobody can know. */
 bool paths_follow(const struct paths *p, const char *path, char out[PATHS_MAX]);
+
+/* Is there (`there`: false: is there no) file `name`, from the directory `dir` on, or from ~/ or /?
+ * `otherwise` where that cannot be found out; false of other machines. */
+bool paths_has_file(const struct paths *p, const char *dir, const char *name, bool there,
+		    bool otherwise);
 
 #endif

@@ -361,6 +361,7 @@ void search_action(const struct policy *p, const struct action *a, u32 only,
 	paths_init(&s.local, a->cwd, a->home, workspace, a->root_fd);
 	paths_init(&s.remote, NULL, NULL, NULL, -1);
 	s.remote.remote = true;
+	s.local.files = a->files;
 	s.local.owner = s.remote.owner = (struct precious) { p->precious, p->image.precious_count };
 	if (a->project)
 		s.local.project = s.remote.project =

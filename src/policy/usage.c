@@ -80,7 +80,7 @@ static bool parse_path_arg(struct parser *ps, const char *where, const char *arg
 /* {NAME:ARG} at ps->p. */
 static bool parse_predicate(struct parser *ps, struct cond *ret)
 {
-	static const char *const names[] = { "path", "re", "sql", "glob" };
+	static const char *const names[] = { "path", "re", "sql", "glob", "exists", "missing" };
 	const char *open = ps->p, *close = find_brace(open), *colon;
 	const char *name, *arg;
 
@@ -90,7 +90,7 @@ static bool parse_predicate(struct parser *ps, struct cond *ret)
 	if (!colon)
 		return FAULT(ps, open,
 			     "a predicate is {NAME:…}, with NAME one of path, re, sql, "
-			     "glob");
+			     "glob, exists, missing");
 	name = arena_strndup(ps->arena, open + 1, (size_t)(colon - open - 1));
 	arg = arena_strndup(ps->arena, colon + 1, (size_t)(close - colon - 1));
 	ps->p = close + 1;
@@ -109,9 +109,14 @@ static bool parse_predicate(struct parser *ps, struct cond *ret)
 		*ret = (struct cond) { .kind = *name == 'r' ? COND_RE : COND_GLOB, .arg = arg };
 		return true;
 	}
+	if (strcmp(name, "exists") == 0 || strcmp(name, "missing") == 0) {
+		*ret = (struct cond) { .kind = *name == 'e' ? COND_EXISTS : COND_MISSING,
+				       .arg = arg };
+		return true;
+	}
 	const char *nearest = source_nearest(name, names, ARRAY_SIZE(names));
 	return FAULT(ps, open + 1, "unknown predicate '%s': %s%s%s", name,
-		     nearest ? "did you mean '" : "write path, re, sql or glob",
+		     nearest ? "did you mean '" : "write path, re, sql, glob, exists or missing",
 		     nearest ? nearest : "", nearest ? "'?" : "");
 }
 
@@ -157,8 +162,12 @@ static bool parse_alt(struct parser *ps, struct alt *ret, enum item_kind *ret_ki
 		.text = "", .spot = source_spot(ps->src, ps->line, (size_t)(start - ps->line.s))
 	};
 	if (*ps->p == '{') {
-		*ret_kind = ITEM_OPERAND;
-		return parse_predicate(ps, &ret->cond);
+		if (!parse_predicate(ps, &ret->cond))
+			return false;
+		*ret_kind = ret->cond.kind == COND_EXISTS || ret->cond.kind == COND_MISSING
+				    ? ITEM_FILE
+				    : ITEM_OPERAND;
+		return true;
 	}
 	ret->text = take_bare(ps);
 	if (!*ret->text)
@@ -173,10 +182,8 @@ static bool parse_alt(struct parser *ps, struct alt *ret, enum item_kind *ret_ki
 }
 
 static const char *const kind_names[ITEM_COUNT] = {
-	[ITEM_WORD] = "words",
-	[ITEM_OPTION] = "options",
-	[ITEM_OPERAND] = "predicates",
-	[ITEM_KEY] = "key=value",
+	[ITEM_WORD] = "words",	  [ITEM_OPTION] = "options", [ITEM_OPERAND] = "predicates",
+	[ITEM_KEY] = "key=value", [ITEM_FILE] = "files",
 };
 
 static bool add_alt(struct parser *ps, struct item *item, struct alt alt, enum item_kind kind)
@@ -218,7 +225,8 @@ static bool parse_group(struct parser *ps, struct item *item)
 	if (*ps->p != '=')
 		return true;
 	open = ps->p++;
-	if (item->kind == ITEM_OPERAND || item->alts[0].cond.kind != COND_NONE)
+	if (item->kind == ITEM_OPERAND || item->kind == ITEM_FILE ||
+	    item->alts[0].cond.kind != COND_NONE)
 		return FAULT(ps, open, "these alternatives cannot have one more value");
 	if (!parse_value(ps, &value))
 		return false;

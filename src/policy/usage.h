@@ -17,13 +17,15 @@ enum cond_kind {
 	COND_PATH_GLOB, /* a glob on the resolved path */
 	COND_RE,
 	COND_SQL,
+	COND_EXISTS,  /* a file, in the directory that the value names or else in the cwd */
+	COND_MISSING, /* the same, but it is not there */
 	COND_COUNT
 };
 
 struct cond {
 	enum cond_kind kind;
 	enum path_class path_class;
-	const char *arg; /* of glob, path glob and re */
+	const char *arg; /* of glob, path glob, re, exists and missing */
 };
 
 enum item_kind {
@@ -31,6 +33,7 @@ enum item_kind {
 	ITEM_OPTION,  /* an option, anywhere */
 	ITEM_OPERAND, /* an operand that no word took */
 	ITEM_KEY,     /* an operand key=value */
+	ITEM_FILE,    /* no word of the command, but a file that is there or not */
 	ITEM_COUNT
 };
 

@@ -46,7 +46,15 @@ static const char pack[] =
 	"- id: sql\n  command: psql (-c|--command)={sql:destructive}\n"
 	"  hits: [psql -c 'drop table x', psql '--command=drop table x']\n" EXAMPLES
 	"- id: re\n  command: psql {re:^prod-[0-9]{2}$} !{glob:*safe*}\n"
-	"  hits: [psql prod-12, psql a prod-12]\n" EXAMPLES;
+	"  hits: [psql prod-12, psql a prod-12]\n" EXAMPLES
+	"- id: files\n  command: mv over ({exists:a}|{exists:b}) !{exists:c}\n"
+	"  severity: high\n  verdict: hold\n  why: It is.\n"
+	"  hits: [{run: mv over, files: [a]}, {run: mv over x, files: [d, b]}]\n"
+	"  misses: [mv over, {run: mv over, files: [d]}, {run: mv over, files: [a, c]}]\n"
+	"- id: value\n  command: tar -c -f={exists:.}\n"
+	"  severity: high\n  verdict: hold\n  why: It is.\n"
+	"  hits: [{run: tar -cf x, files: [x]}, {run: tar -cf ../y, files: [../y]}]\n"
+	"  misses: [tar -cf x, {run: tar -cf x, files: [y]}]\n";
 
 static struct policy *policy;
 
