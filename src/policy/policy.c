@@ -46,7 +46,7 @@ static int open_data(void *data, size_t len, struct policy **ret, struct strbuf 
 		return -ENOMEM;
 	r = image_check(data, len, &p->image, err);
 	if (!r)
-		r = regexes_new(&p->image, &p->regexes, err);
+		r = regexes_new(&p->image, &p->regexes);
 	if (!r)
 		r = read_settings(p);
 	if (r) {

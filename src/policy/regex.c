@@ -10,8 +10,9 @@
 #define NEST_LIMIT  32	  /* parentheses */
 
 struct regexes {
-	pcre2_code **codes; /* by alternative, NULL where it has none */
-	u32 count;
+	const struct image *image;
+	pcre2_code **all; /* by alternative, NULL where it has not been needed yet */
+	bool *nocase;	  /* by alternative */
 	pcre2_match_context *context;
 	pcre2_match_data *data;
 };
@@ -87,45 +88,20 @@ static void mark_nocase(const struct image *im, bool *nocase)
 	}
 }
 
-static int compile_all(struct regexes *r, const struct image *im, struct strbuf *err)
-{
-	_cleanup_free_ bool *nocase = calloc(im->alts_count + 1, sizeof(*nocase));
-	size_t offset;
-	int code;
-
-	if (!nocase)
-		return -ENOMEM;
-	mark_nocase(im, nocase);
-	for (u32 i = 0; i < r->count; i++) {
-		const char *pattern = im->strings + im->alts[i].arg;
-
-		if (im->alts[i].cond != COND_RE)
-			continue;
-		r->codes[i] = compile(pattern, nocase[i], &code, &offset);
-		if (!r->codes[i]) {
-			strbuf_adds(err, "a regular expression in the image is wrong: ");
-			explain(code, err);
-			return -EINVAL;
-		}
-	}
-	return 0;
-}
-
-int regexes_new(const struct image *im, struct regexes **ret, struct strbuf *err)
+int regexes_new(const struct image *im, struct regexes **ret)
 {
 	struct regexes *r = calloc(1, sizeof(*r));
-	int result = -ENOMEM;
 
 	if (!r)
 		return -ENOMEM;
-	r->codes = calloc(im->alts_count + 1, sizeof(*r->codes));
-	r->count = r->codes ? im->alts_count : 0;
-	if (r->codes && make_context(r))
-		result = compile_all(r, im, err);
-	if (result) {
+	r->image = im;
+	r->all = calloc(im->alts_count + 1, sizeof(*r->all));
+	r->nocase = calloc(im->alts_count + 1, sizeof(*r->nocase));
+	if (!r->all || !r->nocase || !make_context(r)) {
 		regexes_free(r);
-		return result;
+		return -ENOMEM;
 	}
+	mark_nocase(im, r->nocase);
 	*ret = r;
 	return 0;
 }
@@ -134,9 +110,10 @@ void regexes_free(struct regexes *r)
 {
 	if (!r)
 		return;
-	for (u32 i = 0; i < r->count; i++)
-		pcre2_code_free(r->codes[i]);
-	free(r->codes);
+	for (u32 i = 0; r->all && i < r->image->alts_count; i++)
+		pcre2_code_free(r->all[i]);
+	free(r->all);
+	free(r->nocase);
 	pcre2_match_context_free(r->context);
 	pcre2_match_data_free(r->data);
 	free(r);
@@ -144,11 +121,17 @@ void regexes_free(struct regexes *r)
 
 bool regexes_match(const struct regexes *r, u32 alt, const char *text, bool otherwise)
 {
+	const struct image_alt *a = &r->image->alts[alt];
+	size_t offset;
 	int n;
 
-	if (!r->codes[alt])
+	if (a->cond != COND_RE)
 		return false;
-	n = pcre2_match(r->codes[alt], (PCRE2_SPTR)text, strlen(text), 0, 0, r->data, r->context);
+	if (!r->all[alt])
+		r->all[alt] = compile(r->image->strings + a->arg, r->nocase[alt], &n, &offset);
+	if (!r->all[alt])
+		return otherwise;
+	n = pcre2_match(r->all[alt], (PCRE2_SPTR)text, strlen(text), 0, 0, r->data, r->context);
 	if (n >= 0)
 		return true;
 	return n == PCRE2_ERROR_NOMATCH ? false : otherwise;

@@ -87,7 +87,7 @@ static void test_other_version(void **state _unused_)
 
 	h->version = 7;
 	assert_int_equal(
-		try(image.data, image.len, "the image has version 7, this program reads version 2"),
+		try(image.data, image.len, "the image has version 7, this program reads version 3"),
 		-ESTALE);
 	h->version = IMAGE_VERSION;
 }

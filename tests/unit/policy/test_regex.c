@@ -35,10 +35,9 @@ static void test_limits(void **state _unused_)
 {
 	struct image_alt alts[2] = { { .cond = COND_NONE }, { .cond = COND_RE } };
 	struct image im = { .strings = "(a+)+$", .alts = alts, .alts_count = 2 };
-	_cleanup_strbuf_ struct strbuf err = STRBUF_INIT;
 	struct regexes *r;
 
-	assert_int_equal(regexes_new(&im, &r, &err), 0);
+	assert_int_equal(regexes_new(&im, &r), 0);
 	assert_true(regexes_match(r, 1, "xaaa", false));
 	assert_false(regexes_match(r, 1, "aaab", true));
 	assert_true(regexes_match(r, 1, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", true));
@@ -46,6 +45,19 @@ static void test_limits(void **state _unused_)
 	assert_false(regexes_match(r, 0, "a", true));
 	regexes_free(r);
 	regexes_free(NULL);
+}
+
+/* One that cannot be compiled is as doubtful as can be. */
+static void test_damaged(void **state _unused_)
+{
+	struct image_alt alt = { .cond = COND_RE };
+	struct image im = { .strings = "(", .alts = &alt, .alts_count = 1 };
+	struct regexes *r;
+
+	assert_int_equal(regexes_new(&im, &r), 0);
+	assert_true(regexes_match(r, 0, "x", true));
+	assert_false(regexes_match(r, 0, "x", false));
+	regexes_free(r);
 }
 
 static void test_arena(void **state _unused_)
@@ -69,6 +81,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_check),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_arena),
 	};
 
