@@ -39,7 +39,7 @@ static void settle(struct guard *g)
 
 static void set_urgent(struct guard *g)
 {
-	int r = urgent_schedule();
+	int r = urgent_schedule(1);
 
 	g->realtime = !r;
 	if (r)

@@ -453,7 +453,7 @@ static int keeper_start(struct keeper *k)
 	}
 	r = listen_all(k);
 	if (!r) {
-		urgent_schedule(); /* the guard says where this is refused */
+		urgent_schedule(2); /* the guard says where this is refused */
 		urgent_lock();
 		r = start_guard(k);
 	}

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
-int urgent_schedule(void)
+int urgent_schedule(int priority)
 {
-	struct sched_param p = { .sched_priority = 1 };
+	struct sched_param p = { .sched_priority = priority };
 
 	return sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &p) ? -errno : 0;
 }

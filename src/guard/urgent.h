@@ -5,8 +5,8 @@
 
 #include <sys/types.h>
 
-/* SCHED_FIFO, which children do not inherit. 0 or a negative errno. */
-int urgent_schedule(void);
+/* SCHED_FIFO with `priority` (1: lowest), which children do not inherit. 0 or a negative errno. */
+int urgent_schedule(int priority);
 /* Binds a process (0: this one) to a CPU, or (-1) to none. 0 or a negative errno. */
 int urgent_bind(pid_t pid, int cpu);
 /* What is used stays in memory. 0 or a negative errno. */
