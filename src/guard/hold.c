@@ -62,6 +62,27 @@ static struct hold *hold_new(struct guard *g, struct exec *x, const struct decis
 	return h;
 }
 
+/* To attach it again soon after takes the kernel a grace period of some 15 ms, in which nobody
+ * decides: it stays for a while. */
+#define TRIPWIRE_REST (10ULL * 1000 * 1000)
+
+static void rest_tripwire(void *data)
+{
+	struct guard *g = data;
+
+	g->tripwire_rest = NULL;
+	if (!g->open_execs)
+		kernel_set_tripwire(g->kernel, false);
+}
+
+static void set_tripwire(struct guard *g)
+{
+	loop_remove(g->tripwire_rest);
+	g->tripwire_rest = NULL;
+	if (kernel_set_tripwire(g->kernel, true))
+		log_warning("the tripwire cannot be attached: holds rest on ptrace alone");
+}
+
 static void uncount(struct hold *h)
 {
 	struct guard *g = h->guard;
@@ -70,7 +91,7 @@ static void uncount(struct hold *h)
 		return;
 	h->counted = false;
 	if (!is_connect(h) && --g->open_execs == 0)
-		kernel_set_tripwire(g->kernel, false);
+		loop_add_timer(g->loop, TRIPWIRE_REST, rest_tripwire, g, &g->tripwire_rest);
 	if (--g->open_holds > 0)
 		return;
 	loop_remove(g->watch_signals);
@@ -270,8 +291,8 @@ static void count(struct hold *h)
 	struct guard *g = h->guard;
 
 	h->counted = true;
-	if (!is_connect(h) && g->open_execs++ == 0 && kernel_set_tripwire(g->kernel, true))
-		log_warning("the tripwire cannot be attached: holds rest on ptrace alone");
+	if (!is_connect(h) && g->open_execs++ == 0)
+		set_tripwire(g);
 	if (g->open_holds++ == 0)
 		loop_add_timer(g->loop, SIGNALS_PERIOD, look_for_signals, g, &g->watch_signals);
 }

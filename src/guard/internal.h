@@ -163,6 +163,7 @@ struct guard {
 	u64 swept_losses; /* sum of losses when slots and sessions were last looked through */
 	int64_t notified_since_ms; /* start of the period in which `notified` were shown */
 	unsigned int notified;
+	struct loop_source *tripwire_rest;
 	struct loop_source *poll, *watch_signals;
 	unsigned int idle_polls;
 };

@@ -57,20 +57,28 @@ void report_batch(struct guard *g)
 void report_flush(struct guard *g)
 {
 	bool failed_before = journal_get_counts(g->journal).last_error != 0;
-
-	int r = g->recorded.sync ? journal_sync(g->journal) : journal_flush(g->journal);
+	int r = g->recorded.sync ? journal_sync_later(g->journal) : journal_flush(g->journal);
 
 	g->recorded.batch = g->recorded.sync = false;
 	say_failure(g, failed_before, r);
 }
 
+#define SYNC_MAX_MS 10000
+
+/* Others wait to be decided, now or while the disk works: the guard goes on with them. */
 void report_sync(struct guard *g)
 {
 	bool failed_before = journal_get_counts(g->journal).last_error != 0;
+	int fd;
 
-	g->recorded.sync = g->recorded.batch; /* others wait to be decided: once for all of them */
-	if (!g->recorded.batch)
-		say_failure(g, failed_before, journal_sync(g->journal));
+	g->recorded.sync = g->recorded.batch;
+	if (g->recorded.batch)
+		return;
+	say_failure(g, failed_before, journal_sync_later(g->journal));
+	fd = g->draining ? -1 : journal_sync_fd(g->journal);
+	if (fd >= 0 && !guard_wait(g, fd, SYNC_MAX_MS))
+		log_warning("the disk of %s has not answered for %d s: decisions go on without it",
+			    g->options.state_dir, SYNC_MAX_MS / 1000);
 }
 
 static size_t fill_ancestors(const struct guard *g, const struct exec *x, struct ocsf_process *ret)

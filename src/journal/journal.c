@@ -8,6 +8,7 @@
 
 #include "base/io.h"
 #include "journal/segment.h"
+#include "journal/syncer.h"
 
 #define LOCK_NAME    "lock"
 #define DIR_MODE     0750
@@ -22,8 +23,9 @@ struct journal {
 	bool dirty, dir_dirty;
 	uint64_t unreported; /* lines lost that no line states yet */
 	struct journal_counts counts;
-	struct strbuf text; /* lines that wait to be written, each with its newline */
-	uint64_t stating;   /* losses that the first of them states; 0: it does not */
+	struct strbuf text;    /* lines that wait to be written, each with its newline */
+	uint64_t stating;      /* losses that the first of them states; 0: it does not */
+	struct syncer *syncer; /* NULL until it is needed */
 };
 
 void journal_close(struct journal *j)
@@ -31,6 +33,7 @@ void journal_close(struct journal *j)
 	if (!j)
 		return;
 	(void)journal_sync(j);
+	syncer_free(j->syncer);
 	close_fd(&j->fd);
 	close_fd(&j->dir_fd);
 	close_fd(&j->lock_fd);
@@ -322,6 +325,37 @@ int journal_sync(struct journal *j)
 	if (err)
 		j->counts.last_error = err;
 	return err;
+}
+
+static int hand_over(struct journal *j)
+{
+	int err = j->syncer ? 0 : syncer_new(&j->syncer);
+
+	if (!err && j->dirty)
+		err = syncer_add(j->syncer, j->fd);
+	if (!err && j->dir_dirty)
+		err = syncer_add(j->syncer, j->dir_fd);
+	if (err)
+		return sync_written(j);
+	j->dirty = j->dir_dirty = false;
+	return syncer_error(j->syncer);
+}
+
+int journal_sync_later(struct journal *j)
+{
+	int err = journal_flush(j);
+
+	if (err)
+		return err;
+	err = hand_over(j);
+	if (err)
+		j->counts.last_error = err;
+	return err;
+}
+
+int journal_sync_fd(const struct journal *j)
+{
+	return j->syncer && !syncer_idle(j->syncer) ? syncer_fd(j->syncer) : -1;
 }
 
 struct journal_counts journal_get_counts(const struct journal *j)

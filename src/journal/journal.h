@@ -34,6 +34,11 @@ int journal_append(struct journal *j, const char *line, size_t len);
 int journal_flush(struct journal *j);
 /* What was appended is on disk. 0 or a negative errno. */
 int journal_sync(struct journal *j);
+/* The same in a thread, without waiting. 0, or the negative errno of the write, or of a sync asked
+ * for earlier. */
+int journal_sync_later(struct journal *j);
+/* An fd that is readable once all that was asked is on disk, not owned; -1: it is. */
+int journal_sync_fd(const struct journal *j);
 
 struct journal_counts {
 	uint64_t written, lost; /* lines since journal_open() */
