@@ -12,12 +12,21 @@
 #include "policy/settings.h"
 #include "policy/writer.h"
 
+enum line_kind {
+	LINE_ALLOW, /* first: where one matches nothing else counts */
+	LINE_SIGNATURE,
+	LINE_READ_ONLY,
+	LINE_READS,
+	LINE_KIND_COUNT
+};
+
 /* A usage line that goes into the image, with its program found. */
 struct line {
 	const struct pack *pack;
 	const struct program *program;
 	const struct usage *usage;
-	u32 signature; /* IMAGE_NONE: an allow rule */
+	u32 signature; /* IMAGE_NONE: an allow rule, or what only reads */
+	enum line_kind kind;
 };
 
 struct builder {
@@ -238,17 +247,22 @@ static void check_regexes(const struct line *l)
 		}
 }
 
-static void collect_line(struct builder *b, struct pack *pack, const struct usage *u, u32 signature,
-			 bool *faulty)
+static bool waits(enum line_kind kind)
 {
-	struct line l = { pack, find_program(b, pack, u), u, signature };
+	return kind == LINE_SIGNATURE || kind == LINE_READ_ONLY;
+}
+
+static void collect_line(struct builder *b, struct pack *pack, const struct usage *u, u32 signature,
+			 enum line_kind kind, bool *faulty)
+{
+	struct line l = { pack, find_program(b, pack, u), u, signature, kind };
 	unsigned int before = pack->src.faults->count;
 
 	if (l.program) {
 		check_line(&l);
 		check_regexes(&l);
 	}
-	if (l.program && pack->src.faults->count == before &&
+	if (l.program && pack->src.faults->count == before && waits(kind) &&
 	    !needles_add_line(&b->needles, l.program, u))
 		source_fault(&pack->src, l.program->key.spot,
 			     "program '%s' has a name that cannot be searched for: letters or "
@@ -268,6 +282,29 @@ static void collect_net(struct builder *b, const struct destination *d, u32 sign
 	ARENA_PUSH(b->arena, b->nets, rule);
 }
 
+/* A line without an item for each program of which it is known what reads. */
+static void collect_read_only(struct builder *b, struct pack *pack, struct signature *s)
+{
+	for (size_t i = 0; i < pack->programs_count; i++) {
+		const struct program *p = &pack->programs[i];
+		struct usage *u;
+
+		if (!p->reads_count)
+			continue;
+		u = arena_alloc(b->arena, sizeof(*u));
+		*u = (struct usage) { .line = p->key, .program = p->key.s };
+		collect_line(b, pack, u, s->number, LINE_READ_ONLY, &s->faulty);
+	}
+}
+
+static void collect_reads(struct builder *b, struct pack *pack, bool *faulty)
+{
+	for (size_t i = 0; i < pack->programs_count; i++)
+		for (size_t k = 0; k < pack->programs[i].reads_count; k++)
+			collect_line(b, pack, &pack->programs[i].reads[k], IMAGE_NONE, LINE_READS,
+				     faulty);
+}
+
 static void collect_signature(struct builder *b, struct pack *pack, struct signature *s,
 			      u32 pack_number)
 {
@@ -283,7 +320,9 @@ static void collect_signature(struct builder *b, struct pack *pack, struct signa
 
 	s->number = writer_count(&b->w, SECTION_SIGNATURES);
 	for (size_t i = 0; i < s->commands_count; i++)
-		collect_line(b, pack, &s->commands[i], s->number, &s->faulty);
+		collect_line(b, pack, &s->commands[i], s->number, LINE_SIGNATURE, &s->faulty);
+	if (s->read_only)
+		collect_read_only(b, pack, s);
 	for (size_t i = 0; i < s->connects_count; i++)
 		collect_net(b, &s->connects[i], s->number, pack_number, s->verdict);
 	writer_add(&b->w, SECTION_SIGNATURES, &image);
@@ -302,7 +341,8 @@ static void collect_lines(struct builder *b)
 			if (!p->signatures[k].faulty && !p->signatures[k].off)
 				collect_signature(b, p, &p->signatures[k], (u32)i);
 		for (size_t k = 0; k < p->allow_count; k++)
-			collect_line(b, p, &p->allow[k], IMAGE_NONE, &faulty);
+			collect_line(b, p, &p->allow[k], IMAGE_NONE, LINE_ALLOW, &faulty);
+		collect_reads(b, p, &faulty);
 		for (size_t k = 0; k < p->allow_connects_count; k++)
 			collect_net(b, &p->allow_connects[k], IMAGE_NONE, (u32)i, VERDICT_ALLOW);
 		writer_add(&b->w, SECTION_PACKS, &image);
@@ -340,6 +380,7 @@ static void write_line(struct builder *b, const struct line *l)
 		.items = writer_count(&b->w, SECTION_ITEMS),
 		.items_count = (u32)l->usage->items_count,
 		.open = l->usage->open,
+		.read_only = l->kind == LINE_READ_ONLY,
 	};
 
 	while (b->packs[image.pack] != l->pack)
@@ -373,13 +414,15 @@ static void write_program(struct builder *b, const struct program *p)
 
 	while (b->packs[image.pack] != p->pack)
 		image.pack++;
-	/* allow rules first: where one matches nothing else counts */
-	for (int allow = 1; allow >= 0; allow--)
+	for (u32 kind = 0; kind < LINE_KIND_COUNT; kind++) {
+		if (kind == LINE_READS)
+			image.reads = writer_count(&b->w, SECTION_LINES);
 		for (size_t i = 0; i < b->lines_count; i++)
-			if (b->lines[i].program == p &&
-			    (b->lines[i].signature == IMAGE_NONE) == allow)
+			if (b->lines[i].program == p && (u32)b->lines[i].kind == kind)
 				write_line(b, &b->lines[i]);
-	image.lines_count = writer_count(&b->w, SECTION_LINES) - image.lines;
+	}
+	image.lines_count = image.reads - image.lines;
+	image.reads_count = writer_count(&b->w, SECTION_LINES) - image.reads;
 	write_options(b, p, &image);
 	add_name(b, p->key.s, p->number);
 	for (size_t i = 0; i < p->also_count; i++)

@@ -49,6 +49,8 @@ static bool holds(const struct matcher *m, u32 n, const char *value, bool otherw
 		return regexes_match(m->e->regexes, n, value, otherwise);
 	case COND_SQL:
 		return sql_is_destructive(value, strlen(value));
+	case COND_SQL_READS:
+		return sql_only_reads(value, strlen(value));
 	case COND_EXISTS:
 	case COND_MISSING:
 		return paths_has_file(m->e->paths, value, string(m, a->arg), a->cond == COND_EXISTS,
@@ -265,6 +267,9 @@ static bool walk(struct matcher *m, struct args_cursor c, u32 n)
 		if (is_exhausted(m, 1))
 			return !m->strict;
 		if (!args_next(&c, &arg))
+			return false;
+		/* where any operand may follow, the word that is due could be this one's value */
+		if (arg.option && arg.maybe_value && m->strict && m->e->line->open)
 			return false;
 		if (arg.option && arg.maybe_value && !m->strict) {
 			if (walk(m, c, n))

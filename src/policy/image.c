@@ -202,7 +202,8 @@ static bool programs_fit(const struct image *im)
 		if (!is_string(im, p->name) || p->pack >= im->packs_count ||
 		    p->style >= STYLE_COUNT ||
 		    !is_range(p->options, p->options_count, im->options_count) ||
-		    !is_range(p->lines, p->lines_count, im->lines_count))
+		    !is_range(p->lines, p->lines_count, im->lines_count) ||
+		    !is_range(p->reads, p->reads_count, im->lines_count))
 			return false;
 	}
 	for (u32 i = 0; i < im->options_count; i++) {

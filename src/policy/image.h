@@ -62,7 +62,8 @@ struct image_program {
 	u32 name, pack;
 	u32 options, options_count;
 	u32 lines, lines_count;
-	u8 style; /* enum option_style */
+	u32 reads, reads_count; /* lines too: of what only reads */
+	u8 style;		/* enum option_style */
 	u8 nocase;
 	u16 reserved;
 };
@@ -91,7 +92,9 @@ struct image_line {
 	u32 pack;
 	u32 items, items_count;
 	u32 words; /* how many items are words that must stand there */
-	u32 open;
+	u8 open;
+	u8 read_only; /* matches nothing that one of the program's reads does */
+	u16 reserved;
 };
 
 struct image_item {

@@ -106,6 +106,23 @@ static void read_nocase(struct yaml_reader *r, struct yaml v, void *data)
 	((struct reading *)data)->program->nocase = yaml_bool(r, v);
 }
 
+static void read_reading(struct yaml_reader *r, struct yaml v, void *data)
+{
+	struct program *p = ((struct reading *)data)->program;
+	struct text t = yaml_text(r, v);
+	struct usage usage;
+
+	if (!t.s || !usage_parse_items(r->arena, r->src, p->key.s, t, &usage))
+		return;
+	usage.open = true;
+	ARENA_PUSH(r->arena, p->reads, usage);
+}
+
+static void read_reads(struct yaml_reader *r, struct yaml v, void *data)
+{
+	yaml_list(r, v, true, read_reading, data);
+}
+
 static void find_style(struct yaml_reader *r, struct yaml v, void *data)
 {
 	static const char *const names[] = {
@@ -121,9 +138,13 @@ static void find_style(struct yaml_reader *r, struct yaml v, void *data)
 }
 
 static const struct yaml_key program_keys[] = {
-	{ "also", read_also, false },	  { "options", read_style, false },
-	{ "values", read_values, false }, { "flags", read_flags, false },
-	{ "nocase", read_nocase, false }, { NULL, NULL, false },
+	{ "also", read_also, false },
+	{ "options", read_style, false },
+	{ "values", read_values, false },
+	{ "flags", read_flags, false },
+	{ "nocase", read_nocase, false },
+	{ "reads", read_reads, false },
+	{ NULL, NULL, false },
 };
 
 static void read_program(struct yaml_reader *r, struct yaml v, void *data)

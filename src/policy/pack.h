@@ -22,6 +22,8 @@ struct program {
 	struct option_name *values, *flags;
 	size_t values_count, flags_count;
 	bool nocase;
+	struct usage *reads; /* what only reads, without the program */
+	size_t reads_count;
 	struct pack *pack;
 	unsigned int number; /* in the image */
 };
@@ -48,6 +50,7 @@ struct signature {
 	struct example *hits, *misses;
 	size_t hits_count, misses_count;
 	unsigned int number; /* in the image */
+	bool read_only;	     /* made of the preset: what the programs' reads: do not name */
 	bool off;	     /* by the owner's settings: is not compiled */
 	bool faulty;	     /* has a fault: is not compiled, its examples are not tried */
 };

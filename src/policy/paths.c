@@ -1,10 +1,8 @@
 #include "policy/paths.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "policy/glob.h"
 #include "policy/policy.h"
@@ -571,53 +569,6 @@ bool paths_follow(const struct paths *p, const char *path, char out[PATHS_MAX])
 	char full[PATHS_MAX];
 
 	return make_absolute(p, path, full) && walk(p, full, out);
-}
-
-/* The path of `name` in `dir`, nothing resolved yet. */
-static bool join(const struct paths *p, const char *dir, const char *name, char out[PATHS_MAX])
-{
-	char path[PATHS_MAX];
-
-	if (name[0] == '~' && !p->home)
-		return false;
-	if (name[0] == '~')
-		dir = p->home;
-	else if (name[0] == '/')
-		dir = "";
-	name += name[0] == '~';
-	if (strlen(dir) + 1 + strlen(name) >= sizeof(path))
-		return false;
-	stpcpy(stpcpy(stpcpy(path, dir), "/"), name);
-	return make_absolute(p, path, out);
-}
-
-static bool is_listed(const struct paths *p, const char *path)
-{
-	char full[PATHS_MAX], file[PATHS_MAX];
-
-	for (const char *const *f = p->files; *f; f++)
-		if (make_absolute(p, *f, full) && walk(p, full, file) && is_within(file, path))
-			return true;
-	return false;
-}
-
-bool paths_has_file(const struct paths *p, const char *dir, const char *name, bool there,
-		    bool otherwise)
-{
-	char path[PATHS_MAX], full[PATHS_MAX];
-	struct stat st;
-
-	if (p->remote)
-		return false;
-	if (!join(p, dir, name, path) || !walk(p, path, full))
-		return otherwise;
-	if (p->files)
-		return is_listed(p, full) == there;
-	if (p->root_fd < 0)
-		return otherwise;
-	if (fstatat(p->root_fd, full[0] ? full + 1 : ".", &st, AT_SYMLINK_NOFOLLOW) == 0)
-		return there;
-	return errno == ENOENT || errno == ENOTDIR ? !there : otherwise;
 }
 
 const char *policy_workspace(const char *cwd, const char *home)

@@ -59,6 +59,30 @@ static bool is_due(const struct search *s, const struct image_line *l)
 	return is_graver(s, l, s->result.line);
 }
 
+static bool asks_for_help(char *const *words, u32 count)
+{
+	static const char *const options[] = { "--help", "-h", "--version", "help", "version" };
+
+	/* a third word could be what runs elsewhere */
+	for (size_t i = 0; count == 1 && i < ARRAY_SIZE(options); i++)
+		if (strcmp(words[0], options[i]) == 0)
+			return true;
+	return count == 2 && strcmp(words[1], "--help") == 0;
+}
+
+/* Is it one of the commands that the program's pack says only read? */
+static bool only_reads(struct exact e)
+{
+	const struct image_program *p = e.args.program;
+
+	for (u32 i = p->reads; i < p->reads + p->reads_count; i++) {
+		e.line = &e.args.image->lines[i];
+		if (exact_match(&e))
+			return true;
+	}
+	return asks_for_help(e.args.words, e.args.count);
+}
+
 /* Tries the lines of a program. True where an allow rule matches: then no other line counts. */
 static bool try_program(struct search *s, const struct image_program *p, char *const *words,
 			u32 count)
@@ -71,6 +95,8 @@ static bool try_program(struct search *s, const struct image_program *p, char *c
 	for (u32 i = p->lines; i < p->lines + p->lines_count; i++) {
 		e.line = &im->lines[i];
 		if (!is_due(s, e.line) || !exact_match(&e))
+			continue;
+		if (e.line->read_only && only_reads(e))
 			continue;
 		if (s->allowing) {
 			s->result.allowed = i;

@@ -38,6 +38,18 @@ static void read_mode(struct yaml_reader *r, struct yaml v, void *data)
 	values(data)->mode = (enum mode)MAX(n, 0);
 }
 
+static void read_preset(struct yaml_reader *r, struct yaml v, void *data)
+{
+	static const char *const names[PRESET_COUNT] = {
+		[PRESET_STANDARD] = "standard",
+		[PRESET_STRICT] = "strict",
+		[PRESET_READ_ONLY] = "read-only",
+	};
+	int n = yaml_choice(r, v, names, PRESET_COUNT);
+
+	((struct reading *)data)->settings->preset = (enum preset)MAX(n, 0);
+}
+
 static void read_when_down(struct yaml_reader *r, struct yaml v, void *data)
 {
 	static const char *const names[] = {
@@ -206,6 +218,7 @@ static void read_allow(struct yaml_reader *r, struct yaml v, void *data)
 
 static const struct yaml_key keys[] = {
 	{ "mode", read_mode, false },
+	{ "preset", read_preset, false },
 	{ "packs", read_packs, false },
 	{ "verdicts", read_verdicts, false },
 	{ "allow", read_allow, false },
@@ -342,8 +355,43 @@ static void tell_unknown_signature(struct arena *a, const struct settings_file *
 	tell_unknown(s, t, "signature", names, names_count);
 }
 
+static void hold_alerts(struct library *l)
+{
+	for (size_t i = 0; i < l->packs_count; i++)
+		for (size_t k = 0; k < l->packs[i]->signatures_count; k++)
+			if (l->packs[i]->signatures[k].verdict == VERDICT_ALERT)
+				l->packs[i]->signatures[k].verdict = VERDICT_HOLD;
+}
+
+/* A signature more for each pack that says what its programs read by. */
+static void hold_writes(struct arena *a, struct library *l)
+{
+	for (size_t i = 0; i < l->packs_count; i++) {
+		struct pack *p = l->packs[i];
+		struct signature s = {
+			.id.s = "read-only",
+			.why.s = "Only commands that read are allowed here, by the preset "
+				 "read-only.",
+			.attack = "T1485",
+			.severity = SEVERITY_MEDIUM,
+			.verdict = VERDICT_HOLD,
+			.read_only = true,
+		};
+		bool any = false;
+
+		for (size_t k = 0; k < p->programs_count; k++)
+			any |= p->programs[k].reads_count > 0;
+		if (any)
+			ARENA_PUSH(a, p->signatures, s);
+	}
+}
+
 void settings_apply(struct arena *a, struct settings_file *s, struct library *library)
 {
+	if (s->preset == PRESET_STRICT)
+		hold_alerts(library);
+	if (s->preset == PRESET_READ_ONLY)
+		hold_writes(a, library);
 	/* what names one signature counts more than what names its pack */
 	for (int whole = 1; whole >= 0; whole--)
 		for (size_t i = 0; i < s->verdicts_count; i++) {

@@ -17,8 +17,11 @@ struct name_list {
 	size_t names_count;
 };
 
+enum preset { PRESET_STANDARD, PRESET_STRICT, PRESET_READ_ONLY, PRESET_COUNT };
+
 struct settings_file {
 	struct settings values;
+	enum preset preset;
 	struct name_list packs_off, packs_from, agents_off, agents_from, precious;
 	bool packs_given, agents_given; /* from: stands there, perhaps empty */
 	struct verdict_change *verdicts;

@@ -10,4 +10,8 @@
  * leaves no quote open counts. */
 bool sql_is_destructive(const char *text, size_t len);
 
+/* Does it only read? Each statement is one of those that do, none of their words writes, and
+ * nothing is left open. What is doubtful does not. */
+bool sql_only_reads(const char *text, size_t len);
+
 #endif

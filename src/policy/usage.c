@@ -99,10 +99,10 @@ static bool parse_predicate(struct parser *ps, struct cond *ret)
 	if (strcmp(name, "path") == 0)
 		return parse_path_arg(ps, colon + 1, arg, ret);
 	if (strcmp(name, "sql") == 0) {
-		if (strcmp(arg, "destructive") != 0)
-			return FAULT(ps, colon + 1, "unknown class of SQL '%s': write destructive",
-				     arg);
-		*ret = (struct cond) { .kind = COND_SQL };
+		if (strcmp(arg, "destructive") != 0 && strcmp(arg, "reads") != 0)
+			return FAULT(ps, colon + 1,
+				     "unknown class of SQL '%s': write destructive or reads", arg);
+		*ret = (struct cond) { .kind = *arg == 'd' ? COND_SQL : COND_SQL_READS };
 		return true;
 	}
 	if (strcmp(name, "re") == 0 || strcmp(name, "glob") == 0) {
@@ -261,6 +261,19 @@ static bool parse_item(struct parser *ps)
 	return true;
 }
 
+static bool parse_items(struct parser *ps)
+{
+	for (skip_blanks(ps); *ps->p; skip_blanks(ps)) {
+		if (strncmp(ps->p, "...", 3) == 0 && !ps->p[3 + strspn(ps->p + 3, " \t\n")]) {
+			ps->usage->open = true;
+			break;
+		}
+		if (!parse_item(ps))
+			return false;
+	}
+	return true;
+}
+
 bool usage_parse(struct arena *a, const struct source *src, struct text line, struct usage *ret)
 {
 	struct usage usage = { .line = line };
@@ -271,14 +284,20 @@ bool usage_parse(struct arena *a, const struct source *src, struct text line, st
 	usage.program = take_bare(&ps);
 	if (!*usage.program || *usage.program == '-' || (*ps.p && !is_blank(*ps.p)))
 		return FAULT(&ps, start, "a usage line begins with the name of a program");
-	for (skip_blanks(&ps); *ps.p; skip_blanks(&ps)) {
-		if (strncmp(ps.p, "...", 3) == 0 && !ps.p[3 + strspn(ps.p + 3, " \t\n")]) {
-			usage.open = true;
-			break;
-		}
-		if (!parse_item(&ps))
-			return false;
-	}
+	if (!parse_items(&ps))
+		return false;
+	*ret = usage;
+	return true;
+}
+
+bool usage_parse_items(struct arena *a, const struct source *src, const char *program,
+		       struct text line, struct usage *ret)
+{
+	struct usage usage = { .line = line, .program = program };
+	struct parser ps = { .arena = a, .src = src, .line = line, .p = line.s, .usage = &usage };
+
+	if (!parse_items(&ps))
+		return false;
 	*ret = usage;
 	return true;
 }

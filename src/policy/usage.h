@@ -17,6 +17,7 @@ enum cond_kind {
 	COND_PATH_GLOB, /* a glob on the resolved path */
 	COND_RE,
 	COND_SQL,
+	COND_SQL_READS,
 	COND_EXISTS,  /* a file, in the directory that the value names or else in the cwd */
 	COND_MISSING, /* the same, but it is not there */
 	COND_COUNT
@@ -61,5 +62,8 @@ struct usage {
 
 /* Parses `line`. Faults are told through `src`: false, nothing is returned. */
 bool usage_parse(struct arena *a, const struct source *src, struct text line, struct usage *ret);
+/* The same for a line without its program, which is given. */
+bool usage_parse_items(struct arena *a, const struct source *src, const char *program,
+		       struct text line, struct usage *ret);
 
 #endif

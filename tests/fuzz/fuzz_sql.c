@@ -13,12 +13,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 
 	strbuf_add(&text, data, size);
+	sql_only_reads(strbuf_str(&text), text.len);
 	sql_is_destructive(strbuf_str(&text), text.len);
 	if (strpbrk(strbuf_str(&text), "'\"`$/\\#-") || strlen(strbuf_str(&text)) != size)
 		return 0;
 	/* nothing can be open in it */
 	strbuf_adds(&text, ";drop table x");
-	if (!sql_is_destructive(text.data, text.len))
+	if (!sql_is_destructive(text.data, text.len) || sql_only_reads(text.data, text.len))
 		abort();
 	strbuf_adds(&text, ";select 1");
 	if (!sql_is_destructive(text.data, text.len))

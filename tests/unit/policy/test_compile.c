@@ -114,7 +114,9 @@ static const struct {
 	  "p.yaml:3:9: unknown program 'zzz': list it under programs:\n" },
 	{ "pack: t\ntitle: T\nprograms: {'[': }\nallow: ['\\[ x']\n",
 	  "p.yaml:4:10: unknown program '\\\\[': did you mean '['?\n" },
-	{ "pack: t\ntitle: T\nprograms: {'%%': }\nallow: ['%% x']\n",
+	{ "pack: t\ntitle: T\nprograms: {'%%': }\nsignatures:\n- id: a\n  command: '%% x'\n"
+	  "  severity: low\n  verdict: hold\n  why: It is.\n  hits: ['%% x', '%% x y']\n"
+	  "  misses: [rm, ls]\n",
 	  "p.yaml:3:13: program '%%' has a name that cannot be searched for: letters or digits are "
 	  "needed in it and in each of also:\n" },
 	{ HEAD "allow: ['rm {re:(}']\n",

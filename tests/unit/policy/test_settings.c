@@ -24,7 +24,8 @@ static const char pack[] =
 	"- id: net\n  connect: 10.0.0.0/8\n  severity: low\n  verdict: alert\n  why: It is.\n"
 	"  hits: ['10.0.0.1:1', '10.0.0.2:1']\n  misses: ['1.0.0.1:1', '1.0.0.2:1']\n";
 static const char other[] =
-	"pack: other\ntitle: Other\nprograms: {other: }\nsignatures:\n"
+	"pack: other\ntitle: Other\nprograms: {other: {values: [-n], reads: [get, show "
+	"!-f]}}\nsignatures:\n"
 	"- id: x\n  command: other x\n  severity: high\n  verdict: hold\n  why: It is.\n"
 	"  hits: [other x, other x y]\n  misses: [other y, other]\nallow: [other x allowed]\n";
 static const char profile[] =
@@ -179,6 +180,56 @@ static void test_verdicts(void **state _unused_)
 	assert_true(candidate);
 }
 
+static void test_strict(void **state _unused_)
+{
+	_cleanup_(policy_free_ptr) struct policy *p =
+		open_with(FROM "preset: strict\nverdicts: {tool.net: alert}\n");
+	bool candidate;
+
+	assert_int_equal(ask(p, "tool mild"), VERDICT_HOLD);
+	assert_int_equal(ask(p, "rm /etc"), VERDICT_DENY);
+	assert_int_equal(ask(p, "other get"), VERDICT_ALLOW);
+	/* what the owner says counts more */
+	assert_int_equal(ask_net(p, "10.0.0.1:22", &candidate), VERDICT_ALERT);
+}
+
+static void test_read_only(void **state _unused_)
+{
+	static const char *const reads[] = { "other get",     "other -n x get y",
+					     "other show x",  "other x allowed",
+					     "other --help",  "other get --help",
+					     "tool mild-not", "other --version" };
+	static const char *const writes[] = {
+		"other",   "other put get", "other show -f",	 "other -z get put",
+		"other x", "npx other put", "other run x --help"
+	};
+	_cleanup_(policy_free_ptr) struct policy *p = open_with(FROM "preset: read-only\n");
+	char *argv[] = { (char *)"other", (char *)"put", NULL };
+	struct action a = { .argv = argv, .root_fd = -1 };
+	struct finding f;
+
+	for (size_t i = 0; i < ARRAY_SIZE(reads); i++)
+		if (ask(p, reads[i]) != VERDICT_ALLOW)
+			fail_msg("%s", reads[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(writes); i++)
+		if (ask(p, writes[i]) != VERDICT_HOLD)
+			fail_msg("%s", writes[i]);
+	policy_match(p, &a, &f);
+	assert_string_equal(f.pack, "other");
+	assert_string_equal(f.id, "read-only");
+	assert_true(policy_is_candidate(p, &a));
+}
+
+/* The signature of the preset can be changed like any other. */
+static void test_read_only_off(void **state _unused_)
+{
+	_cleanup_(policy_free_ptr) struct policy *p =
+		open_with(FROM "preset: read-only\nverdicts: {other.read-only: 'off'}\n");
+
+	assert_int_equal(ask(p, "other put"), VERDICT_ALLOW);
+	assert_int_equal(ask(p, "other x"), VERDICT_HOLD);
+}
+
 static void test_off(void **state _unused_)
 {
 	_cleanup_(policy_free_ptr) struct policy *p =
@@ -325,10 +376,12 @@ static void test_fresh(void **state _unused_)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults), cmocka_unit_test(test_values),
-		cmocka_unit_test(test_verdicts), cmocka_unit_test(test_off),
-		cmocka_unit_test(test_allow),	 cmocka_unit_test(test_precious),
-		cmocka_unit_test(test_faults),	 cmocka_unit_test(test_fresh),
+		cmocka_unit_test(test_defaults),      cmocka_unit_test(test_values),
+		cmocka_unit_test(test_verdicts),      cmocka_unit_test(test_off),
+		cmocka_unit_test(test_strict),	      cmocka_unit_test(test_read_only),
+		cmocka_unit_test(test_read_only_off), cmocka_unit_test(test_allow),
+		cmocka_unit_test(test_precious),      cmocka_unit_test(test_faults),
+		cmocka_unit_test(test_fresh),
 	};
 
 	return cmocka_run_group_tests_name("settings", tests, NULL, NULL);

@@ -102,6 +102,48 @@ static void test_harmless(void **state _unused_)
 			fail_msg("false alarm: %s", harmless[i]);
 }
 
+static void test_reads(void **state _unused_)
+{
+	static const char *const reads[] = {
+		"select 1",
+		"SELECT a FROM b WHERE c = 'delete'; show tables;",
+		"\\dt",
+		"\\l+",
+		"explain analyze select 1",
+		"with x as (select 1) select * from x",
+		"(select 1) union (select 2)",
+		"-- drop\nselect 1",
+		"",
+		"select 1\\G",
+	};
+	static const char *const other[] = {
+		"delete from a where b = 1",
+		"select 1; drop table x",
+		"select * into y from x",
+		"with x as (delete from a returning *) select 1",
+		"\\! rm x",
+		"\\copy a to b",
+		"\\lo_unlink 1",
+		"explain analyze delete from a",
+		"select nextval('a')",
+		"select dblink_exec('x')",
+		"set global a = 1",
+		"select 'open",
+		"select 1 \\gexec",
+		"/*!50000 drop table x */",
+		"select 1 \\o x",
+		"call x()",
+		"begin; select 1",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(reads); i++)
+		if (!sql_only_reads(reads[i], strlen(reads[i])))
+			fail_msg("reads: %s", reads[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(other); i++)
+		if (sql_only_reads(other[i], strlen(other[i])))
+			fail_msg("does more than read: %s", other[i]);
+}
+
 /* More parentheses than there is room for, and code in strings in code: no harm is done. */
 static void test_depth(void **state _unused_)
 {
@@ -120,6 +162,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_destructive),
 		cmocka_unit_test(test_harmless),
+		cmocka_unit_test(test_reads),
 		cmocka_unit_test(test_depth),
 	};
 

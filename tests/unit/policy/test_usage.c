@@ -100,7 +100,8 @@ static void test_faults(void **state _unused_)
 		{ "git {pth:x/y}", "x:1:6: unknown predicate 'pth': did you mean 'path'?" },
 		{ "git {not-empty:x}", "x:1:6: unknown predicate 'not-empty': write path, re, sql, "
 				       "glob, exists or missing" },
-		{ "git {sql:drop}", "x:1:10: unknown class of SQL 'drop': write destructive" },
+		{ "git {sql:drop}",
+		  "x:1:10: unknown class of SQL 'drop': write destructive or reads" },
 		{ "git -x=", "x:1:8: a value is missing after =" },
 		{ "git {exists:}", "x:1:13: {exists:} says nothing: an argument is missing" },
 		{ "git ({exists:a}|b)",
