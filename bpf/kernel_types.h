@@ -90,6 +90,9 @@ struct signal_struct {
 
 struct sigaction {
 	void *sa_handler;
+	unsigned long sa_flags;
+	void *sa_restorer;
+	u64 sa_mask; /* a struct of one word: here for the size */
 };
 
 struct k_sigaction {

@@ -356,25 +356,45 @@ static int log_answering(int fd, const char *path)
 	return -EADDRINUSE;
 }
 
+#define ENDING_WAITS 20
+#define ENDING_WAIT  (100 * 1000) /* microseconds */
+
+/* An fd that is connected to a guard. One whose keeper was killed may answer for a moment more.
+ * -ECONNREFUSED: there is none. */
+static int find_guard(const struct sockaddr_un *addr)
+{
+	for (int i = 0;; i++) {
+		_cleanup_close_ int fd =
+			socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+		if (fd < 0)
+			return -errno;
+		if (connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) && errno != EAGAIN)
+			return -errno;
+		if (i == ENDING_WAITS)
+			return TAKE_FD(fd);
+		usleep(ENDING_WAIT);
+	}
+}
+
 /* There may be nothing, or the socket of a guard that is gone. */
 static int check_path(const struct sockaddr_un *addr)
 {
-	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	_cleanup_close_ int fd = -1;
 	const char *path = addr->sun_path;
 	struct stat st;
 
-	if (fd < 0)
-		return log_errno(-errno, "cannot make a socket");
 	if (lstat(path, &st) < 0)
 		return errno == ENOENT ? 0 : log_path_errno(-errno, path, "cannot look at", NULL);
 	if (!S_ISSOCK(st.st_mode))
 		return log_path_errno(
 			-EEXIST, path, "cannot make the control socket",
 			"what is there is no socket: remove it, or give --socket PATH");
-	if (connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) == 0 || errno == EAGAIN)
+	fd = find_guard(addr);
+	if (fd >= 0)
 		return log_answering(fd, path);
-	if (errno != ECONNREFUSED)
-		return log_path_errno(-errno, path, "cannot tell whether a guard listens on", NULL);
+	if (fd != -ECONNREFUSED && fd != -ENOENT)
+		return log_path_errno(fd, path, "cannot tell whether a guard listens on", NULL);
 	return 0;
 }
 
@@ -427,7 +447,7 @@ static int bind_socket(struct control *control, const struct sockaddr_un *addr)
 		return log_errno(-errno, "cannot make a socket");
 	unlink(addr->sun_path);
 	if (bind(control->fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0)
-		return log_path_errno(-errno, addr->sun_path, "cannot make the control socket",
+		return log_path_errno(-errno, control->path, "cannot make the control socket",
 				      SOCKET_REMEDY);
 	if (lstat(addr->sun_path, &st) < 0)
 		return log_path_errno(-errno, addr->sun_path, "cannot look at", NULL);

@@ -197,7 +197,7 @@ static void on_link(void *data, _unused_ uint32_t events)
 {
 	struct keeper *k = data;
 	struct keeper_ready m;
-	ssize_t n;
+	ssize_t n = -1;
 
 	while (k->link >= 0 && (n = recv(k->link, &m, sizeof(m), MSG_DONTWAIT)) > 0)
 		on_message(k, &m, n);

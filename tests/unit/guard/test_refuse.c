@@ -1,6 +1,7 @@
 /* Real children, frozen where the guard freezes them: behind the exec, before the first
  * instruction. */
 #include "fixture.h"
+#include "guard/refuse.h"
 #include "fake_kernel.h"
 
 #include <sys/ptrace.h>

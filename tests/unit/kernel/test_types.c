@@ -49,7 +49,11 @@ static __u32 member_type(const struct btf *btf, __u32 id, const char *name)
 
 static bool is_pointer(const struct btf *btf, __u32 id)
 {
-	return btf_is_ptr(btf__type_by_id(btf, id));
+	const struct btf_type *t = btf__type_by_id(btf, id);
+
+	while (btf_is_typedef(t) || btf_is_mod(t))
+		t = btf__type_by_id(btf, t->type);
+	return btf_is_ptr(t);
 }
 
 static void compare_field(const char *type, const char *field, __u32 our_id, __u32 their_id)
