@@ -1,7 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <mntent.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,31 +11,8 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "backstop/event.h"
-
-#include "backstop.skel.h"
-#include "base/io.h"
-#include "kernel/kernel.h"
-#include "kernel/pins.h"
-#include "kernel/ring.h"
+#include "kernel/internal.h"
 #include "kernel/tables.h"
-
-struct consumer {
-	struct ring *ring;
-	kernel_event_fn fn;
-	void *data;
-};
-
-struct kernel {
-	struct backstop_bpf *skel;
-	struct pins pins;
-	u32 generation;
-	bool adopted;
-	char *blind; /* why connects are not seen; NULL: they are */
-	struct consumer consumers[KERNEL_RINGS];
-	struct bs_slot *slots;
-	struct bpf_link *tripwire;
-};
 
 #define SLOTS_BYTES (BS_SLOTS * sizeof(struct bs_slot))
 #define SLOTS_PIN   "slots"
@@ -518,155 +494,6 @@ void kernel_set_cpu(struct kernel *k, int cpu)
 const volatile struct bs_counters *kernel_counters(const struct kernel *k)
 {
 	return &kernel_shared(k)->counters;
-}
-
-/* ---- maps */
-
-static int put(const struct bpf_map *map, const void *key, const void *value)
-{
-	return bpf_map_update_elem(bpf_map__fd(map), key, value, BPF_ANY);
-}
-
-static int get(const struct bpf_map *map, const void *key, void *value)
-{
-	return bpf_map_lookup_elem(bpf_map__fd(map), key, value);
-}
-
-/* Of a pidfd's process, from its fdinfo; 0: gone. */
-static u32 pid_of(int pidfd)
-{
-	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
-	const char *line;
-	char path[64];
-	long pid;
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
-	line = io_read_file(AT_FDCWD, path, 4096, &sb) ? NULL : strstr(strbuf_str(&sb), "Pid:");
-	pid = line ? strtol(line + 4, NULL, 10) : 0;
-	return pid > 0 ? (u32)pid : 0;
-}
-
-/* Its exit, which would remove the entry, may have passed already. */
-static int note_process(struct kernel *k, int pidfd, u64 session)
-{
-	struct bs_process p = { .session = session };
-	struct pollfd exited = { .fd = pidfd, .events = POLLIN };
-	u32 tgid = pid_of(pidfd);
-	int r = tgid ? put(k->skel->maps.processes, &tgid, &p) : -ESRCH;
-
-	if (!r && poll(&exited, 1, 0) == 1) {
-		bpf_map_delete_elem(bpf_map__fd(k->skel->maps.processes), &tgid);
-		r = -ESRCH;
-	}
-	return r;
-}
-
-int kernel_set_label(struct kernel *k, int pidfd, const struct bs_label *label)
-{
-	int r = put(k->skel->maps.labels, &pidfd, label);
-
-	return r ?: note_process(k, pidfd, label->session);
-}
-
-int kernel_adopt(struct kernel *k, u32 tgid, u64 session)
-{
-	struct bs_process p = { .session = session };
-
-	return put(k->skel->maps.processes, &tgid, &p);
-}
-
-#define ADOPT_PASSES 1000
-
-static int read_to_end(int fd)
-{
-	char buf[256];
-	ssize_t n;
-
-	do
-		n = read(fd, buf, sizeof(buf));
-	while (n > 0 || (n < 0 && errno == EAGAIN));
-	return n < 0 ? -errno : 0;
-}
-
-int kernel_adopt_run(struct kernel *k)
-{
-	struct bpf_link *link = bpf_program__attach_iter(k->skel->progs.lineage_adopt, NULL);
-	const volatile u32 *adopted = &kernel_shared(k)->state.adopted;
-	u32 first = *adopted, before = first - 1;
-	int r = link ? 0 : -errno;
-
-	for (int i = 0; i < ADOPT_PASSES && !r && *adopted != before; i++) {
-		_cleanup_close_ int fd = bpf_iter_create(bpf_link__fd(link));
-
-		before = *adopted;
-		r = fd < 0 ? -errno : read_to_end(fd);
-	}
-	bpf_link__destroy(link);
-	return r ?: (int)(*adopted - first);
-}
-
-int kernel_get_label(const struct kernel *k, int pidfd, struct bs_label *ret)
-{
-	return get(k->skel->maps.labels, &pidfd, ret);
-}
-
-int kernel_set_session(struct kernel *k, u64 id, const struct bs_session *s)
-{
-	return put(k->skel->maps.sessions, &id, s);
-}
-
-int kernel_get_session(const struct kernel *k, u64 id, struct bs_session *ret)
-{
-	return get(k->skel->maps.sessions, &id, ret);
-}
-
-void kernel_remove_session(struct kernel *k, u64 id)
-{
-	bpf_map_delete_elem(bpf_map__fd(k->skel->maps.sessions), &id);
-	bpf_map_delete_elem(bpf_map__fd(k->skel->maps.records), &id);
-}
-
-int kernel_next_session(const struct kernel *k, u64 *session)
-{
-	u64 after = *session;
-
-	return bpf_map_get_next_key(bpf_map__fd(k->skel->maps.sessions), after ? &after : NULL,
-				    session);
-}
-
-int kernel_put_record(struct kernel *k, u64 session, const struct bs_record *r)
-{
-	return put(k->skel->maps.records, &session, r);
-}
-
-int kernel_get_record(const struct kernel *k, u64 session, struct bs_record *ret)
-{
-	return get(k->skel->maps.records, &session, ret);
-}
-
-int kernel_put_approval(struct kernel *k, u64 hold, u64 signature)
-{
-	return put(k->skel->maps.approvals, &hold, &signature);
-}
-
-int kernel_get_approval(const struct kernel *k, u64 hold, u64 *ret_signature)
-{
-	return get(k->skel->maps.approvals, &hold, ret_signature);
-}
-
-int kernel_answer_connect(struct kernel *k, u32 tid, const struct bs_waiting *w)
-{
-	return put(k->skel->maps.waiting, &tid, w);
-}
-
-int kernel_get_waiting(const struct kernel *k, u32 tid, struct bs_waiting *ret)
-{
-	return get(k->skel->maps.waiting, &tid, ret);
-}
-
-struct bs_slot *kernel_slots(const struct kernel *k)
-{
-	return k->slots;
 }
 
 /* ---- the tripwire */
