@@ -100,12 +100,20 @@ static const char *operand_value(const struct matcher *m, const struct image_ite
 	return NULL;
 }
 
+/* -name=false, which is as good as no -name; in go style alone an option without a value takes it.
+ */
+static bool is_off(const struct matcher *m, const struct arg *arg)
+{
+	return m->e->args.program->style == STYLE_GO && arg->name &&
+	       arg->name[arg->name_len] == '=' && strcmp(arg->value, "false") == 0;
+}
+
 static bool option_satisfies(const struct matcher *m, u32 n, const struct arg *arg, bool doubtful)
 {
 	const struct image_alt *a = &m->e->args.image->alts[n];
 
 	if (a->cond == COND_NONE)
-		return true;
+		return !is_off(m, arg);
 	if (!arg->value)
 		return false;
 	if (holds(m, n, arg->value, doubtful))

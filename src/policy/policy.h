@@ -54,7 +54,7 @@ struct action {
 	const char *home;  /* of the acting user; NULL: not known */
 	const char *workspace; /* the session's; NULL: derived from cwd, see policy_workspace() */
 	const struct project *project; /* what its workspace tightens; NULL: nothing */
-	const char *const *files; /* of an example: the files that exist; NULL: see root_fd */
+	const char *const *files;      /* of an example: the files that exist; NULL: see root_fd */
 	int root_fd; /* O_PATH of the task's root: links are resolved there; -1: paths are taken as
 			written */
 };

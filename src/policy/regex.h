@@ -1,4 +1,5 @@
-/* The regular expressions of an image, compiled when they are needed first. Each match is limited in steps and memory. */
+/* The regular expressions of an image, compiled when they are needed first. Each match is limited
+ * in steps and memory. */
 #ifndef POLICY_REGEX_H
 #define POLICY_REGEX_H
 

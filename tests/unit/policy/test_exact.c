@@ -35,6 +35,10 @@ static const char pack[] =
 	"  hits: [terraform destroy, terraform -chdir=x destroy]\n" EXAMPLES
 	"- id: target\n  command: terraform apply -target=aws_*\n"
 	"  hits: [terraform apply -target=aws_x, terraform apply -target aws_x]\n" EXAMPLES
+	"- id: yes\n  command: terraform apply -yes\n"
+	"  severity: high\n  verdict: hold\n  why: It is.\n"
+	"  hits: [terraform apply -yes, terraform apply --yes=true, terraform apply -yes false]\n"
+	"  misses: [terraform apply -yes=false, terraform apply --yes=false]\n"
 	"- id: flush\n  command: redis-cli (flushall|flushdb)\n"
 	"  hits: [redis-cli FLUSHALL, redis-cli -h x flushdb]\n" EXAMPLES
 	"- id: get\n  command: redis-cli get prod\n"
