@@ -15,18 +15,6 @@ static bool is_ip4(const struct bs_dest *d)
 	return !memcmp(d->addr, mapped, sizeof(mapped));
 }
 
-void connect_text(const struct bs_dest *d, char *buf, size_t size)
-{
-	char addr[INET6_ADDRSTRLEN];
-
-	if (is_ip4(d))
-		inet_ntop(AF_INET, d->addr + 12, addr, sizeof(addr));
-	else
-		inet_ntop(AF_INET6, d->addr, addr, sizeof(addr));
-	snprintf(buf, size, is_ip4(d) ? "%s %s:%u" : "%s [%s]:%u", d->datagram ? "send" : "connect",
-		 addr, d->port);
-}
-
 /* ---- the host's own addresses, as the task's network namespace has them */
 
 static bool is_loopback(const struct bs_dest *d)

@@ -89,7 +89,7 @@ static void add_action(struct strbuf *sb, const struct exec *x)
 		escape_argv(sb, exec_shown(x), COMMAND_MAX);
 		return;
 	}
-	connect_text(&x->dest, text, sizeof(text));
+	ocsf_dest(&x->dest, text, sizeof(text));
 	strbuf_addf(sb, "%s (", text);
 	escape_argv(sb, exec_shown(x), COMMAND_MAX);
 	strbuf_addc(sb, ')');

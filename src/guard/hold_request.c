@@ -55,7 +55,7 @@ static void describe_action(struct json *j, const struct exec *x)
 	json_put_string(j, "action", x->kind == BS_SLOT_CONNECT ? "connect" : "exec");
 	if (x->kind != BS_SLOT_CONNECT)
 		return;
-	connect_text(&x->dest, text, sizeof(text)); /* behind its verb */
+	ocsf_dest(&x->dest, text, sizeof(text)); /* behind its verb */
 	json_put_string(j, "dest", text + strcspn(text, " ") + 1);
 }
 

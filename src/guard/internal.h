@@ -230,8 +230,6 @@ void connect_forget_all(struct guard *g);
 struct exec *connect_from_slot(struct guard *g, u32 slot, u32 ticket);
 /* What the system call finds when it restarts. */
 void connect_answer(struct guard *g, const struct exec *x, enum bs_answer answer);
-/* "connect 10.0.0.5:5432", "send [fd00::1]:53" */
-void connect_text(const struct bs_dest *d, char *buf, size_t size);
 
 /* agent.c: profiles */
 /* An untracked exec that may be an agent's; it waits a moment in the kernel. */

@@ -81,7 +81,7 @@ static void add_action(struct strbuf *out, const struct exec *x)
 	char text[96];
 
 	if (x->kind == BS_SLOT_CONNECT) {
-		connect_text(&x->dest, text, sizeof(text));
+		ocsf_dest(&x->dest, text, sizeof(text));
 		strbuf_addf(out, "%s: ", text);
 	}
 	escape_argv(out, exec_shown(x), COMMAND_MAX);

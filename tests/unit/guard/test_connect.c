@@ -21,7 +21,7 @@ static void assert_text(struct bs_dest d, const char *want)
 {
 	char buf[80];
 
-	connect_text(&d, buf, sizeof(buf));
+	ocsf_dest(&d, buf, sizeof(buf));
 	assert_string_equal(buf, want);
 }
 

@@ -59,7 +59,7 @@ const struct settings *policy_settings(const struct policy *p _unused_)
 	return &settings;
 }
 
-void connect_text(const struct bs_dest *d, char *buf, size_t size)
+void ocsf_dest(const struct bs_dest *d, char *buf, size_t size)
 {
 	snprintf(buf, size, "connect 10.0.0.5:%u", d->port);
 }
