@@ -98,9 +98,7 @@ static int map(struct keeper *k, const char *pins)
 /* Everything that is held, for a guard that has just come. */
 static void tell_all(struct keeper *k)
 {
-	struct tracee *t;
-
-	LIST_FOREACH (t, &k->tracer.tracees, entry) {
+	for (const struct tracee *t = LIST_FIRST(&k->tracer.tracees); t; t = LIST_NEXT(t, entry)) {
 		tell(k, KEEPER_KEPT, t);
 		if (t->trapped)
 			tell(k, KEEPER_TRAPPED, t);

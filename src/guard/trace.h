@@ -15,8 +15,10 @@ struct tracee {
 	bool trapped;
 };
 
+LIST_HEAD(tracee_list, tracee);
+
 struct tracer {
-	LIST_HEAD(, tracee) tracees;
+	struct tracee_list tracees;
 	struct bs_slot *slots; /* NULL: not known yet */
 	/* KEEPER_TRAPPED and KEEPER_GONE, as they happen */
 	void (*tell)(void *data, enum keeper_op op, const struct tracee *t);

@@ -36,16 +36,14 @@ int scan_maps_size(struct bpf_object *o, const struct scan_tables *t)
 /* In one call: there are tens of thousands. */
 static int fill(const struct bpf_map *map, const void *values, u32 count)
 {
-	_cleanup_free_ u32 *keys = malloc(count * sizeof(*keys));
+	_cleanup_free_ u32 *keys = calloc(count + 1, sizeof(*keys));
 	u32 n = count;
 
-	if (!count)
-		return 0;
 	if (!keys)
 		return -ENOMEM;
 	for (u32 i = 0; i < count; i++)
 		keys[i] = i;
-	return bpf_map_update_batch(bpf_map__fd(map), keys, values, &n, NULL);
+	return count ? bpf_map_update_batch(bpf_map__fd(map), keys, values, &n, NULL) : 0;
 }
 
 int scan_maps_fill(struct bpf_object *o, const struct scan_tables *t)

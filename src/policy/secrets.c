@@ -84,16 +84,19 @@ static pcre2_code *compile(const char *pattern)
 	return re;
 }
 
+static bool build(struct secrets *s)
+{
+	s->inside = compile(inside);
+	s->option = compile(option);
+	s->data = pcre2_match_data_create(2, NULL);
+	return s->inside && s->option && s->data;
+}
+
 int secrets_new(struct secrets **ret)
 {
 	_cleanup_(secrets_free_ptr) struct secrets *s = calloc(1, sizeof(*s));
 
-	if (!s)
-		return -ENOMEM;
-	s->inside = compile(inside);
-	s->option = compile(option);
-	s->data = pcre2_match_data_create(2, NULL);
-	if (!s->inside || !s->option || !s->data)
+	if (!s || !build(s))
 		return -ENOMEM;
 	*ret = TAKE_PTR(s);
 	return 0;
