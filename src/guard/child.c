@@ -14,9 +14,8 @@
 
 #include "guard/urgent.h"
 
-#define MEMORY_MAX (1UL << 30)
-#define FILE_FD	   3 /* of CHILD_FILE */
-#define FILE_MAX   (64UL << 20)
+#define FILE_FD	 3 /* of CHILD_FILE */
+#define FILE_MAX (64UL << 20)
 
 static int limit(int what, rlim_t max)
 {
@@ -27,7 +26,7 @@ static int limit(int what, rlim_t max)
 
 static int set_limits(unsigned int cpu_limit)
 {
-	if (limit(RLIMIT_AS, MEMORY_MAX) || limit(RLIMIT_FSIZE, FILE_MAX) ||
+	if (limit(RLIMIT_AS, CHILD_MEMORY) || limit(RLIMIT_FSIZE, FILE_MAX) ||
 	    limit(RLIMIT_CPU, cpu_limit) || limit(RLIMIT_CORE, 0))
 		return -errno;
 	return 0;

@@ -11,6 +11,13 @@ struct child {
 	pid_t pid;
 	int pidfd, out; /* out: its stdout and stderr */
 };
+/* Address space that a child may have, in bytes. */
+#ifdef __SANITIZE_ADDRESS__
+#define CHILD_MEMORY RLIM_INFINITY /* its shadow takes all there is */
+#else
+#define CHILD_MEMORY (1UL << 30)
+#endif
+
 #define CHILD_INIT ((struct child) { .pidfd = -1, .out = -1 })
 
 /* No account has this number, so that no other process can trace the child. */

@@ -128,7 +128,8 @@ static gid_t gid_of(uid_t uid)
 
 static int start(struct reading *r, const struct session *s)
 {
-	_cleanup_close_ int image = open(r->guard->image, O_RDONLY | O_CLOEXEC);
+	const char *policy = r->guard->image ?: "";
+	_cleanup_close_ int image = open(policy, O_RDONLY | O_CLOEXEC);
 	_cleanup_free_ char *path = NULL;
 	struct child_options o = { .dir = -1, .cpu_limit = CPU_LIMIT };
 

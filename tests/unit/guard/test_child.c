@@ -21,7 +21,7 @@ static int say_who(void)
 	if (fd >= 0 && read(fd, &first, 1) != 1)
 		first = '?';
 	printf("uid %u gid %u new %d limits %d %d file %c env %d root %d\n", getuid(), getgid(),
-	       prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), memory.rlim_cur == 1UL << 30,
+	       prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), memory.rlim_cur == CHILD_MEMORY,
 	       cpu.rlim_cur == 7, first, getenv("HOME") != NULL,
 	       open("/proc/1/environ", O_RDONLY) >= 0);
 	fflush(stdout);
