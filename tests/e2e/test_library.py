@@ -16,7 +16,7 @@ yaml = pytest.importorskip("yaml", reason="Debian's python3-yaml is not installe
 STATUS = {"hold": 126, "deny": 126, "kill": 137}
 
 # Runs as the agent, with /home a file system of its own: the examples' paths mean nothing real there, and the stubs
-# touch nothing anyway. In: [[stub, argv, cwd]…], out: [[status, how often a stub ran]…].
+# touch nothing anyway. In: [[stub, argv, cwd, the files that exist there]…], out: [[status, how often a stub ran]…].
 AGENT = """
 import json, os, sys
 
@@ -27,9 +27,15 @@ def ran():
     except FileNotFoundError:
         return 0
 
-def run(stub, argv, cwd):
+def run(stub, argv, cwd, files):
     os.makedirs(cwd, exist_ok=True)
     os.chdir(cwd)
+    for name in files:
+        os.makedirs(os.path.dirname(os.path.abspath(name)), exist_ok=True)
+        if name.endswith("/"):
+            os.makedirs(name, exist_ok=True)
+        elif not os.path.isdir(name):
+            open(name, "a").close()
     before = ran()
     status = os.waitstatus_to_exitcode(os.waitpid(os.posix_spawn(stub, argv, os.environ), 0)[1])
     return [status if status >= 0 else 128 - status, ran() - before]
@@ -49,14 +55,15 @@ def read_packs():
 
 
 def sample():
-    """[(signature, verdict, argv, cwd)…]: the first example of every signature that is more than an alert."""
+    """[(signature, verdict, argv, cwd, files)…]: the first example of every signature that is more than an alert."""
     for pack in read_packs():
         for s in pack["signatures"]:
             if s["verdict"] == "alert" or "command" not in s:
                 continue
             hit = s["hits"][0] if isinstance(s["hits"][0], dict) else {"run": s["hits"][0]}
             argv = shlex.split(hit["run"])
-            yield f"{pack['pack']}.{s['id']}", s["verdict"], argv, hit.get("cwd", "/home/dev/app")
+            yield (f"{pack['pack']}.{s['id']}", s["verdict"], argv, hit.get("cwd", "/home/dev/app"),
+                   hit.get("files", []))
 
 
 @pytest.fixture(scope="module")
@@ -101,11 +108,11 @@ def test_library(bench, library):
     stubs = os.path.join(bench.dir, "stubs")
     os.mkdir(stubs)
     shutil.copy(f"{bench.build}/victims/mark", f"{stubs}/.stub")
-    execs = [[link_stub(bench.build, stubs, argv), argv, cwd] for _, _, argv, cwd in wanted]
-    plain = [[link_stub(bench.build, stubs, ["true"]), ["true"], "/home/dev/app"]]
+    execs = [[link_stub(bench.build, stubs, argv), argv, cwd, files] for _, _, argv, cwd, files in wanted]
+    plain = [[link_stub(bench.build, stubs, ["true"]), ["true"], "/home/dev/app", []]]
     results, told = run_in_session(bench, library, plain + execs)
     assert results[0] == [0, 1], "a stub does not run where nothing holds it"
-    wrong = [(name, argv, got) for (name, verdict, argv, _), got in zip(wanted, results[1:])
+    wrong = [(name, argv, got) for (name, verdict, argv, *_), got in zip(wanted, results[1:])
              if got != [STATUS[verdict], 0]]
     assert len(results) == len(execs) + 1 and wrong == []
     assert len(wanted) >= 100 and told.count("backstop: why: ") >= len(wanted)
