@@ -21,14 +21,33 @@ static uint64_t read_number(const char *line, size_t len, const char *key)
 	return n;
 }
 
+/* A writer that was killed may leave the beginning of a line. */
+static bool is_whole(const char *line, size_t len)
+{
+	bool quoted = false;
+	int depth = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		if (line[i] == '"')
+			quoted = !quoted;
+		else if (quoted)
+			i += line[i] == '\\';
+		else if (line[i] == '{')
+			depth++;
+		else if (line[i] == '}' && --depth == 0)
+			return i == len - 1;
+	}
+	return false;
+}
+
 bool ocsf_read_mark(const char *line, size_t len, const char *run, struct ocsf_event_mark *ret)
 {
 	const char *at = find_key(line, len, "\"event\":");
 	const char *of = at ? find_key(at, line + len - at, "\"run\":\"") : NULL;
 	size_t run_len = strlen(run), rest;
 
-	if (!of || (size_t)(line + len - of) <= run_len || memcmp(of, run, run_len) ||
-	    of[run_len] != '"')
+	if (!of || !is_whole(line, len) || (size_t)(line + len - of) <= run_len ||
+	    memcmp(of, run, run_len) || of[run_len] != '"')
 		return false;
 	rest = line + len - of;
 	*ret = (struct ocsf_event_mark) {

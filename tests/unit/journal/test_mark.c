@@ -98,6 +98,10 @@ static void test_lines_of_others(void **state)
 		"{\"event\":1,\"run\":\"0a1b2c3e\"}",
 		"{\"event\":1,\"run\":\"0a1b2c3d5\"}",
 		"{\"run\":\"0a1b2c3d\",\"tier\":\"trace\"}",
+		/* what a writer that was killed leaves */
+		"{\"u\":{\"event\":1,\"run\":\"0a1b2c3d\"}",
+		"{\"event\":1,\"run\":\"0a1b2c3d\",\"cmd_line\":\"a }",
+		"{\"event\":1,\"run\":\"0a1b2c3d\",\"cmd_line\":\"a \\\"}",
 	};
 	struct ocsf_event_mark m;
 
