@@ -62,7 +62,8 @@ static void begin(struct guard *g, struct exec *x, const char *name)
 	}
 	x->session_id = id;
 	x->session = session_get(g, id);
-	log_info("agent %s found: process %u, session %s", name, x->tgid, x->session->name);
+	if (x->session) /* its process may have ended meanwhile */
+		log_info("agent %s found: process %u, session %s", name, x->tgid, x->session->name);
 }
 
 void agent_event(struct guard *g, const struct bs_exec_event *e)

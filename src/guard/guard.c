@@ -163,7 +163,7 @@ static int drain(struct guard *g)
 	return total;
 }
 
-bool guard_wait(struct guard *g, int fd, int ms)
+static bool wait_for(struct guard *g, int fd, int ms, void (*listen)(struct guard *g))
 {
 	struct pollfd fds[2 + KERNEL_RINGS] = { { .fd = fd, .events = POLLIN } };
 	u64 end = boot_ns() + ms * 1000000ULL;
@@ -179,10 +179,25 @@ bool guard_wait(struct guard *g, int fd, int ms)
 		poll(fds, n, now < end ? (end - now) / 1000000 + 1 : 0);
 		if (g->ready) {
 			drain(g);
-			link_pump(g, 0);
+			listen(g);
 		}
 	} while (!fds[0].revents && boot_ns() < end);
 	return fds[0].revents;
+}
+
+static void listen_now(struct guard *g)
+{
+	link_pump(g, 0);
+}
+
+bool guard_wait(struct guard *g, int fd, int ms)
+{
+	return wait_for(g, fd, ms, listen_now);
+}
+
+bool guard_pause(struct guard *g, int fd, int ms)
+{
+	return wait_for(g, fd, ms, link_defer);
 }
 
 static void poll_events(void *data)

@@ -263,7 +263,11 @@ u64 signature_key(const struct finding *f);
 
 /* guard.c: true when `fd` is readable, false after `ms` milliseconds. Candidates are decided
  * meanwhile. Not for what drain() calls. */
+/* Holds may end meanwhile, and the policy may be replaced. */
 bool guard_wait(struct guard *g, int fd, int ms);
+/* No hold ends meanwhile, nor is the policy replaced: that waits until control is back in the loop.
+ */
+bool guard_pause(struct guard *g, int fd, int ms);
 
 /* explain.c: on the frozen task's own stderr, without ever waiting */
 void explain_start(struct guard *g, const struct hold *h);

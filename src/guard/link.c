@@ -10,7 +10,7 @@
 #include "guard/hold.h"
 #include "guard/reload.h"
 
-/* Messages that came while the guard waited for another one. */
+/* Messages that came while the guard waited for another one, or for the disk. */
 struct deferred {
 	STAILQ_ENTRY(deferred) entry;
 	struct keeper_message m;
@@ -129,6 +129,23 @@ static void on_link(void *data, _unused_ uint32_t events)
 	handle_deferred(g);
 	while (receive(g, &m, MSG_DONTWAIT))
 		handle(g, &m);
+}
+
+/* It changes no hold, and nothing that a hold was decided on. */
+static bool is_harmless(const struct keeper_message *m)
+{
+	return m->op == KEEPER_PING || m->op == KEEPER_STOP || m->op == KEEPER_LEAVE;
+}
+
+void link_defer(struct guard *g)
+{
+	struct keeper_message m;
+
+	while (receive(g, &m, MSG_DONTWAIT))
+		if (is_harmless(&m))
+			handle(g, &m);
+		else
+			defer(g, &m);
 }
 
 int link_fd(const struct guard *g)

@@ -21,5 +21,8 @@ void link_tell(struct guard *g, enum keeper_op op, u32 slot, u32 ticket);
 int link_fd(const struct guard *g);
 /* What the keeper has said so far; waits at most that long for more. */
 void link_pump(struct guard *g, int timeout_ms);
+/* Takes what the keeper has said so far, so that it never finds the link full, and answers its
+ * pings; what it says of holds is done when control is back in the loop, or in link_pump(). */
+void link_defer(struct guard *g);
 
 #endif

@@ -76,7 +76,7 @@ void report_sync(struct guard *g)
 		return;
 	say_failure(g, failed_before, journal_sync_later(g->journal));
 	fd = g->draining ? -1 : journal_sync_fd(g->journal);
-	if (fd >= 0 && !guard_wait(g, fd, SYNC_MAX_MS))
+	if (fd >= 0 && !guard_pause(g, fd, SYNC_MAX_MS))
 		log_warning("the disk of %s has not answered for %d s: decisions go on without it",
 			    g->options.state_dir, SYNC_MAX_MS / 1000);
 }

@@ -173,7 +173,7 @@ void workspace_read(struct guard *g, u64 session)
 	const struct session *s = session_get(g, session);
 	struct reading *r = s && s->workspace ? reading_new(g, s) : NULL;
 
-	if (r && !g->draining && guard_wait(g, r->child.pidfd, PATIENCE))
+	if (r && !g->draining && guard_pause(g, r->child.pidfd, PATIENCE))
 		finish(r);
 }
 

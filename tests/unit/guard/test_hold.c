@@ -3,6 +3,7 @@
 #include "fake_kernel.h"
 
 #include <netinet/in.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include "guard/hold.h"
@@ -309,6 +310,63 @@ static void test_restore_keeps_number_and_time(void **state _unused_)
 	end_child(pid);
 }
 
+/* ---- while the guard waits for the disk */
+
+/* As in the middle of a decision: for 10 ms. */
+static void pause_guard(void)
+{
+	_cleanup_close_ int never = eventfd(0, EFD_CLOEXEC);
+
+	guard.cpu = -1;
+	guard.ready = true;
+	assert_false(guard_pause(&guard, never, 10));
+	guard.ready = false;
+}
+
+/* Somebody has a pointer to it. */
+static void test_no_hold_ends_in_a_pause(void **state _unused_)
+{
+	const struct hold *h = open_exec();
+
+	says(KEEPER_GONE, 0);
+	pause_guard();
+	assert_ptr_equal(LIST_FIRST(&guard.holds), h);
+	assert_int_equal(guard.open_holds, 1);
+	loop_add_timer(guard.loop, 100000, leave, guard.loop, NULL);
+	loop_run(guard.loop);
+	assert_ended();
+}
+
+static void test_keeper_is_answered_in_a_pause(void **state _unused_)
+{
+	struct keeper_message m;
+
+	says(KEEPER_PING, 0);
+	pause_guard();
+	assert_int_equal(recv(keeper, &m, sizeof(m), MSG_DONTWAIT), sizeof(m));
+	assert_int_equal(m.op, KEEPER_PONG);
+	says(KEEPER_STOP, 0);
+	pause_guard();
+	assert_int_equal(guard.end, GUARD_STOP);
+}
+
+/* What came in a pause comes before what comes after it. */
+static void test_order_after_a_pause(void **state _unused_)
+{
+	struct decision d = { .verdict = VERDICT_DENY };
+
+	policy_signature(guard.policy, 2, &d.finding);
+	says(KEEPER_KEPT, 0);
+	hold_seize(&guard, at_slot(NEW_EXEC("zap\0denied")), &d);
+	assert_int_equal(asked(), KEEPER_SEIZE);
+	says(KEEPER_TRAPPED, 0);
+	pause_guard();
+	says(KEEPER_GONE, 0);
+	link_pump(&guard, 0);
+	assert_int_equal(asked(), KEEPER_REFUSE);
+	assert_ended();
+}
+
 /* ---- the end of the guard, and of a policy */
 
 static void test_end_denies_all(void **state _unused_)
@@ -367,6 +425,9 @@ int main(void)
 		HOLD_TEST(test_restore_decides_anew),
 		HOLD_TEST(test_restore_of_the_dead),
 		HOLD_TEST(test_restore_keeps_number_and_time),
+		HOLD_TEST(test_no_hold_ends_in_a_pause),
+		HOLD_TEST(test_keeper_is_answered_in_a_pause),
+		HOLD_TEST(test_order_after_a_pause),
 		HOLD_TEST(test_end_denies_all),
 		HOLD_TEST(test_policy_outlives_its_holds),
 		HOLD_TEST(test_pending_in_order),
