@@ -89,6 +89,7 @@ enum bs_slot_kind {
 	BS_SLOT_EXEC,
 	BS_SLOT_CONNECT,
 	BS_SLOT_AGENT, /* an untracked exec that may be an agent's: never stopped */
+	BS_SLOT_DELETE,
 };
 
 struct bs_slot {
@@ -148,6 +149,8 @@ enum bs_event_type {
 	BS_EVENT_EXIT, /* of a process: its last thread is gone */
 	BS_EVENT_END,  /* of a session: its last task is gone */
 	BS_EVENT_CONNECT,
+	BS_EVENT_DELETE,
+	BS_EVENT_TAMPER, /* a labelled task was refused a way to harm its monitor */
 };
 
 enum bs_exec_flag {
@@ -238,6 +241,58 @@ struct bs_connect_event {
 	u32 uid;
 	u32 slot, ticket; /* slot: BS_NO_SLOT where it was not frozen */
 	u32 parent;	  /* tgid */
+};
+
+/* What a deletion does to its object. */
+enum bs_delete_op {
+	BS_DELETE_UNLINK = 1,
+	BS_DELETE_RMDIR,
+	BS_DELETE_TRUNCATE, /* by path or fd, or O_TRUNC */
+	BS_DELETE_RENAME,   /* another file was renamed over it */
+	BS_DELETE_PUNCH,    /* fallocate: a hole, zeros, or a range cut out */
+	BS_DELETE_EXCHANGE, /* it changes places with another file */
+	BS_DELETE_MOVE,	    /* it gets another name */
+	BS_DELETE_OPS,
+};
+
+/* The first five are those of enum bs_connect_flag. */
+enum bs_delete_flag {
+	BS_DELETE_CANDIDATE = 1 << 0,
+	BS_DELETE_TRACED = 1 << 1,
+	BS_DELETE_FIXED = 1 << 2,
+	BS_DELETE_REFUSED = 1 << 3,
+	BS_DELETE_DOWN = 1 << 4,
+	BS_DELETE_BURST = 1 << 5, /* the session's limit is reached */
+	BS_DELETE_INODE = 1 << 6, /* a protected file under another name */
+	BS_DELETE_DONE = 1 << 7,  /* it has happened: nothing could refuse it */
+	BS_DELETE_CUT = 1 << 8,	  /* the path is deeper than there is room for */
+};
+
+#define BS_DELETE_PARTS 32   /* components of a path; a deeper one loses its upper part */
+#define BS_DELETE_PATH	1024 /* bytes of each path */
+
+/* data[] holds the path as the task's root has it: its components from the last to the first, each
+ * with NUL; then, where a bind mount makes a difference, likewise its path inside its file system.
+ * A path that a system call was given (BS_DELETE_DONE) is one string, which may be relative to cwd
+ * or to `dirfd`. */
+struct bs_delete_event {
+	struct bs_event head;
+	u64 start; /* of the process */
+	u64 inode; /* of the object, with dev */
+	u64 parent_inode;
+	u64 bytes; /* that it has, or loses */
+	u32 dev;   /* kernel's encoding: major << 20 | minor */
+	u32 links; /* names that it has before */
+	u32 op;	   /* enum bs_delete_op */
+	u32 flags; /* enum bs_delete_flag */
+	u32 uid;
+	u32 parent;		 /* tgid */
+	u32 slot, ticket;	 /* slot: BS_NO_SLOT where it was not frozen */
+	u32 burst;		 /* deletions that count, in the window that ends with this one */
+	s32 dirfd;		 /* BS_DELETE_DONE: as the system call was given it */
+	u16 path_len, inner_len; /* bytes in data[] */
+	u32 reserved;
+	char data[];
 };
 
 /* What is lost, by cause. Losing an event never changes a verdict. */

@@ -130,6 +130,33 @@ const struct net_tables *policy_net_tables(const struct policy *p);
 /* What the kernel would say by these tables: is it frozen? */
 bool policy_is_connect_candidate(const struct policy *p, const struct connection *c);
 
+/* A file or directory about to lose its content or its name. Strings are not owned. */
+struct deletion {
+	enum bs_delete_op op;
+	const char *path;  /* absolute and resolved, as the task's root has it */
+	const char *inner; /* its path inside its file system where that is another; may be NULL */
+	const char *program; /* base name of the file that the task runs; NULL: not known */
+	const char *home, *workspace;  /* as in struct action */
+	const struct project *project; /* as in struct action */
+	bool protected_inode;	       /* another name of a file that is protected */
+	bool burst;		       /* the session's limit is reached */
+};
+/* The allow rules of the owner, then the strictest signature. */
+void policy_match_delete(const struct policy *p, const struct deletion *d, struct finding *ret);
+/* The tables that the kernel scans a path with: components, leaf first, each ended by NUL. */
+const struct scan_tables *policy_delete_tables(const struct policy *p);
+/* What the kernel would say by these tables of path and inner. */
+bool policy_is_delete_candidate(const struct policy *p, const struct deletion *d);
+/* Names of directories whose inside is build output, which no burst counts: `i` = 0 …; NULL behind
+ * the last. */
+const char *policy_build_output(const struct policy *p, u32 i);
+/* The lowest limit of the burst signatures that freeze. */
+struct burst {
+	u32 count;   /* deletions, 0: there is none */
+	u32 seconds; /* in which */
+};
+struct burst policy_burst(const struct policy *p);
+
 /* Is this exec the start of an agent? The id of its profile, which lives as long as the policy, or
  * NULL. */
 const char *policy_match_agent(const struct policy *p, const struct action *a);
