@@ -101,6 +101,9 @@ static void on_event(void *data, const struct bs_event *e)
 	case BS_EVENT_CONNECT:
 		connect_event(g, (const struct bs_connect_event *)e);
 		break;
+	case BS_EVENT_DELETE:
+	case BS_EVENT_TAMPER:
+		break;
 	case BS_EVENT_END:
 		report_of(g, e->number);
 		session_end(g, e->session);
