@@ -23,7 +23,6 @@ struct kernel {
 	char *blind; /* why connects are not seen; NULL: they are */
 	struct consumer consumers[KERNEL_RINGS];
 	struct bs_slot *slots;
-	struct bpf_link *tripwire;
 };
 
 #endif

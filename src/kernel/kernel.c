@@ -105,12 +105,17 @@ static int open_cgroup(void)
 	return fd;
 }
 
-static int pin_link(const struct kernel *k, u32 generation, struct bpf_program *p,
+static void link_name(u32 generation, const struct bpf_program *p, char *buf, size_t size)
+{
+	snprintf(buf, size, "g%u_%s", generation, bpf_program__name(p));
+}
+
+static int pin_link(const struct kernel *k, u32 generation, const struct bpf_program *p,
 		    struct bpf_link *link)
 {
 	char name[64];
 
-	snprintf(name, sizeof(name), "g%u_%s", generation, bpf_program__name(p));
+	link_name(generation, p, name, sizeof(name));
 	return pins_put(&k->pins, name, bpf_link__fd(link));
 }
 
@@ -152,6 +157,11 @@ static int attach_connects(struct kernel *k, struct backstop_bpf *s, u32 generat
 	return r;
 }
 
+static bool has_tripwire(const struct kernel *k)
+{
+	return k->skel && k->skel->links.tripwire_enter;
+}
+
 static int attach(struct kernel *k, struct backstop_bpf *s, u32 generation)
 {
 	const struct attachment all[] = {
@@ -159,10 +169,12 @@ static int attach(struct kernel *k, struct backstop_bpf *s, u32 generation)
 		{ s->progs.lineage_exit, &s->links.lineage_exit },
 		{ s->progs.connect_bridge, &s->links.connect_bridge },
 		{ s->progs.exec_loaded, &s->links.exec_loaded },
+		{ s->progs.tripwire_enter, &s->links.tripwire_enter }, /* the last */
 	};
+	size_t count = ARRAY_SIZE(all) - !has_tripwire(k);
 	int r = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(all) && !r; i++)
+	for (size_t i = 0; i < count && !r; i++)
 		r = attach_one(k, generation, all[i].prog, -1, all[i].link);
 	if (r)
 		return r;
@@ -214,10 +226,8 @@ static int take_over(struct kernel *k, struct backstop_bpf *s, u32 generation)
 	struct backstop_bpf *old = k->skel;
 	int r = attach(k, s, generation);
 
-	if (r) {
-		pins_drop_links(&k->pins, k->generation);
+	if (r)
 		return r;
-	}
 	__atomic_store_n(&s->bss->shared.state.generation, generation, __ATOMIC_SEQ_CST);
 	k->generation = generation;
 	k->skel = s;
@@ -230,20 +240,14 @@ static int next(struct kernel *k, const struct kernel_tables *t)
 {
 	u32 generation = next_generation(k);
 	struct backstop_bpf *s;
-	bool had_tripwire = k->tripwire;
 	int r = load(k, t, generation, &s);
 
 	if (r)
 		return r;
 	r = take_over(k, s, generation);
-	if (r) {
+	if (r) { /* in this order, as descriptors may have run out */
 		backstop_bpf__destroy(s);
-		return r;
-	}
-	if (had_tripwire) {
-		bpf_link__destroy(k->tripwire);
-		k->tripwire = NULL;
-		r = kernel_set_tripwire(k, true);
+		pins_drop_links(&k->pins, k->generation);
 	}
 	return r;
 }
@@ -278,12 +282,30 @@ static int open_maps(struct kernel *k)
 	return r ?: map_slots(bpf_map__fd(k->skel->maps.slots), &k->slots);
 }
 
-/* Only a whole set is taken over: the shared state is pinned last. */
-static bool has_pins(const struct kernel *k)
+static int map_shared(int fd, struct bs_shared **ret)
+{
+	void *p = mmap(NULL, sizeof(**ret), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	*ret = p;
+	return 0;
+}
+
+/* Only a whole set is taken over: the shared state is pinned last. It says which generation acts.
+ */
+static int adopt(struct kernel *k)
 {
 	_cleanup_close_ int fd = pins_get(&k->pins, SHARED_PIN);
+	struct bs_shared *shared = NULL;
+	int r = fd < 0 ? fd : map_shared(fd, &shared);
 
-	return fd >= 0;
+	if (r)
+		return r;
+	k->generation = shared->state.generation;
+	k->adopted = true;
+	munmap(shared, sizeof(*shared));
+	return 0;
 }
 
 static void drop_torn_pins(struct kernel *k)
@@ -303,7 +325,9 @@ static int start(struct kernel *k, const char *pins, const struct kernel_tables 
 
 	if (r)
 		return r;
-	k->adopted = has_pins(k);
+	r = adopt(k);
+	if (r && r != -ENOENT)
+		return r;
 	if (!k->adopted)
 		drop_torn_pins(k);
 	r = next(k, t);
@@ -387,7 +411,6 @@ void kernel_close(struct kernel *k)
 		ring_close(k->consumers[i].ring);
 	if (k->slots)
 		munmap(k->slots, SLOTS_BYTES);
-	bpf_link__destroy(k->tripwire);
 	backstop_bpf__destroy(k->skel);
 	pins_free(&k->pins);
 	free(k->blind);
@@ -432,15 +455,8 @@ int kernel_map_slots(const char *pins, struct bs_slot **ret)
 int kernel_map_shared(const char *pins, struct bs_shared **ret)
 {
 	_cleanup_close_ int fd = open_pin(pins, SHARED_PIN);
-	void *p;
 
-	if (fd < 0)
-		return fd;
-	p = mmap(NULL, sizeof(**ret), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (p == MAP_FAILED)
-		return -errno;
-	*ret = p;
-	return 0;
+	return fd < 0 ? fd : map_shared(fd, ret);
 }
 
 void kernel_drop_pins(const char *dir)
@@ -500,17 +516,17 @@ const volatile struct bs_counters *kernel_counters(const struct kernel *k)
 
 int kernel_set_tripwire(struct kernel *k, bool on)
 {
-	if (on == !!k->tripwire)
-		return 0;
-	if (!on) {
-		char name[64];
+	struct bpf_program *prog = k->skel->progs.tripwire_enter;
+	struct bpf_link **link = &k->skel->links.tripwire_enter;
+	char name[64];
 
-		snprintf(name, sizeof(name), "g%u_%s", k->generation,
-			 bpf_program__name(k->skel->progs.tripwire_enter));
-		pins_drop(&k->pins, name);
-		bpf_link__destroy(k->tripwire);
-		k->tripwire = NULL;
+	if (on == !!*link)
 		return 0;
-	}
-	return attach_one(k, k->generation, k->skel->progs.tripwire_enter, -1, &k->tripwire);
+	if (on)
+		return attach_one(k, k->generation, prog, -1, link);
+	link_name(k->generation, prog, name, sizeof(name));
+	pins_drop(&k->pins, name);
+	bpf_link__destroy(*link);
+	*link = NULL;
+	return 0;
 }

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "base/strbuf.h"
@@ -498,6 +499,68 @@ static void test_pins_are_adopted(void **state)
 	assert_int_equal(kernel_counters(kernel)->candidates, 1);
 }
 
+/* ---- programs that cannot be attached */
+
+static int open_limited(rlim_t fds)
+{
+	_cleanup_strbuf_ struct strbuf err = STRBUF_INIT;
+	struct kernel_tables t = { policy_scan_tables(policy), &net_tables, agents, 1 };
+	struct kernel *k = NULL;
+	struct rlimit before, low;
+	int r;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	low = (struct rlimit) { .rlim_cur = fds, .rlim_max = before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	r = kernel_open(pins, &t, &k, &err);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	kernel_close(k);
+	return r;
+}
+
+static unsigned int count_pins(const char *prefix)
+{
+	_cleanup_free_ char *dir = NULL;
+	unsigned int n = 0;
+	struct dirent *e;
+	DIR *d;
+
+	assert_true(asprintf(&dir, "%s/v%d", pins, BS_ABI) > 0);
+	d = opendir(dir);
+	assert_non_null(d);
+	while ((e = readdir(d)))
+		n += !strncmp(e->d_name, prefix, strlen(prefix));
+	closedir(d);
+	return n;
+}
+
+/* A guard that cannot attach its programs leaves those of the guard before it in place. At each
+ * limit another one of its descriptors is the first that it does not get. */
+static void test_failed_adoption(void **state)
+{
+	unsigned int links;
+	int status, failed = 0;
+	pid_t pid;
+
+	(void)state;
+	open_kernel();
+	links = count_pins("g1_");
+	assert_in_range(links, 4, 8);
+	kernel_close(kernel);
+	kernel = NULL;
+	for (rlim_t fds = 20; open_limited(fds); fds++, failed++) {
+		assert_int_equal(count_pins("g1_"), links);
+		assert_int_equal(count_pins("g"), links);
+	}
+	assert_true(failed > 5);
+	open_on_pins();
+	pid = start(run_candidate);
+	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+	assert_true(WIFSTOPPED(status));
+	kill(pid, SIGKILL);
+	wait_for(pid);
+}
+
 static void test_reload(void **state)
 {
 	_cleanup_strbuf_ struct strbuf err = STRBUF_INIT;
@@ -515,6 +578,23 @@ static void test_reload(void **state)
 	assert_non_null(find(BS_EVENT_CONNECT, pid, 0));
 	assert_null(find(BS_EVENT_CONNECT, pid, 1));
 	assert_int_equal(kernel_counters(kernel)->candidates, 0);
+}
+
+/* A hold that is open meanwhile needs it. */
+static void test_tripwire_is_reloaded(void **state)
+{
+	_cleanup_strbuf_ struct strbuf err = STRBUF_INIT;
+	struct kernel_tables t = { policy_scan_tables(policy), &net_tables, agents, 1 };
+
+	(void)state;
+	open_kernel();
+	assert_int_equal(kernel_set_tripwire(kernel, true), 0);
+	assert_int_equal(kernel_reload(kernel, &t, &err), 0);
+	assert_int_equal(count_pins("g2_tripwire"), 1);
+	assert_int_equal(kernel_set_tripwire(kernel, false), 0);
+	assert_int_equal(kernel_reload(kernel, &t, &err), 0);
+	assert_int_equal(count_pins("g3_tripwire"), 0);
+	assert_int_equal(count_pins("g"), count_pins("g3_"));
 }
 
 /* ---- agents */
@@ -639,7 +719,9 @@ int main(void)
 		cmocka_unit_test_teardown(test_connect_passes, tear_down),
 		cmocka_unit_test_teardown(test_connect_is_refused, tear_down),
 		cmocka_unit_test_teardown(test_pins_are_adopted, tear_down),
+		cmocka_unit_test_teardown(test_failed_adoption, tear_down),
 		cmocka_unit_test_teardown(test_reload, tear_down),
+		cmocka_unit_test_teardown(test_tripwire_is_reloaded, tear_down),
 		cmocka_unit_test_teardown(test_untracked_exec_of_an_agent, tear_down),
 		cmocka_unit_test_teardown(test_everything_is_detached, tear_down),
 	};
