@@ -54,6 +54,10 @@ static void add_status(struct client *c, struct strbuf *detail)
 	strbuf_addf(detail, ", %zu sessions, agents are %sfollowed",
 		    json_array_size(json_object_get(s, "sessions")),
 		    json_is_true(json_object_get(s, "follows_agents")) ? "" : "not ");
+	if (!json_is_string(json_object_get(s, "blind")))
+		return;
+	strbuf_adds(detail, ", connects are neither seen nor held: ");
+	add_member(detail, s, "blind");
 }
 
 static int check_guard(const struct options *o, struct strbuf *detail)
@@ -300,8 +304,10 @@ static void add_sum(struct strbuf *out, const struct result *results, size_t cou
 
 	if (can_work(results, count))
 		strbuf_addf(out,
-			    "\ntier: trace. Programs and connections can be held here%s; deletions "
+			    "\ntier: trace. Programs%s can be held here%s; deletions "
 			    "and what is sent cannot yet, whatever else is ok.\n",
+			    state_of(results, count, "cgroup2") == PROBE_OK ? " and connections"
+									    : "",
 			    guard ? ", by the guard that runs" : "");
 	else if (geteuid() != 0)
 		strbuf_adds(out, "\ntier: unknown. What needs root could not be tried: sudo "

@@ -48,6 +48,8 @@ static void add_guard(struct strbuf *out, const json_t *s)
 		add_part(out, ", restarts ", s, "restarts");
 	add_part(out, "\nmode       ", s, "mode");
 	add_part(out, ", tier ", s, "tier");
+	if (json_is_string(json_object_get(s, "blind")))
+		add_part(out, "\nblind      connects are neither seen nor held: ", s, "blind");
 }
 
 static void add_policy(struct strbuf *out, const json_t *s)

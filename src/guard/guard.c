@@ -441,6 +441,7 @@ static void say_ready(struct guard *g)
 	log_info("ready%s: tier %s, mode %s, %u signatures (policy %s), socket %s",
 		 again ? " again" : "", g->host.tier, mode_name(g->options.mode),
 		 policy_signature_count(g->policy), policy_version(g->policy), g->options.socket);
+	report_blind(g);
 }
 
 /* For good. */

@@ -147,6 +147,7 @@ struct guard {
 	bool realtime; /* SCHED_FIFO was granted */
 	int cpu;       /* where guard and keeper run with realtime priority; -1: anywhere */
 	bool ready, reloading, draining;
+	bool blind; /* it was said that connects are not seen */
 	enum guard_end end;
 	int64_t started_ms;
 	struct map sessions;  /* id -> struct session */
@@ -307,6 +308,8 @@ void report_connect(struct guard *g, const struct exec *x, enum ocsf_disposition
 void report_exit(struct guard *g, const struct bs_exit_event *e);
 void report_guard(struct guard *g, const struct session *s, const char *name, const char *fmt, ...)
 	_printf_(4, 5);
+/* Says where connects are not seen, and where they are again. */
+void report_blind(struct guard *g);
 void report_sync(struct guard *g);
 
 /* session.c */

@@ -127,6 +127,7 @@ int guard_reload(struct guard *g, struct strbuf *err)
 	else
 		report_guard(g, NULL, "policy loaded", "policy %s, mode %s",
 			     policy_version(g->policy), mode_name(g->options.mode));
+	report_blind(g);
 	return r;
 }
 

@@ -275,3 +275,18 @@ void report_guard(struct guard *g, const struct session *s, const char *name, co
 	ocsf_guard(&line, &g->host, &e, name, message ?: name);
 	publish(g, &line);
 }
+
+void report_blind(struct guard *g)
+{
+	const char *why = kernel_blind(g->kernel);
+
+	if (g->blind == !!why)
+		return;
+	g->blind = why;
+	if (!why) {
+		report_guard(g, NULL, "connects seen", "connects are seen again");
+		return;
+	}
+	log_warning("connects are neither seen nor held: %s", why);
+	report_guard(g, NULL, "connects not seen", "connects are neither seen nor held: %s", why);
+}

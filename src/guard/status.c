@@ -116,6 +116,7 @@ void guard_describe_status(struct guard *g, struct json *j)
 	json_put_uint(j, "restarts", g->options.restarts);
 	json_put_string(j, "version", BACKSTOP_VERSION);
 	json_put_string(j, "tier", g->host.tier);
+	json_put_string(j, "blind", kernel_blind(g->kernel)); /* why connects are not seen */
 	json_put_bool(j, "embedded", g->options.embedded);
 	json_put_int(j, "uptime_ms", now_ms() - g->started_ms);
 	json_put_string(j, "scheduling", g->realtime ? "fifo" : "normal");

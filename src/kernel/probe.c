@@ -47,8 +47,8 @@ const struct probe probes[] = {
 	  "start the guard where real-time scheduling is allowed: in the root cgroup or with "
 	  "cpu.rt_runtime_us set, without LimitRTPRIO=0",
 	  try_realtime },
-	{ "cgroup2", "a mounted cgroup2 hierarchy", NEED_REQUIRED, false,
-	  "connections cannot be held, and no guard starts",
+	{ "cgroup2", "a mounted cgroup2 hierarchy", NEED_BETTER, false,
+	  "connections are neither seen nor held",
 	  "mount -t cgroup2 cgroup2 /sys/fs/cgroup, or /sys/fs/cgroup/unified where cgroup v1 is "
 	  "in use, or boot with systemd.unified_cgroup_hierarchy=1",
 	  try_cgroup2 },

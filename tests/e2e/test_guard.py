@@ -227,3 +227,27 @@ def test_two_guards(lab):
     other.approve(b[0])
     assert theirs.finish() == 0
     assert lab.ran() == 1
+
+
+WITHOUT_CGROUPS = """#!/bin/sh
+exec unshare --mount sh -c 'umount -l $(awk "\\$3 == \\"cgroup2\\" {{print \\$2}}" /proc/self/mounts); exec "$@"' sh {} "$@"
+"""
+
+
+def test_no_cgroup2(lab):
+    """Where connects cannot be seen that is said everywhere, and execs are held all the same."""
+    guard = lab.make_guard()
+    guard.backstop = lab.script("backstop", WITHOUT_CGROUPS.format(lab.backstop), guard.directory)
+    guard.start()
+    why = "connects are neither seen nor held: no cgroup2 hierarchy is mounted"
+    assert why in guard.log()
+    assert why in [e["message"] for e in guard.journal() if e["activity_name"] == "connects not seen"][0]
+    for command in ["status", "doctor"]:
+        said = subprocess.run([lab.backstop, command, *guard.common], capture_output=True, text=True, timeout=20)
+        assert said.returncode == 0 and why in said.stdout, said
+    assert guard.request({"op": "reload"})["ok"]
+    assert sum(e["activity_name"] == "connects not seen" for e in guard.journal()) == 1
+    agent = lab.run(["python3", "-c", "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(('127.0.0.1', 9))"],
+                    guard=guard)
+    assert agent.finish() == 0, agent.all
+    assert lab.run(lab.words(), "--unattended", guard=guard).finish() == 126

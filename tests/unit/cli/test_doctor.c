@@ -88,7 +88,7 @@ static void json_says_the_same(void **state)
 	assert_string_equal(member_of(report, "agents", "detail"), "not known without a policy");
 	assert_string_equal(member_of(report, "agents", "state"), "ok");
 	assert_string_equal(member_of(report, "bpffs", "need"), "better");
-	assert_string_equal(member_of(report, "cgroup2", "need"), "required");
+	assert_string_equal(member_of(report, "cgroup2", "need"), "better");
 }
 
 static void the_journal_is_tried_where_it_will_be(void **state)

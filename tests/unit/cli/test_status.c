@@ -19,7 +19,8 @@
 
 #define STATUS                                                                                     \
 	"{\"ok\":true,\"pid\":812,\"keeper\":811,\"version\":\"9.9\",\"mode\":\"enforce\","        \
-	"\"tier\":\"trace\",\"settings\":null,\"follows_agents\":true,\"restarts\":2,"             \
+	"\"tier\":\"trace\",\"blind\":\"no "                                                       \
+	"cgroup2\",\"settings\":null,\"follows_agents\":true,\"restarts\":2,"                      \
 	"\"policy\":\"/p\\u001b[2J.image\",\"policy_version\":\"abcd\",\"signatures\":312,"        \
 	"\"uptime_ms\":3723000,\"scheduling\":\"fifo\",\"holds\":2,\"sessions\":[{\"id\":"         \
 	"\"19ab\",\"agent\":\"claude\",\"subagents\":\"codex\",\"user\":null,\"tty\":\"pts/3\","   \
@@ -140,6 +141,7 @@ static void status_shows_all_that_counts(void **state)
 		"guard      pid 812, keeper 811, version 9.9, up 1 h 2 min, scheduling fifo, "
 		"restarts 2\n",
 		"mode       enforce, tier trace\n",
+		"blind      connects are neither seen nor held: no cgroup2\n",
 		"policy     /p\\e[2J.image (version abcd), 312 signatures\n",
 		"agents     are followed wherever they start\n",
 		"holds      2 open: 'backstop pending' lists them\n",

@@ -54,6 +54,18 @@ static void test_guard_itself(void **state _unused_)
 	json_decref(j);
 }
 
+static void test_blind(void **state _unused_)
+{
+	json_t *j = describe();
+
+	assert_true(json_is_null(json_at(j, "blind")));
+	json_decref(j);
+	fake.blind = "no cgroup2";
+	j = describe();
+	assert_string_equal(text_at(j, "blind"), "no cgroup2");
+	json_decref(j);
+}
+
 static void test_session(void **state _unused_)
 {
 	struct session *s = new_session(0x19ab);
@@ -165,8 +177,12 @@ int main(void)
 {
 #define STATUS_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, guard_tear_down)
 	const struct CMUnitTest tests[] = {
-		STATUS_TEST(test_guard_itself),	       STATUS_TEST(test_session),
-		STATUS_TEST(test_open_holds),	       STATUS_TEST(test_odd_sessions),
+		STATUS_TEST(test_guard_itself),
+		STATUS_TEST(test_session),
+		STATUS_TEST(test_blind),
+		STATUS_TEST(test_session),
+		STATUS_TEST(test_open_holds),
+		STATUS_TEST(test_odd_sessions),
 		STATUS_TEST(test_losses_and_counters),
 	};
 
