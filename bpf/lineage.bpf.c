@@ -22,15 +22,16 @@ static __always_inline void give_label(struct task_struct *child, struct bs_labe
 		bpf_send_signal(SIGKILL);
 }
 
-static __always_inline void note_process(struct task_struct *child, u64 session)
+/* False where there is no room: the connects of the process would go unseen. */
+static __always_inline bool note_process(struct task_struct *t, u64 session)
 {
 	struct bs_process p = { .session = session };
-	u32 tgid = child->tgid;
+	u32 tgid = t->tgid;
 
-	if (child->pid != child->tgid || !bpf_map_update_elem(&processes, &tgid, &p, BPF_ANY))
-		return;
+	if (t->pid != t->tgid || !bpf_map_update_elem(&processes, &tgid, &p, BPF_ANY))
+		return true;
 	COUNT(losses[BS_LOSS_LABEL]);
-	bpf_send_signal(SIGKILL);
+	return false;
 }
 
 SEC("tp_btf/task_newtask")
@@ -44,7 +45,8 @@ int BPF_PROG(lineage_newtask, struct task_struct *child)
 	init.session = mine->session;
 	init.approval = mine->approval;
 	give_label(child, &init);
-	note_process(child, init.session);
+	if (!note_process(child, init.session))
+		bpf_send_signal(SIGKILL);
 	s = bpf_map_lookup_elem(&sessions, &init.session);
 	if (s)
 		__sync_fetch_and_add(&s->tasks, 1);
@@ -116,7 +118,7 @@ int lineage_adopt(struct bpf_iter__task *ctx)
 	if (!init.session ||
 	    !bpf_task_storage_get(&labels, t, &init, BPF_LOCAL_STORAGE_GET_F_CREATE))
 		return 0;
-	note_process(t, init.session);
+	note_process(t, init.session); /* the current task is the guard: it is only counted */
 	s = bpf_map_lookup_elem(&sessions, &init.session);
 	if (s)
 		__sync_fetch_and_add(&s->tasks, 1);

@@ -667,6 +667,40 @@ static bool is_loaded(u32 id)
 	return true;
 }
 
+static void fork_and_wait(void)
+{
+	if (fork() >= 0)
+		wait_forever();
+	_exit(97);
+}
+
+/* What runs already and cannot be noted is labelled all the same; the guard, in whose name the
+ * kernel does this, stays alive. */
+static void test_adopt_where_no_process_can_be_noted(void **state)
+{
+	struct bs_session s = { .root = 1 };
+	u32 tgid = 1U << 30; /* no process has such a number */
+	pid_t pid;
+
+	(void)state;
+	open_kernel();
+	pid = fork();
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		setpgid(0, 0);
+		fork_and_wait();
+	}
+	usleep(100000);
+	assert_int_equal(kernel_set_session(kernel, SESSION, &s), 0);
+	assert_int_equal(kernel_adopt(kernel, pid, SESSION), 0);
+	while (!kernel_adopt(kernel, tgid, SESSION))
+		tgid++;
+	assert_int_equal(kernel_adopt_run(kernel), 2);
+	assert_int_equal(kernel_counters(kernel)->losses[BS_LOSS_LABEL], 1);
+	kill(-pid, SIGKILL);
+	wait_for(pid);
+}
+
 static void test_everything_is_detached(void **state)
 {
 	u32 ids[64];
@@ -723,6 +757,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_reload, tear_down),
 		cmocka_unit_test_teardown(test_tripwire_is_reloaded, tear_down),
 		cmocka_unit_test_teardown(test_untracked_exec_of_an_agent, tear_down),
+		cmocka_unit_test_teardown(test_adopt_where_no_process_can_be_noted, tear_down),
 		cmocka_unit_test_teardown(test_everything_is_detached, tear_down),
 	};
 
