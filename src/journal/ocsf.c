@@ -7,6 +7,8 @@
 #include "base/escape.h"
 #include "base/json.h"
 #include "journal/dest.h"
+#include "journal/file.h"
+#include "journal/parts.h"
 
 #define MESSAGE_MAX  400   /* bytes of a command line in a message */
 #define CMD_LINE_MAX 32768 /* and in cmd_line; argv stands whole in unmapped */
@@ -19,15 +21,13 @@ enum ocsf_class {
 };
 enum ocsf_action { ACTION_UNKNOWN, ACTION_ALLOWED = 1, ACTION_DENIED = 2, ACTION_OBSERVED = 3 };
 
-static void put_known(struct json *j, const char *key, const char *s)
+void part_put_known(struct json *j, const char *key, const char *s)
 {
 	if (s)
 		json_put_string(j, key, s);
 }
 
-static void put_formatted(struct json *j, const char *key, const char *fmt, ...) _printf_(3, 4);
-
-static void put_formatted(struct json *j, const char *key, const char *fmt, ...)
+void part_put_formatted(struct json *j, const char *key, const char *fmt, ...)
 {
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 	va_list args;
@@ -48,32 +48,32 @@ static void put_command(struct json *j, const char *key, const char *prefix, cha
 	json_put_string(j, key, strbuf_str(&text));
 }
 
-static const char *known(const char *s)
+const char *part_known(const char *s)
 {
 	return s ? s : "-";
 }
 
-static const char *base_name(const char *path)
+const char *part_base_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
 	return slash && slash[1] ? slash + 1 : path;
 }
 
-static const char *process_name(const struct ocsf_process *p)
+const char *part_process_name(const struct ocsf_process *p)
 {
 	if (p->path)
-		return base_name(p->path);
-	return p->argv && p->argv[0] ? base_name(p->argv[0]) : NULL;
+		return part_base_name(p->path);
+	return p->argv && p->argv[0] ? part_base_name(p->argv[0]) : NULL;
 }
 
 static void put_metadata(struct json *j, const struct ocsf_host *h, const struct ocsf_event *e)
 {
 	json_open_object(j, "metadata");
 	json_put_string(j, "version", "1.8.0");
-	put_formatted(j, "uid", "%s:%" PRId64 ":%" PRIu64, known(h->boot_id), e->time_ms,
-		      e->sequence);
-	put_known(j, "correlation_uid", e->session);
+	part_put_formatted(j, "uid", "%s:%" PRId64 ":%" PRIu64, part_known(h->boot_id), e->time_ms,
+			   e->sequence);
+	part_put_known(j, "correlation_uid", e->session);
 	json_put_uint(j, "sequence", e->sequence);
 	json_open_array(j, "profiles");
 	json_put_string(j, NULL, "host");
@@ -82,7 +82,7 @@ static void put_metadata(struct json *j, const struct ocsf_host *h, const struct
 	json_open_object(j, "product");
 	json_put_string(j, "name", "Backstop");
 	json_put_string(j, "vendor_name", "Backstop");
-	put_known(j, "version", h->version);
+	part_put_known(j, "version", h->version);
 	json_close_object(j);
 	json_close_object(j);
 }
@@ -91,22 +91,22 @@ static void put_device(struct json *j, const struct ocsf_host *h)
 {
 	json_open_object(j, "device");
 	json_put_int(j, "type_id", 0);
-	json_put_string(j, "hostname", known(h->hostname));
-	put_known(j, "uid", h->machine_id);
-	put_known(j, "boot_uid", h->boot_id);
+	json_put_string(j, "hostname", part_known(h->hostname));
+	part_put_known(j, "uid", h->machine_id);
+	part_put_known(j, "boot_uid", h->boot_id);
 	json_open_object(j, "os");
 	json_put_string(j, "name", "Linux");
 	json_put_int(j, "type_id", 200);
-	put_known(j, "kernel_release", h->kernel);
+	part_put_known(j, "kernel_release", h->kernel);
 	json_close_object(j);
 	json_close_object(j);
 }
 
-static void put_user(struct json *j, const struct ocsf_process *p)
+void part_put_user(struct json *j, const struct ocsf_process *p)
 {
 	json_open_object(j, "user");
-	put_formatted(j, "uid", "%u", p->uid);
-	put_known(j, "name", p->user);
+	part_put_formatted(j, "uid", "%u", p->uid);
+	part_put_known(j, "name", p->user);
 	json_close_object(j);
 }
 
@@ -115,8 +115,8 @@ static void put_process_head(struct json *j, const struct ocsf_host *h,
 			     const struct ocsf_process *p)
 {
 	json_put_int(j, "pid", p->pid);
-	put_formatted(j, "uid", "%s:%d:%" PRIu64, known(h->boot_id), p->pid, p->start_ns);
-	put_known(j, "name", process_name(p));
+	part_put_formatted(j, "uid", "%s:%d:%" PRIu64, part_known(h->boot_id), p->pid, p->start_ns);
+	part_put_known(j, "name", part_process_name(p));
 	if (p->argv)
 		put_command(j, "cmd_line", "", p->argv, CMD_LINE_MAX);
 	else if (p->command)
@@ -128,7 +128,7 @@ static void put_process_head(struct json *j, const struct ocsf_host *h,
 static void put_file(struct json *j, const char *path)
 {
 	json_open_object(j, "file");
-	json_put_string(j, "name", base_name(path));
+	json_put_string(j, "name", part_base_name(path));
 	json_put_string(j, "path", path);
 	json_put_int(j, "type_id", 1);
 	json_close_object(j);
@@ -156,10 +156,10 @@ static void put_process(struct json *j, const struct ocsf_host *h, const struct 
 
 	json_open_object(j, "process");
 	put_process_head(j, h, p);
-	put_known(j, "working_directory", p->cwd);
+	part_put_known(j, "working_directory", p->cwd);
 	if (p->path)
 		put_file(j, p->path);
-	put_user(j, p);
+	part_put_user(j, p);
 	if (p->tty) {
 		json_open_object(j, "session");
 		json_put_string(j, "terminal", p->tty);
@@ -173,9 +173,9 @@ static void put_process(struct json *j, const struct ocsf_host *h, const struct 
 static void put_actor(struct json *j, const struct ocsf_host *h, const struct ocsf_event *e)
 {
 	json_open_object(j, "actor");
-	put_known(j, "app_name", e->agent);
-	put_known(j, "app_uid", e->session);
-	put_user(j, &e->process);
+	part_put_known(j, "app_name", e->agent);
+	part_put_known(j, "app_uid", e->session);
+	part_put_user(j, &e->process);
 	if (e->ancestor_count) {
 		json_open_object(j, "process");
 		put_process_head(j, h, &e->ancestors[0]);
@@ -223,7 +223,7 @@ const char *ocsf_word(enum ocsf_disposition d, const char *verdict)
 	return "seen";
 }
 
-static void put_disposition(struct json *j, enum ocsf_disposition d)
+void part_put_disposition(struct json *j, enum ocsf_disposition d)
 {
 	if (d == OCSF_UNSTATED)
 		return;
@@ -245,15 +245,15 @@ static void put_decision(struct json *j, const struct ocsf_event *e)
 {
 	if (e->hold)
 		json_put_uint(j, "hold", e->hold);
-	put_known(j, "verdict", e->verdict);
-	put_known(j, "signature", e->signature);
-	put_known(j, "severity", e->severity);
-	put_known(j, "why", e->why);
-	put_known(j, "instead", e->instead);
-	put_known(j, "carrier", e->carrier);
-	put_known(j, "policy_version", e->policy_version);
-	put_known(j, "by", e->by);
-	put_known(j, "reason", e->reason);
+	part_put_known(j, "verdict", e->verdict);
+	part_put_known(j, "signature", e->signature);
+	part_put_known(j, "severity", e->severity);
+	part_put_known(j, "why", e->why);
+	part_put_known(j, "instead", e->instead);
+	part_put_known(j, "carrier", e->carrier);
+	part_put_known(j, "policy_version", e->policy_version);
+	part_put_known(j, "by", e->by);
+	part_put_known(j, "reason", e->reason);
 	if (e->latency_ns)
 		json_put_uint(j, "latency_ns", e->latency_ns);
 }
@@ -266,15 +266,15 @@ static void put_unmapped_process(struct json *j, const struct ocsf_process *p)
 		json_put_bool(j, "argv_truncated", true);
 	if (p->euid != p->uid)
 		json_put_uint(j, "euid", p->euid);
-	put_known(j, "cgroup", p->cgroup);
+	part_put_known(j, "cgroup", p->cgroup);
 }
 
 /* These keys are read back by ocsf_read_mark(). */
-static void put_mark(struct json *j, const struct ocsf_event *e)
+void part_put_mark(struct json *j, const struct ocsf_event *e)
 {
 	if (e->number)
 		json_put_uint(j, "event", e->number);
-	put_known(j, "run", e->run);
+	part_put_known(j, "run", e->run);
 	if (e->recorded)
 		json_put_uint(j, "recorded", e->recorded);
 	if (e->unwritten)
@@ -288,13 +288,15 @@ static void put_unmapped(struct json *j, const struct ocsf_host *h, const struct
 {
 	json_open_object(j, "unmapped");
 	json_open_object(j, "backstop");
-	put_known(j, "session", e->session);
-	put_known(j, "agent", e->agent);
-	put_known(j, "tier", h->tier);
-	put_known(j, "mode", e->mode);
-	put_mark(j, e);
+	part_put_known(j, "session", e->session);
+	part_put_known(j, "agent", e->agent);
+	part_put_known(j, "tier", h->tier);
+	part_put_known(j, "mode", e->mode);
+	part_put_mark(j, e);
 	put_decision(j, e);
 	put_unmapped_process(j, &e->process);
+	if (e->deletion)
+		file_put_unmapped(j, e->deletion);
 	if (term_signal)
 		json_put_int(j, "signal", term_signal);
 	json_close_object(j);
@@ -314,21 +316,36 @@ static void put_head(struct json *j, const struct ocsf_host *h, const struct ocs
 	put_device(j, h);
 }
 
+static void put_deletion_message(struct json *j, const char *what, const struct ocsf_event *e)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+
+	strbuf_adds(&text, what);
+	file_put_action(&text, e->deletion);
+	strbuf_addf(&text, " by %s", part_known(part_process_name(&e->process)));
+	json_put_string(j, "message", strbuf_str(&text));
+}
+
 static void put_process_message(struct json *j, const char *what, const struct ocsf_event *e)
 {
 	const struct ocsf_process *p = &e->process;
 	char dest[OCSF_DEST_MAX];
 
+	if (e->deletion) {
+		put_deletion_message(j, what, e);
+		return;
+	}
 	if (e->dest) {
 		ocsf_dest(e->dest, dest, sizeof(dest));
-		put_formatted(j, "message", "%s%s by %s", what, dest, known(process_name(p)));
+		part_put_formatted(j, "message", "%s%s by %s", what, dest,
+				   part_known(part_process_name(p)));
 		return;
 	}
 	if (p->argv && p->argv[0])
 		put_command(j, "message", what, p->argv, MESSAGE_MAX);
 	else
-		put_formatted(j, "message", "%s%.*s", what, MESSAGE_MAX,
-			      known(p->command ? p->command : p->path));
+		part_put_formatted(j, "message", "%s%.*s", what, MESSAGE_MAX,
+				   part_known(p->command ? p->command : p->path));
 }
 
 void ocsf_exec(struct strbuf *out, const struct ocsf_host *h, const struct ocsf_event *e)
@@ -338,7 +355,7 @@ void ocsf_exec(struct strbuf *out, const struct ocsf_host *h, const struct ocsf_
 	put_head(&j, h, e, CLASS_PROCESS, 1);
 	json_put_int(&j, "severity_id", 1);
 	put_process_message(&j, "exec: ", e);
-	put_disposition(&j, e->disposition);
+	part_put_disposition(&j, e->disposition);
 	json_put_int(&j, "launch_type_id", 3);
 	put_actor(&j, h, e);
 	put_process(&j, h, e);
@@ -354,7 +371,7 @@ void ocsf_exit(struct strbuf *out, const struct ocsf_host *h, const struct ocsf_
 	put_head(&j, h, e, CLASS_PROCESS, 2);
 	json_put_int(&j, "severity_id", 1);
 	put_process_message(&j, "exit: ", e);
-	put_disposition(&j, e->disposition);
+	part_put_disposition(&j, e->disposition);
 	json_put_int(&j, "exit_code", signo ? 128 + signo : WEXITSTATUS(status));
 	put_actor(&j, h, e);
 	put_process(&j, h, e);
@@ -367,9 +384,9 @@ static void put_connecting_actor(struct json *j, const struct ocsf_host *h,
 				 const struct ocsf_event *e)
 {
 	json_open_object(j, "actor");
-	put_known(j, "app_name", e->agent);
-	put_known(j, "app_uid", e->session);
-	put_user(j, &e->process);
+	part_put_known(j, "app_name", e->agent);
+	part_put_known(j, "app_uid", e->session);
+	part_put_user(j, &e->process);
 	put_process(j, h, e);
 	json_close_object(j);
 }
@@ -381,7 +398,7 @@ void ocsf_connect(struct strbuf *out, const struct ocsf_host *h, const struct oc
 	put_head(&j, h, e, CLASS_NETWORK, e->dest->datagram ? 6 : 1);
 	json_put_int(&j, "severity_id", 1);
 	put_process_message(&j, "", e);
-	put_disposition(&j, e->disposition);
+	part_put_disposition(&j, e->disposition);
 	put_connecting_actor(&j, h, e);
 	dest_put_endpoint(&j, e->dest);
 	dest_put_connection(&j, e->dest);
@@ -416,7 +433,7 @@ static void put_analytic(struct json *j, const struct ocsf_event *e)
 	json_put_int(j, "type_id", 1);
 	json_put_string(j, "uid", e->signature);
 	json_put_string(j, "name", e->signature);
-	put_known(j, "version", e->policy_version);
+	part_put_known(j, "version", e->policy_version);
 	json_close_object(j);
 }
 
@@ -425,11 +442,12 @@ static void put_finding_info(struct json *j, const struct ocsf_host *h, const st
 	const struct ocsf_process *p = &e->process;
 
 	json_open_object(j, "finding_info");
-	put_formatted(j, "uid", "%s:%d:%" PRIu64 ":%s%" PRIu64, known(h->boot_id), p->pid,
-		      p->start_ns, e->hold ? "hold-" : "event-", e->hold ? e->hold : e->sequence);
-	put_formatted(j, "title", "%s by %s", e->signature ? e->signature : "no signature",
-		      e->agent ? e->agent : "an agent");
-	put_known(j, "desc", e->why);
+	part_put_formatted(j, "uid", "%s:%d:%" PRIu64 ":%s%" PRIu64, part_known(h->boot_id), p->pid,
+			   p->start_ns, e->hold ? "hold-" : "event-",
+			   e->hold ? e->hold : e->sequence);
+	part_put_formatted(j, "title", "%s by %s", e->signature ? e->signature : "no signature",
+			   e->agent ? e->agent : "an agent");
+	part_put_known(j, "desc", e->why);
 	json_put_int(j, "created_time", e->time_ms);
 	if (e->signature)
 		put_analytic(j, e);
@@ -447,6 +465,8 @@ static void put_evidences(struct json *j, const struct ocsf_host *h, const struc
 		dest_put_endpoint(j, e->dest);
 		dest_put_connection(j, e->dest);
 	}
+	if (e->deletion)
+		file_put_object(j, e->deletion);
 	json_close_object(j);
 	json_close_array(j);
 }
@@ -455,7 +475,7 @@ static void put_policy(struct json *j, const struct ocsf_event *e)
 {
 	json_open_object(j, "policy");
 	json_put_string(j, "name", "backstop");
-	put_known(j, "version", e->policy_version);
+	part_put_known(j, "version", e->policy_version);
 	json_close_object(j);
 }
 
@@ -487,7 +507,7 @@ void ocsf_finding(struct strbuf *out, const struct ocsf_host *h, const struct oc
 	json_put_int(&j, "confidence_id", 3);
 	json_put_bool(&j, "is_alert", e->disposition != OCSF_ALLOWED);
 	put_finding_message(&j, e);
-	put_disposition(&j, e->disposition);
+	part_put_disposition(&j, e->disposition);
 	put_finding_info(&j, h, e);
 	put_evidences(&j, h, e);
 	put_policy(&j, e);
@@ -524,7 +544,7 @@ void ocsf_guard(struct strbuf *out, const struct ocsf_host *h, const struct ocsf
 	json_open_object(&j, "app");
 	json_put_string(&j, "name", "backstop guard");
 	json_put_string(&j, "vendor_name", "Backstop");
-	put_known(&j, "version", h->version);
+	part_put_known(&j, "version", h->version);
 	json_close_object(&j);
 	put_unmapped(&j, h, &said, 0);
 	json_close_object(&j);

@@ -41,6 +41,23 @@ enum ocsf_disposition {
 	OCSF_REJECTED = 25,
 };
 
+/* A deletion. Strings are not owned. */
+struct ocsf_deletion {
+	enum bs_delete_op op;
+	const char *path;  /* as the process's root has it; "": not known */
+	const char *inner; /* inside its file system, where that is another; may be NULL */
+	uint64_t inode, bytes;
+	uint32_t dev; /* kernel's encoding */
+	uint32_t links;
+	uint32_t burst;	   /* of one that was found to be a burst: how many, 0: it was not */
+	bool done;	   /* it had happened when it was seen */
+	pid_t program_pid; /* the process whose exec its program is of; 0: its own */
+	uint64_t program_start_ns;
+};
+/* "unlink", "rename-over" … */
+const char *ocsf_deletion_word(enum bs_delete_op op);
+enum bs_delete_op ocsf_deletion_op(const char *word); /* 0: it is none */
+
 struct ocsf_event {
 	int64_t time_ms;   /* epoch */
 	uint64_t sequence; /* of this guard's life */
@@ -55,7 +72,8 @@ struct ocsf_event {
 	struct ocsf_process process;
 	const struct ocsf_process *ancestors; /* parent first */
 	size_t ancestor_count;
-	const struct bs_dest *dest; /* of a connect; NULL: it is an exec */
+	const struct bs_dest *dest;	      /* of a connect; NULL: it is none */
+	const struct ocsf_deletion *deletion; /* likewise */
 	enum ocsf_disposition disposition;
 	/* of a finding; `signature` is "pack.id", NULL: no signature matched */
 	const char *verdict, *severity, *signature, *why, *instead, *technique, *carrier;
@@ -88,6 +106,8 @@ bool ocsf_read_mark(const char *line, size_t len, const char *run, struct ocsf_e
 void ocsf_exec(struct strbuf *out, const struct ocsf_host *h, const struct ocsf_event *e);
 /* A process connects, or sends without connecting (4001, Open or Traffic). */
 void ocsf_connect(struct strbuf *out, const struct ocsf_host *h, const struct ocsf_event *e);
+/* A file or directory loses its content or its name (1001: Delete, Update or Rename). */
+void ocsf_delete(struct strbuf *out, const struct ocsf_host *h, const struct ocsf_event *e);
 /* A process ended (1007, Terminate). */
 void ocsf_exit(struct strbuf *out, const struct ocsf_host *h, const struct ocsf_event *e);
 /* A signature's match, or what was decided on a hold (2004). The events of one hold share their

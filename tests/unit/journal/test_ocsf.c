@@ -103,8 +103,38 @@ static void write_connect_finding(struct strbuf *out, const struct ocsf_host *h,
 	ocsf_finding(out, h, &connect);
 }
 
-static const writer writers[] = { ocsf_exec,   ocsf_exit,     ocsf_finding,
-				  write_guard, write_connect, write_connect_finding };
+static const struct ocsf_deletion state_file = { .op = BS_DELETE_UNLINK,
+						 .path = "/home/dev/app/terraform.tfstate",
+						 .inner = "/dev/app/terraform.tfstate",
+						 .inode = 131,
+						 .dev = 8 << 20 | 1,
+						 .bytes = 4096,
+						 .links = 2,
+						 .burst = 200,
+						 .done = true,
+						 .program_pid = 4001,
+						 .program_start_ns = 9 };
+
+static void write_delete(struct strbuf *out, const struct ocsf_host *h, const struct ocsf_event *e)
+{
+	struct ocsf_event deletion = *e;
+
+	deletion.deletion = &state_file;
+	ocsf_delete(out, h, &deletion);
+}
+
+static void write_delete_finding(struct strbuf *out, const struct ocsf_host *h,
+				 const struct ocsf_event *e)
+{
+	struct ocsf_event deletion = *e;
+
+	deletion.deletion = &state_file;
+	ocsf_finding(out, h, &deletion);
+}
+
+static const writer writers[] = { ocsf_exec,	ocsf_exit,	     ocsf_finding,
+				  write_guard,	write_connect,	     write_connect_finding,
+				  write_delete, write_delete_finding };
 
 static json_t *event_of(writer write, const struct ocsf_host *h, const struct ocsf_event *e)
 {
@@ -367,6 +397,79 @@ static void test_connect_of_little_known(void **state _unused_)
 	json_decref(event);
 }
 
+static void test_delete(void **state _unused_)
+{
+	struct ocsf_event e = full_event();
+	json_t *event;
+
+	e.disposition = OCSF_ALLOWED;
+	e.process.command = "python3 clean.py";
+	event = event_of(write_delete, &host, &e);
+	assert_number(event, "class_uid", 1001);
+	assert_number(event, "type_uid", 100104);
+	assert_number(event, "disposition_id", OCSF_ALLOWED);
+	assert_number(event, "action_id", 1);
+	assert_text(event, "file.name", "terraform.tfstate");
+	assert_text(event, "file.path", "/home/dev/app/terraform.tfstate");
+	assert_text(event, "file.uid", "8:1:131");
+	assert_number(event, "file.size", 4096);
+	assert_text(event, "actor.app_name", "claude");
+	assert_text(event, "actor.process.uid", "b007:4213:177321000000");
+	assert_text(event, "actor.process.cmd_line", "python3 clean.py");
+	assert_number(event, "actor.process.parent_process.pid", 4210);
+	assert_text(event, "unmapped.backstop.session", "19ab3f2c1d0");
+	assert_text(event, "unmapped.backstop.deletion", "unlink");
+	assert_text(event, "unmapped.backstop.inner", "/dev/app/terraform.tfstate");
+	assert_text(event, "unmapped.backstop.program", "b007:4001:9");
+	assert_number(event, "unmapped.backstop.links", 2);
+	assert_number(event, "unmapped.backstop.burst", 200);
+	assert_true(json_is_true(at(event, "unmapped.backstop.done")));
+	json_decref(event);
+}
+
+static void test_delete_finding(void **state _unused_)
+{
+	struct ocsf_event e = full_event();
+	json_t *event = event_of(write_delete_finding, &host, &e);
+
+	assert_text(event, "message", "held: unlink /home/dev/app/terraform.tfstate by terraform");
+	assert_text(event, "evidences.0.file.path", "/home/dev/app/terraform.tfstate");
+	assert_text(event, "unmapped.backstop.deletion", "unlink");
+	json_decref(event);
+}
+
+static void test_deletion_words(void **state _unused_)
+{
+	static const struct {
+		const char *word;
+		int type;
+	} cases[] = {
+		[BS_DELETE_UNLINK] = { "unlink", 100104 },
+		[BS_DELETE_RMDIR] = { "rmdir", 100104 },
+		[BS_DELETE_TRUNCATE] = { "truncate", 100103 },
+		[BS_DELETE_RENAME] = { "rename-over", 100105 },
+		[BS_DELETE_PUNCH] = { "punch", 100103 },
+		[BS_DELETE_EXCHANGE] = { "exchange", 100105 },
+		[BS_DELETE_MOVE] = { "move", 100105 },
+	};
+
+	for (int op = 1; op < BS_DELETE_OPS; op++) {
+		struct ocsf_deletion d = { .op = op, .path = "" };
+		struct ocsf_event e = bare_event;
+		json_t *event;
+
+		e.deletion = &d;
+		event = event_of(ocsf_delete, &unknown_host, &e);
+		assert_number(event, "type_uid", cases[op].type);
+		assert_text(event, "unmapped.backstop.deletion", cases[op].word);
+		assert_int_equal(ocsf_deletion_op(cases[op].word), op);
+		json_decref(event);
+	}
+	assert_string_equal(ocsf_deletion_word(BS_DELETE_OPS), "delete");
+	assert_int_equal(ocsf_deletion_op("delete"), 0);
+	assert_int_equal(ocsf_deletion_op(NULL), 0);
+}
+
 static void test_datagram(void **state _unused_)
 {
 	const struct bs_dest to = {
@@ -527,6 +630,9 @@ int main(void)
 		cmocka_unit_test(test_connect),
 		cmocka_unit_test(test_connect_of_little_known),
 		cmocka_unit_test(test_datagram),
+		cmocka_unit_test(test_delete),
+		cmocka_unit_test(test_delete_finding),
+		cmocka_unit_test(test_deletion_words),
 		cmocka_unit_test(test_boundaries),
 		cmocka_unit_test(test_finding_on_a_connect),
 		cmocka_unit_test(test_unknown_disposition),
