@@ -16,9 +16,13 @@ void log_set_level(enum log_level level)
 	max_level = level;
 }
 
-void log_set_timestamps(bool on)
+void log_to(int fd)
 {
-	timestamps = on;
+	if (fd <= 0)
+		return;
+	dup2(fd, STDERR_FILENO);
+	close(fd);
+	timestamps = true;
 }
 
 static void begin_line(struct strbuf *line)

@@ -10,8 +10,9 @@ enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 /* What is less urgent than `level` is not printed. The default is LOG_INFO. */
 void log_set_level(enum log_level level);
 
-/* Prefix each line with the local time, for daemons whose stderr is a file. Default: off. */
-void log_set_timestamps(bool on);
+/* For daemons whose log is a file: what is said from now on goes to `fd`, which is taken, each line
+ * with the local time. Nothing happens where `fd` is 0 or less. */
+void log_to(int fd);
 
 void log_at(enum log_level level, const char *fmt, ...) _printf_(2, 3);
 

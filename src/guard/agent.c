@@ -76,7 +76,7 @@ void agent_event(struct guard *g, const struct bs_exec_event *e)
 	if (e->slot < BS_SLOTS)
 		slot_take(&kernel_slots(g->kernel)[e->slot], e->ticket, BS_SLOT_ALLOWED);
 	if (x && x->session) {
-		report_exec(g, x, OCSF_ALLOWED);
+		report_action(g, x, OCSF_ALLOWED);
 		process_exec(g, x);
 	}
 }

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/pidfd.h>
 
 #include "base/log.h"
 #include "guard/hold.h"
@@ -13,14 +12,6 @@
 static struct bs_slot *slot_of(const struct guard *g, const struct exec *x)
 {
 	return &kernel_slots(g->kernel)[x->slot];
-}
-
-void report_action(struct guard *g, const struct exec *x, enum ocsf_disposition disposition)
-{
-	if (x->kind == BS_SLOT_CONNECT)
-		report_connect(g, x, disposition);
-	else
-		report_exec(g, x, disposition);
 }
 
 static void report_allowed(struct guard *g, const struct exec *x, const struct decision *d)
@@ -42,14 +33,6 @@ static void report_blocked(struct guard *g, const struct exec *x, const struct d
 {
 	report_action(g, x, OCSF_BLOCKED);
 	report_finding(g, x, d, NULL, OCSF_BLOCKED, boot_ns() - x->time);
-}
-
-static void explain(struct guard *g, const struct exec *x, const struct decision *d)
-{
-	_cleanup_close_ int pidfd = pidfd_open(x->tgid, 0);
-
-	if (pidfd >= 0)
-		explain_to(g, pidfd, 0, x, d);
 }
 
 static bool is_shadowed(const struct guard *g, const struct decision *d)
@@ -77,7 +60,7 @@ static void decide_traced(struct guard *g, const struct exec *x, struct decision
 	if (d->verdict > VERDICT_ALERT) {
 		d->verdict = VERDICT_KILL;
 		d->reason = "it is being traced, and could not be held";
-		explain(g, x, d);
+		explain_action(g, x, d);
 	} else {
 		d->reason = "it is being traced, and no answer came in time";
 	}
@@ -125,7 +108,7 @@ bool connect_settle(struct guard *g, const struct exec *x, bool pass)
 static void allow_connect(struct guard *g, const struct exec *x, struct decision *d)
 {
 	if (is_shadowed(g, d))
-		explain(g, x, d);
+		explain_action(g, x, d);
 	if (connect_settle(g, x, true)) {
 		report_allowed(g, x, d);
 		return;
@@ -137,7 +120,7 @@ static void allow_connect(struct guard *g, const struct exec *x, struct decision
 /* No hold, as its system call fails by itself: the agent reads why first. */
 static void refuse_connect(struct guard *g, const struct exec *x, const struct decision *d)
 {
-	explain(g, x, d);
+	explain_action(g, x, d);
 	if (d->verdict == VERDICT_KILL)
 		kill(x->tgid, SIGKILL);
 	connect_settle(g, x, false);

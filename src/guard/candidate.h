@@ -7,8 +7,6 @@
 /* Lets a connect that is not seized go on, or fail. False where the kernel has refused it, as it
  * could not wait. */
 bool connect_settle(struct guard *g, const struct exec *x, bool pass);
-/* report_exec() or report_connect() */
-void report_action(struct guard *g, const struct exec *x, enum ocsf_disposition disposition);
 /* The action that has the slot; NULL where it is gone. */
 struct exec *candidate_from_slot(struct guard *g, u32 slot, u32 ticket);
 

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/pidfd.h>
 
 #include "base/io.h"
 #include "guard/internal.h"
@@ -204,15 +203,6 @@ void connect_answer(struct guard *g, const struct exec *x, enum bs_answer answer
 	kernel_answer_connect(g->kernel, x->tid, &w);
 }
 
-/* On its stderr, while it goes on. */
-static void explain_passed(struct guard *g, const struct exec *x, const struct decision *d)
-{
-	_cleanup_close_ int pidfd = pidfd_open((pid_t)x->tgid, 0);
-
-	if (pidfd >= 0)
-		explain_to(g, pidfd, 0, x, d);
-}
-
 /* Nothing waits for it: reported, and with it what a signature says of it. */
 static void report_passed(struct guard *g, struct exec *x)
 {
@@ -220,17 +210,17 @@ static void report_passed(struct guard *g, struct exec *x)
 
 	decide(g, x, &d);
 	if (!d.finding.id) {
-		report_connect(g, x, OCSF_ALLOWED);
+		report_action(g, x, OCSF_ALLOWED);
 		return;
 	}
 	if (!exec_read_proc(g, x) && g->options.mode == MODE_SHADOW &&
 	    d.finding.verdict > VERDICT_ALERT)
-		explain_passed(g, x, &d);
+		explain_action(g, x, &d);
 	if (d.verdict > VERDICT_ALERT) { /* a policy that was in force a moment later */
 		d.verdict = VERDICT_ALERT;
 		d.reason = "the policy was changed meanwhile";
 	}
-	report_connect(g, x, d.verdict == VERDICT_ALERT ? OCSF_ALERT : OCSF_ALLOWED);
+	report_action(g, x, d.verdict == VERDICT_ALERT ? OCSF_ALERT : OCSF_ALLOWED);
 	report_finding(g, x, &d, NULL, d.verdict == VERDICT_ALERT ? OCSF_ALERT : OCSF_ALLOWED, 0);
 }
 

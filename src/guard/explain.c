@@ -128,6 +128,14 @@ void explain_to(struct guard *g, int pidfd, u64 hold, const struct exec *x,
 	say(g, pidfd, &sb);
 }
 
+void explain_action(struct guard *g, const struct exec *x, const struct decision *d)
+{
+	_cleanup_close_ int pidfd = pidfd_open((pid_t)x->tgid, 0);
+
+	if (pidfd >= 0)
+		explain_to(g, pidfd, 0, x, d);
+}
+
 void explain_start(struct guard *g, const struct hold *h)
 {
 	explain_to(g, h->pidfd, h->id, h->exec, &h->decision);

@@ -77,7 +77,7 @@ static void on_plain_exec(struct guard *g, const struct bs_exec_event *e)
 
 	if (!x)
 		return;
-	report_exec(g, x, OCSF_ALLOWED);
+	report_action(g, x, OCSF_ALLOWED);
 	process_exec(g, x);
 }
 
@@ -95,7 +95,6 @@ static void on_event(void *data, const struct bs_event *e)
 	case BS_EVENT_EXIT:
 		report_exit(g, (const struct bs_exit_event *)e);
 		process_exit(g, e->tgid);
-		connect_forget(g, e->tgid);
 		exec_forget_args(g, e->tgid);
 		break;
 	case BS_EVENT_CONNECT:
@@ -333,6 +332,8 @@ static int open_kernel(struct guard *g)
 		log_error("%s", strbuf_str(&err));
 		return r;
 	}
+	kernel_set_guard(g->kernel, getpid(), getppid());
+	g->host.tier = tier_name(kernel_tier(g->kernel));
 	kernel_on_event(g->kernel, KERNEL_DECISIONS, on_decision, g);
 	kernel_on_event(g->kernel, KERNEL_EVENTS, on_event, g);
 	return g->pins_lock < 0 ? lock_pins(g) : 0;
@@ -417,15 +418,6 @@ static int guard_start(struct guard *g, int link)
 	r = link_ready(g);
 	g->ready = !r;
 	return r;
-}
-
-static void log_to(int fd)
-{
-	if (fd <= 0)
-		return;
-	dup2(fd, STDERR_FILENO);
-	close(fd);
-	log_set_timestamps(true);
 }
 
 static void say_ready(struct guard *g)

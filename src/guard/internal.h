@@ -270,9 +270,11 @@ bool guard_wait(struct guard *g, int fd, int ms);
  */
 bool guard_pause(struct guard *g, int fd, int ms);
 
-/* explain.c: on the frozen task's own stderr, without ever waiting */
+/* explain.c: on the task's own stderr, without ever waiting */
 void explain_start(struct guard *g, const struct hold *h);
 void explain_end(struct guard *g, const struct hold *h);
+/* Where there is no hold. */
+void explain_action(struct guard *g, const struct exec *x, const struct decision *d);
 void explain_to(struct guard *g, int pidfd, u64 hold, const struct exec *x,
 		const struct decision *d);
 
@@ -298,13 +300,12 @@ void recorded_mark(struct guard *g, u64 number, bool found, struct ocsf_event *r
 void recorded_lost(void *data, const char *line, size_t len);
 
 /* report.c: the journal and those who watch */
-/* What an event of which nothing is recorded is reported as. */
+void report_action(struct guard *g, const struct exec *x, enum ocsf_disposition disposition);
+/* The same for an event of which nothing is recorded, with the reason; NULL: there is none. */
 void report_unknown(struct guard *g, const struct exec *x, enum ocsf_disposition disposition,
 		    const char *reason);
-void report_exec(struct guard *g, const struct exec *x, enum ocsf_disposition disposition);
 void report_finding(struct guard *g, const struct exec *x, const struct decision *d,
 		    const struct hold *h, enum ocsf_disposition disposition, u64 latency_ns);
-void report_connect(struct guard *g, const struct exec *x, enum ocsf_disposition disposition);
 void report_exit(struct guard *g, const struct bs_exit_event *e);
 void report_guard(struct guard *g, const struct session *s, const char *name, const char *fmt, ...)
 	_printf_(4, 5);

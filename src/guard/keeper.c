@@ -106,20 +106,11 @@ static void tell_all(struct keeper *k)
 	say_op(k, KEEPER_READY);
 }
 
-static void log_to(struct keeper *k)
-{
-	if (k->options.log_fd <= 0)
-		return;
-	dup2(k->options.log_fd, STDERR_FILENO);
-	close(k->options.log_fd);
-	k->options.log_fd = 0;
-	log_set_timestamps(true);
-}
-
 static void serve(struct keeper *k)
 {
 	k->served = true;
-	log_to(k);
+	log_to(k->options.log_fd);
+	k->options.log_fd = 0;
 	if (k->ready_fd >= 0) {
 		io_write_all(k->ready_fd, "\n", 1);
 		close_fd(&k->ready_fd);

@@ -169,8 +169,8 @@ static bool is_candidate(const struct exec *x)
 	       (x->kind == BS_SLOT_CONNECT ? (u32)BS_CONNECT_CANDIDATE : (u32)BS_EXEC_CANDIDATE);
 }
 
-static void report_action(struct guard *g, const struct exec *x, enum ocsf_disposition disposition,
-			  const char *reason)
+void report_unknown(struct guard *g, const struct exec *x, enum ocsf_disposition disposition,
+		    const char *reason)
 {
 	_cleanup_strbuf_ struct strbuf line = STRBUF_INIT;
 	struct told t;
@@ -189,20 +189,9 @@ static void report_action(struct guard *g, const struct exec *x, enum ocsf_dispo
 	publish(g, &line);
 }
 
-void report_exec(struct guard *g, const struct exec *x, enum ocsf_disposition disposition)
+void report_action(struct guard *g, const struct exec *x, enum ocsf_disposition disposition)
 {
-	report_action(g, x, disposition, NULL);
-}
-
-void report_connect(struct guard *g, const struct exec *x, enum ocsf_disposition disposition)
-{
-	report_action(g, x, disposition, NULL);
-}
-
-void report_unknown(struct guard *g, const struct exec *x, enum ocsf_disposition disposition,
-		    const char *reason)
-{
-	report_action(g, x, disposition, reason);
+	report_unknown(g, x, disposition, NULL);
 }
 
 /* What a guard before this one found in an event that comes again is not found twice. */

@@ -71,14 +71,24 @@ static void test_levels(void **state _unused_)
 	log_set_level(LOG_INFO);
 }
 
-static void test_timestamps(void **state _unused_)
+/* The last test: it stays so. */
+static void test_file(void **state _unused_)
 {
+	int before = dup(STDERR_FILENO), ends[2], year, second, end = 0;
 	char got[512];
-	int year, second, end = 0;
+	ssize_t n;
 
-	log_set_timestamps(true);
-	capture(say_info, got, sizeof(got));
-	log_set_timestamps(false);
+	log_to(0);
+	assert_said(say_info, "guard 7 ready");
+	assert_int_equal(pipe(ends), 0);
+	log_to(ends[1]);
+	say_info();
+	dup2(before, STDERR_FILENO);
+	close(before);
+	n = read(ends[0], got, sizeof(got) - 1);
+	close(ends[0]);
+	assert_true(n > 0);
+	got[n] = '\0';
 	assert_int_equal(sscanf(got, "%d-%*d-%*d %*d:%*d:%d %n", &year, &second, &end), 2);
 	assert_true(year >= 2020);
 	assert_non_null(strstr(got + end, ": guard 7 ready\n"));
@@ -89,7 +99,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_levels),
-		cmocka_unit_test(test_timestamps),
+		cmocka_unit_test(test_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,7 +36,7 @@ static void record(u64 number)
 {
 	_cleanup_(exec_free_ptr) struct exec *x = numbered(number);
 
-	report_exec(&guard, x, OCSF_ALLOWED);
+	report_action(&guard, x, OCSF_ALLOWED);
 }
 
 static int line_count(void)
@@ -218,9 +218,9 @@ static void test_found_by_its_slot(void **state _unused_)
 	fake.shared.counters.losses[BS_LOSS_DECISION] = 2;
 	x->found = late->found = true;
 	assert_counts(3, 0, 2);
-	report_exec(&guard, x, OCSF_ALLOWED);
+	report_action(&guard, x, OCSF_ALLOWED);
 	assert_counts(3, 1, 1);
-	report_exec(&guard, late, OCSF_ALLOWED);
+	report_action(&guard, late, OCSF_ALLOWED);
 	rest(BS_EVENT_EXEC, 2);
 	assert_counts(3, 2, 1);
 	rest(BS_EVENT_EXEC, 2);

@@ -33,7 +33,7 @@ static void test_exec(void **state _unused_)
 	_cleanup_(exec_free_ptr) struct exec *x = full_exec();
 	json_t *line;
 
-	report_exec(&guard, x, OCSF_ALLOWED);
+	report_action(&guard, x, OCSF_ALLOWED);
 	line = journal_line(1);
 	ASSERT_NUMBER(line, "class_uid", 1007);
 	ASSERT_NUMBER(line, "activity_id", 1);
@@ -65,7 +65,7 @@ static void test_exec_of_little_known(void **state _unused_)
 	x->uid = x->euid = 3999999999U;
 	x->truncated = true;
 	x->flags = BS_EXEC_CANDIDATE;
-	report_exec(&guard, x, OCSF_ALERT);
+	report_action(&guard, x, OCSF_ALERT);
 	line = journal_line(1);
 	ASSERT_NUMBER(line, "disposition_id", OCSF_ALERT);
 	ASSERT_TEXT(line, "process.user.uid", "3999999999");
@@ -91,7 +91,7 @@ static void test_ancestors(void **state _unused_)
 	x->ancestors[3] = 1;
 	remember_process(10, "make\0deploy", sizeof("make\0deploy"));
 	remember_process(20, "claude", sizeof("claude"));
-	report_exec(&guard, x, OCSF_ALLOWED);
+	report_action(&guard, x, OCSF_ALLOWED);
 	line = journal_line(1);
 	assert_int_equal(json_array_size(json_at(line, "process.ancestry")), 3);
 	ASSERT_NUMBER(line, "process.parent_process.pid", 10);
@@ -110,7 +110,7 @@ static void test_all_ancestors(void **state _unused_)
 
 	for (int i = 0; i < BS_ANCESTORS; i++)
 		x->ancestors[i] = 100 + i;
-	report_exec(&guard, x, OCSF_ALLOWED);
+	report_action(&guard, x, OCSF_ALLOWED);
 	line = journal_line(1);
 	assert_int_equal(json_array_size(json_at(line, "process.ancestry")), BS_ANCESTORS);
 	json_decref(line);
@@ -244,7 +244,7 @@ static void test_connect(void **state _unused_)
 	x->start = 4000;
 	free(TAKE_PTR(x->argv));
 	x->argc = 0;
-	report_connect(&guard, x, OCSF_ALLOWED);
+	report_action(&guard, x, OCSF_ALLOWED);
 	line = journal_line(1);
 	ASSERT_NUMBER(line, "class_uid", 4001);
 	ASSERT_TEXT(line, "dst_endpoint.ip", "10.0.0.5");
