@@ -14,6 +14,7 @@
 #define WHY_INDENT  24
 
 enum event_class {
+	CLASS_FILE = 1001,
 	CLASS_PROCESS = 1007,
 	CLASS_FINDING = 2004,
 	CLASS_NETWORK = 4001,
@@ -73,8 +74,9 @@ static const json_t *evidence_of(const json_t *event)
 static const json_t *process_of(const json_t *event)
 {
 	const json_t *process = json_object_get(event, "process");
+	uint64_t class = member_uint(event, "class_uid");
 
-	if (member_uint(event, "class_uid") == CLASS_NETWORK)
+	if (class == CLASS_NETWORK || class == CLASS_FILE)
 		process = json_object_get(json_object_get(event, "actor"), "process");
 	return process ? process : json_object_get(evidence_of(event), "process");
 }
@@ -87,8 +89,18 @@ static const json_t *dest_of(const json_t *event)
 	return dest ? dest : json_object_get(evidence_of(event), "dst_endpoint");
 }
 
+/* What a deletion takes away; NULL: it is none. */
+static const json_t *file_of(const json_t *event)
+{
+	const json_t *file = json_object_get(event, "file");
+
+	return file ? file : json_object_get(evidence_of(event), "file");
+}
+
 const char *feed_kind(const json_t *event)
 {
+	if (file_of(event))
+		return "delete";
 	if (dest_of(event))
 		return "connect";
 	if (member_uint(event, "class_uid") == CLASS_GUARD)
@@ -145,7 +157,7 @@ static const char *word_of(const json_t *event)
 {
 	uint64_t class = member_uint(event, "class_uid");
 
-	if (class != CLASS_FINDING && class != CLASS_NETWORK)
+	if (class != CLASS_FINDING && class != CLASS_NETWORK && class != CLASS_FILE)
 		return feed_kind(event);
 	return ocsf_word(member_uint(event, "disposition_id"),
 			 text(feed_details(event), "verdict"));
@@ -202,11 +214,23 @@ static void add_command(struct strbuf *out, const json_t *event, const char *oth
 		strbuf_addc(out, '-');
 }
 
+/* "unlink /srv/app/x by python3 clean.py" */
+static void add_file(struct strbuf *out, const json_t *event, const json_t *file)
+{
+	add_member(out, feed_details(event), "deletion");
+	strbuf_addc(out, ' ');
+	add_member(out, file, "path");
+	strbuf_adds(out, " by ");
+}
+
 static void add_what(struct strbuf *out, const json_t *event)
 {
-	const json_t *dest = dest_of(event);
+	const json_t *dest = dest_of(event), *file = file_of(event);
 
-	if (dest) {
+	if (file) {
+		add_file(out, event, file);
+		add_command(out, event, text(process_of(event), "name"));
+	} else if (dest) {
 		add_dest(out, event, dest);
 		add_command(out, event, text(process_of(event), "name"));
 	} else if (member_uint(event, "class_uid") == CLASS_PROCESS && process_of(event)) {

@@ -173,7 +173,7 @@ static void log_failure(int err, const char *dir)
 
 static bool is_kind(const char *word)
 {
-	static const char *const kinds[] = { "exec", "connect", "exit", "guard" };
+	static const char *const kinds[] = { "exec", "connect", "delete", "exit", "guard" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (!strcmp(word, kinds[i]))
@@ -193,7 +193,7 @@ static bool check(const struct options *o)
 	}
 	if (o->kind && !is_kind(o->kind)) {
 		escape_word(&word, o->kind);
-		log_error("log: --kind %s is none of exec, connect, exit, guard",
+		log_error("log: --kind %s is none of exec, connect, delete, exit, guard",
 			  strbuf_str(&word));
 		return false;
 	}
@@ -223,7 +223,7 @@ static const struct option_def option_defs[] = {
 	  offsetof(struct options, session) },
 	{ "verdict", 'v', OPTION_STRING, "VERDICT", "only allow, alert, hold, deny or kill",
 	  offsetof(struct options, verdict) },
-	{ "kind", 'k', OPTION_STRING, "KIND", "only exec, connect, exit or guard",
+	{ "kind", 'k', OPTION_STRING, "KIND", "only exec, connect, delete, exit or guard",
 	  offsetof(struct options, kind) },
 	{ "count", 'n', OPTION_UINT, "COUNT", "only the last COUNT",
 	  offsetof(struct options, count) },
@@ -234,7 +234,8 @@ static const struct option_def option_defs[] = {
 
 const struct command command_log = {
 	.name = "log",
-	.help = "print the journal: what agents ran, where they connected, and what was decided",
+	.help = "print the journal: what agents ran and deleted, where they connected, and what "
+		"was decided",
 	.example = "backstop log --verdict hold -n 20",
 	.options = option_defs,
 	.options_size = sizeof(struct options),

@@ -85,6 +85,12 @@ void add_action(struct strbuf *out, const json_t *hold)
 		add_member(out, hold, "dest");
 		strbuf_adds(out, " by ");
 	}
+	if (json_is_string(json_object_get(hold, "path"))) {
+		add_member(out, hold, "deletion");
+		strbuf_addc(out, ' ');
+		add_member(out, hold, "path");
+		strbuf_adds(out, " by ");
+	}
 	add_words(out, json_object_get(hold, "argv"));
 }
 

@@ -28,7 +28,8 @@ void add_duration(struct strbuf *out, uint64_t ms);
 void add_member(struct strbuf *out, const json_t *object, const char *key);
 /* The words of a JSON array as a shell would need them typed. */
 void add_words(struct strbuf *out, const json_t *array);
-/* What a hold is about: its words; of a connection "connect 10.0.0.5:5432 by psql". */
+/* What a hold is about: its words; of a connection "connect 10.0.0.5:5432 by psql", of a
+ * deletion "unlink /srv/app/x by rm -r /srv/app". */
 void add_action(struct strbuf *out, const json_t *hold);
 /* 0 where the member is no integer or less than 0. */
 uint64_t member_uint(const json_t *object, const char *key);

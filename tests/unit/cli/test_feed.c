@@ -105,6 +105,27 @@ static void test_connects(void **state _unused_)
 	assert_shown(&by, false, WHO "allowed  send [fd00::1]:53 by dig\n");
 }
 
+static void test_deletions(void **state _unused_)
+{
+	static const struct ocsf_deletion state_file = { .op = BS_DELETE_RENAME,
+							 .path = "/srv/app/a\033b" };
+	_cleanup_strbuf_ struct strbuf line = STRBUF_INIT, by = STRBUF_INIT;
+	struct ocsf_event e = held_event();
+
+	e.deletion = &state_file;
+	e.process.command = "python3 clean.py";
+	ocsf_delete(&line, &host, &e);
+	assert_shown(&line, false, WHO "held     rename-over /srv/app/a\\eb by python3 clean.py\n");
+	assert_finding(&e, WHO "held     rename-over /srv/app/a\\eb by terraform destroy  "
+			       "(terraform.destroy, critical, hold 7, by the policy)\n" WHY);
+	e.process.argv = NULL;
+	e.process.command = NULL;
+	e.process.path = "/usr/bin/perl";
+	e.disposition = OCSF_ALLOWED;
+	ocsf_delete(&by, &host, &e);
+	assert_shown(&by, false, WHO "allowed  rename-over /srv/app/a\\eb by perl\n");
+}
+
 static void test_exit_of_a_fork(void **state _unused_)
 {
 	_cleanup_strbuf_ struct strbuf ended = STRBUF_INIT;
@@ -149,6 +170,10 @@ static void test_kinds(void **state _unused_)
 	e.dest = &dest;
 	assert_string_equal(kind_of(ocsf_connect, &e), "connect");
 	assert_string_equal(kind_of(ocsf_finding, &e), "connect");
+	e.dest = NULL;
+	e.deletion = &(const struct ocsf_deletion) { .path = "/x" };
+	assert_string_equal(kind_of(ocsf_delete, &e), "delete");
+	assert_string_equal(kind_of(ocsf_finding, &e), "delete");
 }
 
 static void test_processes(void **state _unused_)
@@ -273,6 +298,7 @@ int main(void)
 		cmocka_unit_test(test_findings),
 		cmocka_unit_test(test_processes),
 		cmocka_unit_test(test_connects),
+		cmocka_unit_test(test_deletions),
 		cmocka_unit_test(test_exit_of_a_fork),
 		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_guard),
