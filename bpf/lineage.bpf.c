@@ -65,6 +65,17 @@ static __always_inline void process_gone(struct task_struct *t, u64 session)
 	emit(&e.head, sizeof(e));
 }
 
+/* Its number may be the next process's. */
+static __always_inline void forget_guard(struct task_struct *t)
+{
+	u32 tid = t->pid;
+
+	if (shared.state.guard == tid)
+		shared.state.guard = 0;
+	if (shared.state.keeper == tid)
+		shared.state.keeper = 0;
+}
+
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(lineage_exit, struct task_struct *t)
 {
@@ -73,6 +84,7 @@ int BPF_PROG(lineage_exit, struct task_struct *t)
 	struct bs_event end;
 	u32 tid;
 
+	forget_guard(t);
 	if (!l || !is_acting() || __sync_lock_test_and_set(&l->slot, LABEL_GONE) == LABEL_GONE)
 		return 0;
 	tid = t->pid;

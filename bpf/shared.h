@@ -14,6 +14,9 @@
 #define SIGKILL 9
 #define SIGCONT 18
 #define SIGSTOP 19
+#define SIGTTOU 22
+
+#define EPERM 1
 
 /* One label a tracked task, for as long as it lives. */
 struct labels_map {

@@ -14,12 +14,17 @@ struct bs_label {
 	u32 slot;     /* 1 + index of the slot it last had, 0: none; not inherited */
 };
 
+/* A burst's window is seen as buckets: one less than these make up the window. */
+#define BS_BURST_BUCKETS 16
+
 /* A session in the map of sessions, keyed by its number. */
 struct bs_session {
 	u64 tasks; /* alive; at 0 the session has ended */
-	u64 execs, connects;
+	u64 execs, connects, deletes;
 	u32 root; /* tgid of the first process: ancestors are named up to it */
 	u32 reserved;
+	/* deletions that count, by time: number of the bucket since boot << 24 | deletions in it */
+	u64 burst[BS_BURST_BUCKETS];
 };
 #define BS_SESSIONS 4096 /* the guard refuses to start more */
 
@@ -46,6 +51,16 @@ enum bs_agent_how {
  * a label. */
 struct bs_process {
 	u64 session;
+	u64 start; /* of the process that `burst` is for */
+	u32 burst; /* enum bs_burst; a new process inherits it */
+	u32 reserved;
+};
+/* What became of a burst of deletions, for the process that had it. */
+enum bs_burst {
+	BS_BURST_COUNTS, /* undecided: its deletions count */
+	BS_BURST_ALLOWED,
+	BS_BURST_DENIED, /* what would count fails with EPERM */
+	BS_BURST_RESET,	 /* its session's count begins anew with its next deletion */
 };
 #define BS_PROCESSES 65536 /* when full, a new process is killed, and that is counted */
 
@@ -62,7 +77,8 @@ struct bs_dest {
  *
  *	FREE -> CLAIMED -> ASKED	kernel: fills in the slot, then waits a moment for the guard
  *	ASKED -> ALLOWED		guard: go on, nothing was stopped; the kernel frees the slot
- *	ASKED -> REFUSED		guard: a connect fails with EPERM; the kernel frees the slot
+ *	ASKED -> REFUSED		guard: a connect or deletion fails with EPERM; the kernel
+ *					frees the slot
  *	ASKED -> SEIZED			keeper: traced and interrupted, so the task traps by itself
  *	ASKED -> STOPPING -> STOPPED	kernel: the guard was late, SIGSTOP is sent
  *	ASKED -> FREE			kernel: it cannot be held, got no answer, and is killed
@@ -90,6 +106,7 @@ enum bs_slot_kind {
 	BS_SLOT_CONNECT,
 	BS_SLOT_AGENT, /* an untracked exec that may be an agent's: never stopped */
 	BS_SLOT_DELETE,
+	BS_SLOT_DELETED, /* it has happened (BS_DELETE_DONE): the task is stopped as an exec's is */
 };
 
 struct bs_slot {
@@ -109,13 +126,25 @@ struct bs_slot {
 #define BS_SLOT_PROBES 16
 #define BS_NO_SLOT     0xffffffffU
 
-/* The connect that a thread asks for, or waits with, in the hash keyed by tid. The system call
- * restarts after the decision, and takes the answer for this destination from here. */
+/* What a deletion is about: the same again is the same deletion. */
+struct bs_object {
+	u32 op; /* enum bs_delete_op */
+	u32 dev;
+	u64 inode, parent_inode;
+};
+
+/* The connect or deletion that a thread asks for, or waits with, in the hash keyed by tid. The
+ * system call restarts after the decision, and takes the answer for this very one from here. */
 enum bs_answer { BS_ANSWER_NONE, BS_ANSWER_PASS, BS_ANSWER_REFUSE };
 struct bs_waiting {
-	struct bs_dest dest;
+	union {
+		struct bs_dest dest;
+		struct bs_object object;
+		u64 key[3];
+	};
+	u32 kind;   /* enum bs_slot_kind */
 	u32 answer; /* enum bs_answer */
-	u32 flags;  /* enum bs_connect_flag */
+	u32 flags;  /* enum bs_connect_flag or bs_delete_flag */
 	/* the kernel's own: */
 	u32 bridge; /* what its tracing program is asked to do */
 	u32 slot, ticket;
@@ -134,7 +163,20 @@ struct bs_state {
 	u64 last_hold; /* number of the newest hold */
 	u64 sequence;  /* of the newest journal line */
 	u32 run;       /* random: events are numbered anew with each set of pins; 0: none yet */
+	/* who may continue a held task; 0: none runs */
+	u32 guard, keeper;
+	/* thread that now tries whether security hooks refuse, and which: BS_TESTED() */
+	u32 self_test, self_tested;
 	u32 reserved;
+};
+#define BS_TESTED(generation, tier) ((generation) << 2 | (tier))
+
+/* How the security hooks are attached: the better comes last. */
+enum bs_tier {
+	BS_TIER_TRACE, /* not at all */
+	BS_TIER_FMOD_RET,
+	BS_TIER_LSM,
+	BS_TIERS,
 };
 enum bs_down {
 	BS_UP,
@@ -311,10 +353,14 @@ enum bs_loss {
 struct bs_counters {
 	u64 losses[BS_LOSS_COUNT];
 	u64 execs, connects, candidates;
-	u64 shaken;  /* candidates that the guard answered in time */
-	u64 stopped; /* candidates that were sent SIGSTOP */
-	u64 tripped; /* held tasks that ran all the same, and were killed */
-	u64 events;  /* made, lost ones included: the number of the newest */
+	u64 deletes;   /* that were events */
+	u64 uncounted; /* deletions of scratch and build output, which are none */
+	u64 unscanned; /* deletions that were candidates as no scratch memory was free */
+	u64 shaken;   /* candidates that the guard answered in time */
+	u64 stopped;  /* candidates that were sent SIGSTOP */
+	u64 tripped;  /* held tasks that ran all the same, and were killed */
+	u64 unshaken; /* signals to held tasks that were refused */
+	u64 events;   /* made, lost ones included: the number of the newest */
 };
 
 /* All that the programs share with the guard, in one block. */
@@ -326,12 +372,14 @@ struct bs_shared {
 _Static_assert(sizeof(struct bs_label) == 16, "ABI");
 _Static_assert(sizeof(struct bs_slot) == 56, "ABI");
 _Static_assert(sizeof(struct bs_dest) == 20, "ABI");
-_Static_assert(sizeof(struct bs_waiting) == 48, "ABI");
+_Static_assert(sizeof(struct bs_waiting) == 56, "ABI");
 _Static_assert(sizeof(struct bs_event) == 40, "ABI");
 _Static_assert(sizeof(struct bs_exec_event) == 152, "ABI");
 _Static_assert(sizeof(struct bs_connect_event) == 88, "ABI");
+_Static_assert(sizeof(struct bs_object) == 24, "ABI");
+_Static_assert(sizeof(struct bs_delete_event) == 136, "ABI");
 
 /* Of all that is pinned: a guard adopts only what has its own number. */
-#define BS_ABI 1
+#define BS_ABI 2
 
 #endif

@@ -332,6 +332,8 @@ static int open_kernel(struct guard *g)
 		log_error("%s", strbuf_str(&err));
 		return r;
 	}
+	kernel_set_guard(g->kernel, getpid(), getppid());
+	g->host.tier = tier_name(kernel_tier(g->kernel));
 	kernel_on_event(g->kernel, KERNEL_DECISIONS, on_decision, g);
 	kernel_on_event(g->kernel, KERNEL_EVENTS, on_event, g);
 	return g->pins_lock < 0 ? lock_pins(g) : 0;

@@ -8,6 +8,7 @@
 #include "kernel/kernel.h"
 #include "kernel/pins.h"
 #include "kernel/ring.h"
+#include "kernel/tier.h"
 
 struct consumer {
 	struct ring *ring;
@@ -23,6 +24,7 @@ struct kernel {
 	char *blind; /* why connects are not seen; NULL: they are */
 	struct consumer consumers[KERNEL_RINGS];
 	struct bs_slot *slots;
+	struct tiers tiers;
 };
 
 #endif

@@ -190,6 +190,27 @@ static int attach(struct kernel *k, struct backstop_bpf *s, u32 generation)
 	return 0;
 }
 
+/* Those that fail are given up. False: there was one. */
+static bool attach_hooks(struct kernel *k, struct backstop_bpf *s, u32 generation)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < tier_hooks_count; i++)
+		for (int tier = BS_TIER_FMOD_RET; tier < BS_TIERS; tier++) {
+			struct bpf_link *link = NULL;
+			int r;
+
+			if (tier_hooks[i].on_demand || !tier_is_wanted(&k->tiers, i, tier))
+				continue;
+			r = attach_one(k, generation, tier_program(s, i, tier), -1, &link);
+			bpf_link__destroy(link); /* its pin stays */
+			if (r)
+				tier_fail(&k->tiers, i, tier, r);
+			all = all && !r;
+		}
+	return all;
+}
+
 /* ---- a generation of programs */
 
 static u32 next_generation(const struct kernel *k)
@@ -206,6 +227,7 @@ static int load(struct kernel *k, const struct kernel_tables *t, u32 generation,
 	if (!s)
 		return -errno;
 	s->rodata->generation = generation;
+	tier_choose(s, &k->tiers);
 	r = tables_size(s, t);
 	if (!r && (k->skel || k->adopted))
 		r = reuse_maps(k, s);
@@ -220,11 +242,16 @@ static int load(struct kernel *k, const struct kernel_tables *t, u32 generation,
 	return r;
 }
 
-/* Attaches what was loaded, lets it act, and drops what acted before. */
+/* Attaches what was loaded, lets it act, and drops what acted before. -EAGAIN: some of it was
+ * given up. */
 static int take_over(struct kernel *k, struct backstop_bpf *s, u32 generation)
 {
 	struct backstop_bpf *old = k->skel;
 	int r = attach(k, s, generation);
+
+	if (!r && (!attach_hooks(k, s, generation) ||
+		   !tier_prove(&s->bss->shared, generation, &k->tiers)))
+		r = -EAGAIN;
 
 	if (r)
 		return r;
@@ -391,6 +418,24 @@ int kernel_reload(struct kernel *k, const struct kernel_tables *t, struct strbuf
 bool kernel_was_adopted(const struct kernel *k)
 {
 	return k->adopted;
+}
+
+enum bs_tier kernel_tier(const struct kernel *k)
+{
+	return tier_of(&k->tiers);
+}
+
+const struct tiers *kernel_tiers(const struct kernel *k)
+{
+	return &k->tiers;
+}
+
+void kernel_set_guard(struct kernel *k, u32 guard, u32 keeper)
+{
+	struct bs_state *s = &kernel_shared(k)->state;
+
+	__atomic_store_n(&s->guard, guard, __ATOMIC_RELAXED);
+	__atomic_store_n(&s->keeper, keeper, __ATOMIC_RELAXED);
 }
 
 const char *kernel_blind(const struct kernel *k)

@@ -4,6 +4,7 @@
 
 #include "backstop/event.h"
 #include "base/util.h"
+#include "kernel/tier.h"
 #include "policy/policy.h"
 
 struct kernel;
@@ -31,6 +32,11 @@ int kernel_open(const char *pins, const struct kernel_tables *t, struct kernel *
 int kernel_reload(struct kernel *k, const struct kernel_tables *t, struct strbuf *err);
 /* Why connects are not seen on this machine; NULL: they are. */
 const char *kernel_blind(const struct kernel *k);
+/* How the security hooks are attached; kernel_tier() is that of the best. */
+enum bs_tier kernel_tier(const struct kernel *k);
+const struct tiers *kernel_tiers(const struct kernel *k);
+/* Who may continue held tasks. */
+void kernel_set_guard(struct kernel *k, u32 guard, u32 keeper);
 /* Were pins of a former guard taken over? */
 bool kernel_was_adopted(const struct kernel *k);
 /* Removes the pins: kernel_close() then detaches everything. */

@@ -1,0 +1,247 @@
+#include "kernel/tier.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+
+#include "backstop.skel.h"
+#include "base/strbuf.h"
+
+/* The first is the one that the self-test goes through. */
+const struct tier_hook tier_hooks[] = {
+	{ .name = "task_kill", .use = TIER_HOLD },
+};
+const size_t tier_hooks_count = ARRAY_SIZE(tier_hooks);
+_Static_assert(ARRAY_SIZE(tier_hooks) <= TIER_HOOKS_MAX, "room for each hook");
+
+const char *tier_name(enum bs_tier t)
+{
+	static const char *const names[] = {
+		[BS_TIER_TRACE] = "trace",
+		[BS_TIER_FMOD_RET] = "fmod_ret",
+		[BS_TIER_LSM] = "lsm",
+	};
+
+	_Static_assert(ARRAY_SIZE(names) == BS_TIERS, "a name for each tier");
+	return names[t];
+}
+
+const char *tier_use_name(enum tier_use u)
+{
+	static const char *const names[] = {
+		[TIER_HOLD] = "hold",
+		[TIER_FENCE] = "fence",
+		[TIER_DELETE] = "delete",
+		[TIER_PROTECT] = "protect",
+	};
+
+	_Static_assert(ARRAY_SIZE(names) == TIER_USES, "a name for each use");
+	return names[u];
+}
+
+/* ---- what the kernel takes */
+
+static const struct form {
+	const char *program, *target;
+	enum bpf_prog_type type;
+	enum bpf_attach_type attach;
+} forms[] = {
+	[BS_TIER_FMOD_RET] = { "fmod_%s", "security_%s", BPF_PROG_TYPE_TRACING, BPF_MODIFY_RETURN },
+	[BS_TIER_LSM] = { "lsm_%s", "bpf_lsm_%s", BPF_PROG_TYPE_LSM, BPF_LSM_MAC },
+};
+
+/* Would a program that allows everything be loaded there? */
+static int try_load(const struct btf *kernel, const struct form *form, const char *hook)
+{
+	const struct bpf_insn allow[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = form->attach);
+	char target[64];
+	int id, fd;
+
+	snprintf(target, sizeof(target), form->target, hook);
+	id = btf__find_by_name_kind(kernel, target, BTF_KIND_FUNC);
+	if (id < 0)
+		return -ENOENT;
+	opts.attach_btf_id = id;
+	fd = bpf_prog_load(form->type, "tier", "GPL", allow, ARRAY_SIZE(allow), &opts);
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+/* ---- choosing */
+
+static void exclude(struct tiers *t, size_t hook, enum bs_tier tier, int err)
+{
+	if (t->without[hook] & 1 << tier)
+		return;
+	t->without[hook] |= 1 << tier;
+	t->err[hook] = t->err[hook] ?: err;
+}
+
+void tier_fail(struct tiers *t, size_t hook, enum bs_tier tier, int err)
+{
+	if (hook) {
+		exclude(t, hook, tier, err);
+		return;
+	}
+	for (size_t i = 0; i < tier_hooks_count; i++)
+		exclude(t, i, tier, err);
+}
+
+bool tier_fail_all(struct tiers *t, int err)
+{
+	bool any = tier_of(t) != BS_TIER_TRACE;
+
+	for (int tier = BS_TIER_FMOD_RET; tier < BS_TIERS; tier++)
+		tier_fail(t, 0, tier, err);
+	return any;
+}
+
+static void try_one(const struct btf *kernel, struct tiers *t, size_t hook, enum bs_tier tier)
+{
+	int err;
+
+	if (t->without[hook] & 1 << tier)
+		return;
+	err = kernel ? try_load(kernel, &forms[tier], tier_hooks[hook].name) : -ENOENT;
+	if (err)
+		tier_fail(t, hook, tier, err);
+}
+
+static void choose_one(const struct btf *kernel, struct tiers *t, size_t hook)
+{
+	int tier = BS_TIER_LSM;
+
+	for (; tier > BS_TIER_TRACE; tier--) {
+		try_one(kernel, t, hook, tier);
+		if (!(t->without[hook] & 1 << tier))
+			break;
+	}
+	t->of[hook] = tier;
+}
+
+static bool is_used(const struct tiers *t, enum bs_tier tier)
+{
+	for (size_t i = 0; i < tier_hooks_count; i++)
+		if (t->of[i] == tier)
+			return true;
+	return false;
+}
+
+bool tier_is_wanted(const struct tiers *t, size_t hook, enum bs_tier tier)
+{
+	return t->of[hook] == tier || (!hook && is_used(t, tier));
+}
+
+struct bpf_program *tier_program(const struct backstop_bpf *s, size_t hook, enum bs_tier t)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), forms[t].program, tier_hooks[hook].name);
+	return bpf_object__find_program_by_name(s->obj, name);
+}
+
+void tier_choose(struct backstop_bpf *s, struct tiers *t)
+{
+	struct btf *kernel = btf__load_vmlinux_btf();
+
+	for (int tier = BS_TIER_FMOD_RET; tier < BS_TIERS; tier++)
+		try_one(kernel, t, 0, tier);
+	for (size_t i = 0; i < tier_hooks_count; i++)
+		choose_one(kernel, t, i);
+	for (size_t i = 0; i < tier_hooks_count; i++)
+		for (int tier = BS_TIER_FMOD_RET; tier < BS_TIERS; tier++)
+			bpf_program__set_autoload(tier_program(s, i, tier),
+						  tier_is_wanted(t, i, tier));
+	btf__free(kernel);
+}
+
+/* ---- proving */
+
+/* Nothing is sent: the hook is asked, and the signal is none. */
+static bool is_refused(void)
+{
+	return kill(getpid(), 0) && errno == EPERM;
+}
+
+static bool refuses(struct bs_shared *shared, u32 generation, enum bs_tier tier)
+{
+	struct bs_state *s = &shared->state;
+	bool before = is_refused(), refused;
+
+	s->self_tested = BS_TESTED(generation, tier);
+	__atomic_store_n(&s->self_test, (u32)gettid(), __ATOMIC_SEQ_CST);
+	refused = is_refused();
+	__atomic_store_n(&s->self_test, 0, __ATOMIC_SEQ_CST);
+	return refused && !before;
+}
+
+bool tier_prove(struct bs_shared *shared, u32 generation, struct tiers *t)
+{
+	bool all = true;
+
+	for (int tier = BS_TIER_FMOD_RET; tier < BS_TIERS; tier++)
+		if (is_used(t, tier) && !refuses(shared, generation, tier)) {
+			t->silent[tier] = true;
+			tier_fail(t, 0, tier, -ENODATA);
+			all = false;
+		}
+	return all;
+}
+
+/* ---- telling */
+
+enum bs_tier tier_of(const struct tiers *t)
+{
+	enum bs_tier best = BS_TIER_TRACE;
+
+	for (size_t i = 0; i < tier_hooks_count; i++)
+		best = MAX(best, (enum bs_tier)t->of[i]);
+	return best;
+}
+
+/* A hook that this kernel has in no form, and that it does well without. */
+static bool is_spared(const struct tiers *t, size_t hook)
+{
+	return !t->of[hook] && tier_hooks[hook].optional && t->err[hook] == -ENOENT;
+}
+
+enum bs_tier tier_of_use(const struct tiers *t, enum tier_use u)
+{
+	enum bs_tier weakest = BS_TIER_LSM;
+
+	for (size_t i = 0; i < tier_hooks_count; i++)
+		if (tier_hooks[i].use == u && !is_spared(t, i))
+			weakest = MIN(weakest, (enum bs_tier)t->of[i]);
+	return weakest;
+}
+
+static const char *reason_of(int err)
+{
+	if (err == -ENOENT)
+		return "this kernel has no such hook";
+	if (err == -ENODATA)
+		return "a program can be attached, but refuses nothing";
+	return strerror(-err);
+}
+
+void tier_explain(const struct tiers *t, enum tier_use u, struct strbuf *text)
+{
+	enum bs_tier best = tier_of(t);
+
+	for (size_t i = 0; i < tier_hooks_count; i++)
+		if (tier_hooks[i].use == u && t->of[i] < best && !is_spared(t, i))
+			strbuf_addf(text, "%s%s: %s (%s)", text->len ? ", " : "",
+				    tier_hooks[i].name, tier_name(t->of[i]), reason_of(t->err[i]));
+}

@@ -1,0 +1,61 @@
+/* The security hooks, and the tier in which each is attached: tried, never concluded from a
+ * version. */
+#ifndef KERNEL_TIER_H
+#define KERNEL_TIER_H
+
+#include "backstop/event.h"
+#include "base/util.h"
+
+struct backstop_bpf;
+struct bpf_program;
+struct strbuf;
+
+/* What needs security hooks. */
+enum tier_use {
+	TIER_HOLD,    /* nobody but the guard continues a held task */
+	TIER_FENCE,   /* a held task that runs is refused its first system call */
+	TIER_DELETE,  /* deletions can be refused and held */
+	TIER_PROTECT, /* sessions cannot harm the guard */
+	TIER_USES,
+};
+
+struct tier_hook {
+	const char *name; /* task_kill: programs lsm_task_kill and fmod_task_kill */
+	enum tier_use use;
+	bool optional;	/* some kernels have it in no form, and need it not */
+	bool on_demand; /* attached by who needs it, for as long */
+};
+extern const struct tier_hook tier_hooks[];
+extern const size_t tier_hooks_count;
+#define TIER_HOOKS_MAX 64
+
+struct tiers {
+	u8 of[TIER_HOOKS_MAX];	    /* enum bs_tier of each hook */
+	u8 without[TIER_HOOKS_MAX]; /* bit of each tier that failed for the hook */
+	int err[TIER_HOOKS_MAX];    /* why the first of those failed, negative errno */
+	bool silent[BS_TIERS];	    /* attached, but refused nothing in the self-test */
+};
+
+/* Chooses the best tier of each hook but those in `without`, and has only its programs loaded. */
+void tier_choose(struct backstop_bpf *s, struct tiers *t);
+/* Shall the hook be attached in this tier? */
+bool tier_is_wanted(const struct tiers *t, size_t hook, enum bs_tier tier);
+struct bpf_program *tier_program(const struct backstop_bpf *s, size_t hook, enum bs_tier tier);
+/* The hook cannot be attached there: without the first, which proves the tier, no other is. */
+void tier_fail(struct tiers *t, size_t hook, enum bs_tier tier, int err);
+/* No program of any hook can be loaded. False: none was to be. */
+bool tier_fail_all(struct tiers *t, int err);
+/* Proves that a refusal refuses, in each tier that is in use; gives up those where it does not:
+ * false. The programs of `generation` are attached, and need not act yet. */
+bool tier_prove(struct bs_shared *shared, u32 generation, struct tiers *t);
+
+const char *tier_name(enum bs_tier t);	    /* "lsm" … */
+const char *tier_use_name(enum tier_use u); /* "hold" … */
+/* The weakest of all hooks that this use has. */
+enum bs_tier tier_of_use(const struct tiers *t, enum tier_use u);
+/* The best of all hooks. */
+enum bs_tier tier_of(const struct tiers *t);
+/* Which hooks of the use are weaker than the best, and why; nothing where none is. */
+void tier_explain(const struct tiers *t, enum tier_use u, struct strbuf *text);
+
+#endif
