@@ -29,7 +29,7 @@ struct token {
 
 struct lexer {
 	const char *p, *end;
-	bool backslash;	 /* escapes in strings: MySQL's reading */
+	bool mysql;	 /* its reading: backslashes escape in strings, # begins a comment */
 	bool executable; /* inside of MySQL's comment that is code */
 	bool open;	 /* a quote or comment was not closed */
 	bool line_start;
@@ -66,10 +66,16 @@ static void enter_executable(struct lexer *l)
 	l->executable = true;
 }
 
+/* Elsewhere than at the start of a line it may be an operator (#>) or a name (#temporary). */
+static bool starts_hash_comment(const struct lexer *l)
+{
+	return (l->line_start && starts(l, "#")) || (l->mysql && starts(l, "# "));
+}
+
 /* Passes one comment or line of a client's own commands; false where there is none here. */
 static bool skip_remark(struct lexer *l)
 {
-	if (starts(l, "--") || (l->line_start && starts(l, "#"))) {
+	if (starts(l, "--") || starts_hash_comment(l)) {
 		skip_line(l);
 	} else if (starts(l, "/*!")) {
 		enter_executable(l);
@@ -103,7 +109,7 @@ static struct token take_quoted(struct lexer *l, enum token_kind kind)
 	struct token t = { .kind = kind, .s = l->p };
 
 	for (; l->p < l->end; l->p++) {
-		if (l->backslash && quote != '`' && *l->p == '\\' && l->p + 1 < l->end) {
+		if (l->mysql && quote != '`' && *l->p == '\\' && l->p + 1 < l->end) {
 			l->p++;
 		} else if (*l->p == quote) {
 			if (l->p + 1 == l->end || l->p[1] != quote)
@@ -254,7 +260,7 @@ struct checker {
 	bool found;
 };
 
-static bool is_destructive(const char *text, size_t len, bool backslash, unsigned int nesting,
+static bool is_destructive(const char *text, size_t len, bool mysql, unsigned int nesting,
 			   bool *ret_open);
 
 static bool is_same_literal(const struct token *a, const struct token *b)
@@ -342,7 +348,7 @@ static void check_text(struct checker *c, const struct token *t)
 	bool open;
 
 	if (c->nesting < MAX_NESTING &&
-	    is_destructive(t->s, t->len, c->lexer.backslash, c->nesting + 1, &open))
+	    is_destructive(t->s, t->len, c->lexer.mysql, c->nesting + 1, &open))
 		c->found = true;
 }
 
@@ -402,14 +408,11 @@ static void check_mark(struct checker *c, const struct token *t)
 	}
 }
 
-static bool is_destructive(const char *text, size_t len, bool backslash, unsigned int nesting,
+static bool is_destructive(const char *text, size_t len, bool mysql, unsigned int nesting,
 			   bool *ret_open)
 {
 	struct checker c = {
-		.lexer = { .p = text,
-			   .end = text + len,
-			   .backslash = backslash,
-			   .line_start = true },
+		.lexer = { .p = text, .end = text + len, .mysql = mysql, .line_start = true },
 		.nesting = nesting,
 	};
 	bool after_close = false;
@@ -517,9 +520,9 @@ static bool writes(const struct token *t)
 	return is_one_of(t, words, ARRAY_SIZE(words));
 }
 
-static bool only_reads(const char *text, size_t len, bool backslash)
+static bool only_reads(const char *text, size_t len, bool mysql)
 {
-	struct lexer l = { text, text + len, .backslash = backslash, .line_start = true };
+	struct lexer l = { text, text + len, .mysql = mysql, .line_start = true };
 	bool begun = false;
 
 	for (;;) {
