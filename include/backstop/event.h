@@ -377,7 +377,7 @@ _Static_assert(sizeof(struct bs_event) == 40, "ABI");
 _Static_assert(sizeof(struct bs_exec_event) == 152, "ABI");
 _Static_assert(sizeof(struct bs_connect_event) == 88, "ABI");
 _Static_assert(sizeof(struct bs_object) == 24, "ABI");
-_Static_assert(sizeof(struct bs_delete_event) == 136, "ABI");
+_Static_assert(sizeof(struct bs_delete_event) == 120, "ABI");
 
 /* Of all that is pinned: a guard adopts only what has its own number. */
 #define BS_ABI 2

@@ -15,6 +15,9 @@ struct kernel_tables {
 	const struct net_tables *nets;
 	const struct agent_key *agents; /* none: only asked sessions begin */
 	u32 agents_count;
+	const struct scan_tables *deletes; /* none: no deletion is a candidate for its path */
+	const char *const *build_output;   /* names of directories, NULL ends; none: NULL */
+	struct burst burst;
 };
 
 /* A bpffs of this process's own, whose pins end with the last process that inherited its fd. `buf`
@@ -92,7 +95,7 @@ int kernel_next_session(const struct kernel *k, u64 *session);
 int kernel_put_approval(struct kernel *k, u64 hold, u64 signature);
 int kernel_get_approval(const struct kernel *k, u64 hold, u64 *ret_signature);
 
-/* The answer that the restarted connect of thread `tid` will find. */
+/* The answer that the restarted connect or deletion of thread `tid` will find. */
 int kernel_answer_connect(struct kernel *k, u32 tid, const struct bs_waiting *w);
 /* What thread `tid` waits for; -ENOENT: nothing. */
 int kernel_get_waiting(const struct kernel *k, u32 tid, struct bs_waiting *ret);
@@ -101,6 +104,16 @@ int kernel_get_waiting(const struct kernel *k, u32 tid, struct bs_waiting *ret);
 struct bs_slot *kernel_slots(const struct kernel *k);
 struct bs_shared *kernel_shared(const struct kernel *k);
 const volatile struct bs_counters *kernel_counters(const struct kernel *k);
+
+/* While a session is alive: what sees deletions, or kinds of them, at a price that all tasks pay.
+ * On the trace tier no deletion is seen without. 0 or a negative errno. */
+int kernel_watch_deletions(struct kernel *k, bool on);
+/* A file that is protected by whatever name it is reached, or no longer; `dev` as in events. Kept
+ * for the guard after this one. 0, -E2BIG (there are too many), or another negative errno. */
+int kernel_protect_inode(struct kernel *k, u32 dev, u64 inode, bool on);
+/* What becomes of a burst of deletions, for this process and those that it makes: enum bs_burst.
+ * 0, or -ESRCH: the process is gone, or of no session. */
+int kernel_burst(struct kernel *k, u32 tgid, u64 start, enum bs_burst what);
 
 /* Attaches or detaches the tripwire on system calls. 0 or a negative errno. */
 int kernel_set_tripwire(struct kernel *k, bool on);

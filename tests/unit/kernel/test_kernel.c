@@ -59,10 +59,18 @@ static struct agent_key agents[1] = { { .how = BS_AGENT_ASK } };
 static char pins[64];
 static int pins_fd = -1;
 
+static struct kernel_tables tables_with(const struct net_tables *n, u32 agents_count)
+{
+	return (struct kernel_tables) { .scan = policy_scan_tables(policy),
+					.nets = n,
+					.agents = agents,
+					.agents_count = agents_count };
+}
+
 static void open_on_pins(void)
 {
 	_cleanup_strbuf_ struct strbuf err = STRBUF_INIT;
-	struct kernel_tables t = { policy_scan_tables(policy), &net_tables, agents, 1 };
+	struct kernel_tables t = tables_with(&net_tables, 1);
 
 	memcpy(&agents[0].name, "true\0\0\0", 8);
 	if (kernel_open(pins, &t, &kernel, &err))
@@ -504,7 +512,7 @@ static void test_pins_are_adopted(void **state)
 static int open_limited(rlim_t fds)
 {
 	_cleanup_strbuf_ struct strbuf err = STRBUF_INIT;
-	struct kernel_tables t = { policy_scan_tables(policy), &net_tables, agents, 1 };
+	struct kernel_tables t = tables_with(&net_tables, 1);
 	struct kernel *k = NULL;
 	struct rlimit before, low;
 	int r;
@@ -565,7 +573,7 @@ static void test_reload(void **state)
 {
 	_cleanup_strbuf_ struct strbuf err = STRBUF_INIT;
 	static const struct net_tables none;
-	struct kernel_tables t = { policy_scan_tables(policy), &none, NULL, 0 };
+	struct kernel_tables t = tables_with(&none, 0);
 	pid_t pid;
 
 	(void)state;
@@ -584,7 +592,7 @@ static void test_reload(void **state)
 static void test_tripwire_is_reloaded(void **state)
 {
 	_cleanup_strbuf_ struct strbuf err = STRBUF_INIT;
-	struct kernel_tables t = { policy_scan_tables(policy), &net_tables, agents, 1 };
+	struct kernel_tables t = tables_with(&net_tables, 1);
 
 	(void)state;
 	open_kernel();
