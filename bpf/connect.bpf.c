@@ -303,20 +303,17 @@ static __always_inline bool was_sent(const struct bs_connect_event *e)
 }
 
 /* Global: the verifier walks it once for all hooks. */
-__noinline int connect_event(struct bs_dest *d)
+__noinline int connect_event(struct bs_dest *d, u64 session)
 {
-	u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct task_struct *t = bpf_get_current_task_btf();
 	struct bs_connect_event e = {};
-	struct bs_process *p;
 	struct bs_waiting *w;
 	struct bs_session *s;
 	int verdict;
 
-	p = d ? bpf_map_lookup_elem(&processes, &tgid) : NULL;
-	if (!p)
+	if (!d)
 		return PASS;
-	event_head(&e.head, BS_EVENT_CONNECT, sizeof(e), p->session);
+	event_head(&e.head, BS_EVENT_CONNECT, sizeof(e), session);
 	e.start = BPF_CORE_READ(t, group_leader, start_boottime);
 	e.parent = BPF_CORE_READ(t, real_parent, tgid);
 	e.dest = *d;
@@ -339,15 +336,17 @@ __noinline int connect_event(struct bs_dest *d)
 
 /* ---- the hooks */
 
-static __always_inline bool is_tracked(void)
+/* Of the current process; 0: none. */
+static __always_inline u64 tracked_by(void)
 {
 	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct bs_process *p = bpf_map_lookup_elem(&processes, &tgid);
 
-	return bpf_map_lookup_elem(&processes, &tgid) && is_acting();
+	return p && is_acting() ? p->session : 0;
 }
 
 /* 0.0.0.0 and :: reach the host itself. */
-static __always_inline int to_ip4(u32 ip, struct bpf_sock_addr *ctx, bool datagram)
+static __always_inline int to_ip4(u32 ip, struct bpf_sock_addr *ctx, bool datagram, u64 session)
 {
 	struct bs_dest d = { .addr = { [10] = 0xff, [11] = 0xff } };
 
@@ -357,45 +356,53 @@ static __always_inline int to_ip4(u32 ip, struct bpf_sock_addr *ctx, bool datagr
 	d.port = bpf_ntohs(ctx->user_port);
 	d.protocol = ctx->protocol;
 	d.datagram = datagram;
-	return connect_event(&d) ? PASS : REFUSE;
+	return connect_event(&d, session) ? PASS : REFUSE;
 }
 
-static __always_inline int to_ip6(struct bpf_sock_addr *ctx, bool datagram)
+static __always_inline int to_ip6(struct bpf_sock_addr *ctx, bool datagram, u64 session)
 {
 	u32 ip[4] = { ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3] };
 	struct bs_dest d = {};
 
 	if (!ip[0] && !ip[1] && ip[2] == bpf_htonl(0xffff))
-		return to_ip4(ip[3], ctx, datagram);
+		return to_ip4(ip[3], ctx, datagram, session);
 	if (!ip[0] && !ip[1] && !ip[2] && !ip[3])
 		ip[3] = bpf_htonl(1);
 	__builtin_memcpy(d.addr, ip, sizeof(ip));
 	d.port = bpf_ntohs(ctx->user_port);
 	d.protocol = ctx->protocol;
 	d.datagram = datagram;
-	return connect_event(&d) ? PASS : REFUSE;
+	return connect_event(&d, session) ? PASS : REFUSE;
 }
 
 SEC("cgroup/connect4")
 int connect_ip4(struct bpf_sock_addr *ctx)
 {
-	return is_tracked() ? to_ip4(ctx->user_ip4, ctx, false) : PASS;
+	u64 session = tracked_by();
+
+	return session ? to_ip4(ctx->user_ip4, ctx, false, session) : PASS;
 }
 
 SEC("cgroup/connect6")
 int connect_ip6(struct bpf_sock_addr *ctx)
 {
-	return is_tracked() ? to_ip6(ctx, false) : PASS;
+	u64 session = tracked_by();
+
+	return session ? to_ip6(ctx, false, session) : PASS;
 }
 
 SEC("cgroup/sendmsg4")
 int connect_send4(struct bpf_sock_addr *ctx)
 {
-	return is_tracked() ? to_ip4(ctx->user_ip4, ctx, true) : PASS;
+	u64 session = tracked_by();
+
+	return session ? to_ip4(ctx->user_ip4, ctx, true, session) : PASS;
 }
 
 SEC("cgroup/sendmsg6")
 int connect_send6(struct bpf_sock_addr *ctx)
 {
-	return is_tracked() ? to_ip6(ctx, true) : PASS;
+	u64 session = tracked_by();
+
+	return session ? to_ip6(ctx, true, session) : PASS;
 }
