@@ -1,4 +1,5 @@
-/* The security hooks: each calls what belongs to it, in order; the first that refuses wins.
+/* The security hooks: each calls what belongs to it, in order; the first that refuses wins. What is
+ * called is in held.h and other headers, as kernel pointers do not pass to global functions.
  *
  * task_kill	held tasks are stopped and continued by the guard alone
  */

@@ -252,7 +252,6 @@ static int take_over(struct kernel *k, struct backstop_bpf *s, u32 generation)
 	if (!r && (!attach_hooks(k, s, generation) ||
 		   !tier_prove(&s->bss->shared, generation, &k->tiers)))
 		r = -EAGAIN;
-
 	if (r)
 		return r;
 	__atomic_store_n(&s->bss->shared.state.generation, generation, __ATOMIC_SEQ_CST);
@@ -263,19 +262,34 @@ static int take_over(struct kernel *k, struct backstop_bpf *s, u32 generation)
 	return 0;
 }
 
-static int next(struct kernel *k, const struct kernel_tables *t)
+/* -EAGAIN: what failed was given up. */
+static int try_next(struct kernel *k, const struct kernel_tables *t)
 {
 	u32 generation = next_generation(k);
 	struct backstop_bpf *s;
 	int r = load(k, t, generation, &s);
 
 	if (r)
-		return r;
+		return !k->skel && tier_refused(&k->tiers, r) ? -EAGAIN : r;
 	r = take_over(k, s, generation);
 	if (r) { /* in this order, as descriptors may have run out */
 		backstop_bpf__destroy(s);
 		pins_drop_links(&k->pins, k->generation);
 	}
+	return r;
+}
+
+/* Ends, as nothing is given up twice. */
+static int next(struct kernel *k, const struct kernel_tables *t)
+{
+	struct tiers before = k->tiers;
+	int r;
+
+	do
+		r = try_next(k, t);
+	while (r == -EAGAIN);
+	if (r)
+		k->tiers = before;
 	return r;
 }
 

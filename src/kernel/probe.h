@@ -33,6 +33,10 @@ struct probe {
 extern const struct probe probes[];
 extern const size_t probes_count;
 
+/* Is bpf among the security modules that were booted with? 1, 0, or a negative errno: who knows.
+ * Appends which there are, or why not. */
+int probe_lsm_active(struct strbuf *detail);
+
 /* Tries it. */
 enum probe_state probe_run(const struct probe *p, struct strbuf *detail);
 

@@ -177,14 +177,19 @@ static int read_modules(struct strbuf *detail)
 	return 0;
 }
 
+int probe_lsm_active(struct strbuf *detail)
+{
+	int active = ask_for_modules(detail);
+
+	return active < 0 ? read_modules(detail) : active;
+}
+
 /* A program attaches also where the module is not active; then it is never called. */
 int try_lsm(struct strbuf *detail)
 {
 	_cleanup_strbuf_ struct strbuf why = STRBUF_INIT;
-	int active = ask_for_modules(&why);
+	int active = probe_lsm_active(&why);
 
-	if (active < 0)
-		active = read_modules(&why);
 	if (active <= 0) {
 		strbuf_adds(detail, strbuf_str(&why));
 		return active < 0 ? active : -ENOENT;

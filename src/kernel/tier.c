@@ -12,6 +12,7 @@
 
 #include "backstop.skel.h"
 #include "base/strbuf.h"
+#include "kernel/probe.h"
 
 /* The first is the one that the self-test goes through. */
 const struct tier_hook tier_hooks[] = {
@@ -99,10 +100,12 @@ void tier_fail(struct tiers *t, size_t hook, enum bs_tier tier, int err)
 		exclude(t, i, tier, err);
 }
 
-bool tier_fail_all(struct tiers *t, int err)
+bool tier_refused(struct tiers *t, int err)
 {
 	bool any = tier_of(t) != BS_TIER_TRACE;
 
+	if (err == -ENOMEM || err == -EMFILE || err == -ENFILE)
+		return false;
 	for (int tier = BS_TIER_FMOD_RET; tier < BS_TIERS; tier++)
 		tier_fail(t, 0, tier, err);
 	return any;
@@ -152,10 +155,20 @@ struct bpf_program *tier_program(const struct backstop_bpf *s, size_t hook, enum
 	return bpf_object__find_program_by_name(s->obj, name);
 }
 
+/* Else it would take loading all twice to find out. */
+static void skip_silent_lsm(struct tiers *t)
+{
+	_cleanup_strbuf_ struct strbuf ignored = STRBUF_INIT;
+
+	if (!probe_lsm_active(&ignored))
+		tier_fail(t, 0, BS_TIER_LSM, -ENODATA);
+}
+
 void tier_choose(struct backstop_bpf *s, struct tiers *t)
 {
 	struct btf *kernel = btf__load_vmlinux_btf();
 
+	skip_silent_lsm(t);
 	for (int tier = BS_TIER_FMOD_RET; tier < BS_TIERS; tier++)
 		try_one(kernel, t, 0, tier);
 	for (size_t i = 0; i < tier_hooks_count; i++)
