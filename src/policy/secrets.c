@@ -43,6 +43,16 @@ static const char option[] =
 	"^--?(?!no-)[a-z0-9_-]*(?:passw(?:or)?d|passphrase|pass|secret|token|api-?key|access-?key"
 	"|secret-?key|private-?key|credentials?)$";
 
+/* What matches either of these contains one of those: most words are not worth the search, which is
+ * slow where PCRE2 may not compile. */
+static const char *const marks[] = {
+	"://",	"pass",	      "pwd=",	  "secret",   "token",	  "key",	 "cred",
+	"auth", "identified", "ghp_",	  "gho_",     "ghu_",	  "ghs_",	 "ghr_",
+	"xox",	"sk-",	      "sk_live_", "rk_live_", "npm_",	  "hf_",	 "dop_v1_",
+	"hvs.", "pypi-",      "dapi",	  "aiza",     "ya29.",	  "eyj",	 "sg.",
+	"akia", "asia",	      "glpat-",	  "shpat_",   "lin_api_", "github_pat_", "-----begin",
+};
+
 /* Short options with a secret, by program: the next word, or the rest of the same one. */
 static const struct short_option {
 	const char *programs; /* an extended glob */
@@ -70,7 +80,35 @@ static const struct short_option {
 struct secrets {
 	pcre2_code *inside, *option;
 	pcre2_match_data *data;
+	uint32_t pairs[256]; /* how marks begin: a byte, and bits of the next one */
 };
+
+static unsigned char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
+}
+
+static void note_marks(struct secrets *s)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
+		s->pairs[(unsigned char)marks[i][0]] |= 1U << (marks[i][1] & 31);
+}
+
+static bool begins_with_mark(const char *at)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
+		if (!strncasecmp(at, marks[i], strlen(marks[i])))
+			return true;
+	return false;
+}
+
+static bool has_mark(const struct secrets *s, const char *word)
+{
+	for (const char *c = word; *c; c++)
+		if (s->pairs[lower(c[0])] >> (lower(c[1]) & 31) & 1 && begins_with_mark(c))
+			return true;
+	return false;
+}
 
 static pcre2_code *compile(const char *pattern)
 {
@@ -89,6 +127,7 @@ static bool build(struct secrets *s)
 	s->inside = compile(inside);
 	s->option = compile(option);
 	s->data = pcre2_match_data_create(2, NULL);
+	note_marks(s);
 	return s->inside && s->option && s->data;
 }
 
@@ -173,6 +212,7 @@ static enum next mask_word(const struct secrets *s, char *const *argv, const cha
 {
 	const struct short_option *o = word[0] == '-' ? find_short(argv, word) : NULL;
 	size_t name = o ? strlen(o->name) : 0;
+	bool marked = has_mark(s, word);
 
 	if (o && word[name] && (o->name[1] != '-' || word[name] == '=')) {
 		strbuf_add(out, word, name + (word[name] == '='));
@@ -180,11 +220,15 @@ static enum next mask_word(const struct secrets *s, char *const *argv, const cha
 		*hidden = true;
 		return NEXT_SHOWN;
 	}
-	*hidden |= mask_inside(s, word, out);
+	if (marked)
+		*hidden |= mask_inside(s, word, out);
+	else
+		strbuf_adds(out, word);
 	if (o && !word[name] && !o->attached)
 		return NEXT_HIDDEN;
-	return word[0] == '-' && pcre2_match(s->option, (PCRE2_SPTR)word, strlen(word), 0, 0,
-					     s->data, NULL) > 0
+	return marked && word[0] == '-' &&
+			       pcre2_match(s->option, (PCRE2_SPTR)word, strlen(word), 0, 0, s->data,
+					   NULL) > 0
 		       ? NEXT_HIDDEN
 		       : NEXT_SHOWN;
 }

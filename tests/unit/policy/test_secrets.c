@@ -96,6 +96,56 @@ static void test_hidden(void **state)
 		assert_string_equal(masked(hidden[i][0]), hidden[i][1]);
 }
 
+/* Tokens that are known by how they look, in either case. */
+static void test_tokens(void **state)
+{
+	static const char *const begins[] = {
+		"ghp_",
+		"gho_",
+		"ghu_",
+		"ghs_",
+		"ghr_",
+		"github_pat_",
+		"glpat-",
+		"xoxa-",
+		"xoxb-",
+		"xoxp-",
+		"xoxr-",
+		"xoxs-",
+		"sk-",
+		"sk_live_",
+		"hf_",
+		"rk_live_",
+		"npm_",
+		"dop_v1_",
+		"hvs.",
+		"pypi-",
+		"shpat_",
+		"dapi",
+		"lin_api_",
+		"AIza",
+		"ya29.",
+		"AKIA",
+		"ASIA",
+		"Ghp_",
+		"SG.0123456789abcdef.",
+		"eyJ01234567.01234567.",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(begins); i++) {
+		char line[128];
+
+		snprintf(line, sizeof(line), "x %s%s", begins[i],
+			 strcasestr("akia asia", begins[i]) ? "0123456789ABCDEF"
+							    : "0123456789abcdef0123456789abcdef");
+		if (strcmp(masked(line), "x ***"))
+			fail_msg("%s: %s", line, masked(line));
+	}
+	assert_string_equal(masked("x '-----BEGIN RSA PRIVATE KEY-----abc-'"),
+			    "x -----BEGIN RSA PRIVATE KEY-----***-");
+}
+
 static const char *const shown[] = {
 	"terraform destroy -auto-approve",
 	"git clone git@github.com:x/y.git",
@@ -136,6 +186,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hidden),
+		cmocka_unit_test(test_tokens),
 		cmocka_unit_test(test_shown),
 		cmocka_unit_test(test_long_words_are_searched_or_hidden),
 	};
