@@ -6,8 +6,10 @@
 #include <time.h>
 
 #include "base/escape.h"
+#include "base/log.h"
 #include "cli/client.h"
 #include "cli/table.h"
+#include "guard/guard.h"
 #include "journal/ocsf.h"
 
 #define COMMAND_MAX 2000 /* bytes of a command line; --json has the rest */
@@ -317,4 +319,18 @@ int feed_format(struct strbuf *out, const char *line, size_t len, bool colour)
 		return -EINVAL;
 	feed_format_event(out, event, colour);
 	return strbuf_error(out);
+}
+
+void feed_log_failure(const char *command, int err, const char *dir)
+{
+	_cleanup_strbuf_ struct strbuf word = STRBUF_INIT;
+	const char *remedy = "";
+
+	escape_word(&word, dir);
+	if (err == -ENOENT)
+		remedy = "; no guard has written there: name another with --dir";
+	if (err == -EACCES || err == -EPERM)
+		remedy = "; be root or a member of the group " GUARD_GROUP;
+	log_error("%s: cannot read the journal in %s: %s%s", command, strbuf_str(&word),
+		  strerror(-err), remedy);
 }

@@ -157,20 +157,6 @@ static int print_journal(const struct options *o, const char *dir)
 	return err;
 }
 
-static void log_failure(int err, const char *dir)
-{
-	_cleanup_strbuf_ struct strbuf word = STRBUF_INIT;
-	const char *remedy = "";
-
-	escape_word(&word, dir);
-	if (err == -ENOENT)
-		remedy = "; no guard has written there: name another with --dir";
-	if (err == -EACCES || err == -EPERM)
-		remedy = "; be root or a member of the group " GUARD_GROUP;
-	log_error("log: cannot read the journal in %s: %s%s", strbuf_str(&word), strerror(-err),
-		  remedy);
-}
-
 static bool is_kind(const char *word)
 {
 	static const char *const kinds[] = { "exec", "connect", "delete", "exit", "guard" };
@@ -210,7 +196,7 @@ static int run(const void *options, int argc _unused_, char **argv _unused_)
 		return EXIT_USAGE;
 	err = print_journal(o, dir);
 	if (err && err != -EPIPE)
-		log_failure(err, dir);
+		feed_log_failure("log", err, dir);
 	return err ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
