@@ -1,13 +1,20 @@
-/* match.h over BPF maps, which the guard fills from the policy before it attaches anything. */
+/* match.h over BPF maps, which the guard fills from the policy before it attaches anything.
+ *
+ * There are several sets of tables: the side that includes this header may define SCAN(name), the
+ * name of each map and constant of its own set. */
 #ifndef BPF_SCAN_H
 #define BPF_SCAN_H
 
 #include "shared.h"
 
+#ifndef SCAN
+#define SCAN(name) scan_##name
+#endif
+
 /* Known to the verifier, as they are set before load. */
-const volatile u32 scan_mask = 0;    /* entries of the transition table, a power of two, less one */
-const volatile u32 scan_accepts = 0; /* states below are accepting */
-const volatile u32 scan_start = 0;
+const volatile u32 SCAN(mask) = 0; /* entries of the transition table, a power of two, less one */
+const volatile u32 SCAN(accepts) = 0; /* states below are accepting */
+const volatile u32 SCAN(start) = 0;
 
 /* One value: the whole table of u16, so that a step is a plain load. Its size is set before load.
  */
@@ -16,28 +23,28 @@ struct {
 	__uint(max_entries, 1);
 	__uint(key_size, 4);
 	__uint(value_size, 128);
-} scan_trans SEC(".maps");
+} SCAN(trans) SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, u32);
 	__type(value, struct bs_accept);
-} scan_accept SEC(".maps");
+} SCAN(accept) SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, u32);
 	__type(value, struct bs_anchor);
-} scan_anchor SEC(".maps");
+} SCAN(anchor) SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, u32);
 	__type(value, struct bs_rule);
-} scan_rule SEC(".maps");
+} SCAN(rule) SEC(".maps");
 
 static __always_inline void *scan_at(void *map, u32 i)
 {
@@ -45,17 +52,17 @@ static __always_inline void *scan_at(void *map, u32 i)
 }
 
 #define BS_LOOP(count, fn, ctx) bpf_loop(count, fn, ctx, 0)
-#define BS_TRANS(tables, index) (((const u16 *)(tables))[(index)&scan_mask])
-#define BS_ACCEPTS(tables)	scan_accepts
-#define BS_ACCEPT(tables, i)	scan_at(&scan_accept, i)
-#define BS_ANCHOR(tables, i)	scan_at(&scan_anchor, i)
-#define BS_RULE(tables, i)	scan_at(&scan_rule, i)
+#define BS_TRANS(tables, index) (((const u16 *)(tables))[(index)&SCAN(mask)])
+#define BS_ACCEPTS(tables)	SCAN(accepts)
+#define BS_ACCEPT(tables, i)	scan_at(&SCAN(accept), i)
+#define BS_ANCHOR(tables, i)	scan_at(&SCAN(anchor), i)
+#define BS_RULE(tables, i)	scan_at(&SCAN(rule), i)
 
 #include "backstop/match.h"
 
 static __always_inline const void *scan_table(void)
 {
-	return scan_at(&scan_trans, 0);
+	return scan_at(&SCAN(trans), 0);
 }
 
 #endif

@@ -1,4 +1,5 @@
-/* The scan's tables -> the maps of bpf/scan.h, in whatever object includes it. */
+/* The scan's tables -> the maps of bpf/scan.h, in whatever object includes it. `set` is how the
+ * names of that set's maps begin: "scan", "delete". */
 #ifndef KERNEL_SCAN_MAPS_H
 #define KERNEL_SCAN_MAPS_H
 
@@ -10,8 +11,8 @@
  * one. */
 u32 scan_maps_mask(const struct scan_tables *t);
 /* Between open and load. 0 or a negative errno. */
-int scan_maps_size(struct bpf_object *o, const struct scan_tables *t);
+int scan_maps_size(struct bpf_object *o, const char *set, const struct scan_tables *t);
 /* After load. 0 or a negative errno. */
-int scan_maps_fill(struct bpf_object *o, const struct scan_tables *t);
+int scan_maps_fill(struct bpf_object *o, const char *set, const struct scan_tables *t);
 
 #endif

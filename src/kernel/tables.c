@@ -24,7 +24,7 @@ int tables_size(struct backstop_bpf *s, const struct kernel_tables *t)
 	s->rodata->scan_start = t->scan->start;
 	for (u32 i = 0; i < t->agents_count; i++)
 		add_to_filter((u64 *)s->rodata->agent_filter, t->agents[i].name);
-	r = scan_maps_size(s->obj, t->scan);
+	r = scan_maps_size(s->obj, "scan", t->scan);
 	if (!r)
 		r = bpf_map__set_max_entries(s->maps.connect_nets, MAX(t->nets->nets_count, 1U));
 	if (!r)
@@ -65,7 +65,7 @@ static int fill_agents(struct backstop_bpf *s, const struct agent_key *keys, u32
 
 int tables_fill(struct backstop_bpf *s, const struct kernel_tables *t)
 {
-	int r = scan_maps_fill(s->obj, t->scan);
+	int r = scan_maps_fill(s->obj, "scan", t->scan);
 
 	if (!r)
 		r = fill_nets(s, t->nets);

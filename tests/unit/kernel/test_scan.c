@@ -129,7 +129,8 @@ static int load(void **state)
 	skel->rodata->scan_mask = scan_maps_mask(t);
 	skel->rodata->scan_accepts = t->accepts_count;
 	skel->rodata->scan_start = t->start;
-	return scan_maps_size(skel->obj, t) || scan_bpf__load(skel) || scan_maps_fill(skel->obj, t);
+	return scan_maps_size(skel->obj, "scan", t) || scan_bpf__load(skel) ||
+	       scan_maps_fill(skel->obj, "scan", t);
 }
 
 static int unload(void **state)
