@@ -75,9 +75,9 @@ static _Noreturn void run(const struct child_options *o, int out)
 	urgent_bind(0, -1);
 	if (o->dir >= 0 ? fchdir(o->dir) : chdir("/"))
 		_exit(127);
-	dup2(null, STDIN_FILENO);
-	dup2(out, STDOUT_FILENO);
-	dup2(o->err >= 0 ? o->err : out, STDERR_FILENO);
+	if (dup2(null, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 ||
+	    dup2(o->err >= 0 ? o->err : out, STDERR_FILENO) < 0)
+		_exit(127);
 	if (o->file >= 0 && dup2(o->file, FILE_FD) == FILE_FD)
 		fcntl(FILE_FD, F_SETFD, 0); /* it may have been there already */
 	close_range(o->file >= 0 ? FILE_FD + 1 : FILE_FD, ~0U, 0);

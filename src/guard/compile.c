@@ -20,17 +20,22 @@
 /* A directory that only the child can write, and reach only as its working directory. Its fd. */
 static int make_dir(const struct guard *g, char *path, size_t size)
 {
-	int fd;
+	int fd, r;
 
 	if (snprintf(path, size, "%s/compile.XXXXXX", g->options.state_dir) >= (int)size)
 		return -ENAMETOOLONG;
-	if (io_mkdir_p(g->options.state_dir, 0750) || !mkdtemp(path))
+	r = io_mkdir_p(g->options.state_dir, 0750);
+	if (r)
+		return r;
+	if (!mkdtemp(path))
 		return -errno;
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd >= 0 && fchown(fd, CHILD_UID, CHILD_UID) == 0)
 		return fd;
+	r = -errno;
 	close_fd(&fd);
-	return -errno;
+	rmdir(path);
+	return r;
 }
 
 static void read_words(struct child *c, struct strbuf *words)

@@ -1,10 +1,12 @@
 /* Connects: what a session's processes reach out to. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/io.h"
+#include "base/log.h"
 #include "guard/internal.h"
 
 static bool is_ip4(const struct bs_dest *d)
@@ -199,8 +201,11 @@ struct exec *connect_from_slot(struct guard *g, u32 slot, u32 ticket)
 void connect_answer(struct guard *g, const struct exec *x, enum bs_answer answer)
 {
 	const struct bs_waiting w = { .dest = x->dest, .answer = answer, .flags = x->flags };
+	int r = kernel_answer_connect(g->kernel, x->tid, &w);
 
-	kernel_answer_connect(g->kernel, x->tid, &w);
+	if (r && r != -ENOENT)
+		log_errno(r, "the connect of thread %u cannot be answered: it is asked about again",
+			  x->tid);
 }
 
 /* Nothing waits for it: reported, and with it what a signature says of it. */

@@ -208,10 +208,9 @@ static void poll_events(void *data)
 
 	g->poll = NULL;
 	g->idle_polls = drain(g) ? 0 : g->idle_polls + 1;
-	if (g->idle_polls < IDLE_POLLS) {
-		loop_add_timer(g->loop, POLL_PERIOD, poll_events, g, &g->poll);
+	if (g->idle_polls < IDLE_POLLS &&
+	    !loop_add_timer(g->loop, POLL_PERIOD, poll_events, g, &g->poll))
 		return;
-	}
 	kernel_set_polling(g->kernel, false);
 	drain(g); /* what came before the kernel knew */
 }
@@ -224,8 +223,8 @@ static void on_ring(void *data, _unused_ uint32_t events)
 	if (g->poll)
 		return;
 	g->idle_polls = 0;
-	kernel_set_polling(g->kernel, true);
-	loop_add_timer(g->loop, POLL_PERIOD, poll_events, g, &g->poll);
+	if (!loop_add_timer(g->loop, POLL_PERIOD, poll_events, g, &g->poll))
+		kernel_set_polling(g->kernel, true);
 }
 
 static void on_no_session(void *data)

@@ -75,6 +75,12 @@ static void rest_tripwire(void *data)
 		kernel_set_tripwire(g->kernel, false);
 }
 
+static void rest_later(struct guard *g)
+{
+	if (loop_add_timer(g->loop, TRIPWIRE_REST, rest_tripwire, g, &g->tripwire_rest))
+		rest_tripwire(g);
+}
+
 static void set_tripwire(struct guard *g)
 {
 	loop_remove(g->tripwire_rest);
@@ -91,7 +97,7 @@ static void uncount(struct hold *h)
 		return;
 	h->counted = false;
 	if (!is_connect(h) && --g->open_execs == 0)
-		loop_add_timer(g->loop, TRIPWIRE_REST, rest_tripwire, g, &g->tripwire_rest);
+		rest_later(g);
 	if (--g->open_holds > 0)
 		return;
 	loop_remove(g->watch_signals);
@@ -132,17 +138,22 @@ void hold_free_all(struct guard *g)
 		hold_free(LIST_FIRST(&g->holds));
 }
 
-static void label_approved(struct guard *g, const struct hold *h)
+/* An approved hold covers what follows from it, as far as it can be noted. */
+static void check_noted(const struct hold *h, int r)
 {
-	struct bs_label label = { .session = h->exec->session_id,
-				  .approval = h->decision.approval };
-	int r = kernel_set_label(g->kernel, h->pidfd, &label);
-
 	if (r && r != -ESRCH)
 		log_errno(
 			r,
 			"cannot note the approval of hold %llu: what follows from it is held again",
 			(unsigned long long)h->id);
+}
+
+static void label_approved(struct guard *g, const struct hold *h)
+{
+	struct bs_label label = { .session = h->exec->session_id,
+				  .approval = h->decision.approval };
+
+	check_noted(h, kernel_set_label(g->kernel, h->pidfd, &label));
 }
 
 /* Carries out the outcome; the task has trapped. A killed one is freed when its death is reported.
@@ -194,7 +205,8 @@ void hold_decide(struct hold *h, enum hold_outcome outcome, enum ocsf_dispositio
 	h->by = by ? strdup(by) : NULL;
 	h->because = because ? strdup(because) : NULL;
 	if (outcome == HOLD_RELEASE && disposition == OCSF_APPROVED) {
-		kernel_put_approval(g->kernel, h->id, signature_key(&h->decision.finding));
+		check_noted(h, kernel_put_approval(g->kernel, h->id,
+						   signature_key(&h->decision.finding)));
 		h->decision.approval = h->id;
 		if (is_connect(h))
 			connect_remember(g, h->exec, h->id);
@@ -260,6 +272,16 @@ static bool is_lost(const struct hold *h)
 	return is_connect(h) && proc_read_stat(h->tid, &s) == -ESRCH;
 }
 
+static void look_for_signals(void *data);
+
+static void look_later(struct guard *g)
+{
+	int r = loop_add_timer(g->loop, SIGNALS_PERIOD, look_for_signals, g, &g->watch_signals);
+
+	if (r)
+		log_errno(r, "signals to held tasks are not looked for");
+}
+
 static void look_for_signals(void *data)
 {
 	struct guard *g = data;
@@ -281,7 +303,7 @@ static void look_for_signals(void *data)
 		}
 	}
 	if (g->open_holds && !g->watch_signals)
-		loop_add_timer(g->loop, SIGNALS_PERIOD, look_for_signals, g, &g->watch_signals);
+		look_later(g);
 }
 
 /* ---- begin */
@@ -294,7 +316,7 @@ static void count(struct hold *h)
 	if (!is_connect(h) && g->open_execs++ == 0)
 		set_tripwire(g);
 	if (g->open_holds++ == 0)
-		loop_add_timer(g->loop, SIGNALS_PERIOD, look_for_signals, g, &g->watch_signals);
+		look_later(g);
 }
 
 /* The hold waits for a human, from `since_ms` on. */
@@ -302,12 +324,15 @@ static void hold_open(struct hold *h, int64_t since_ms)
 {
 	struct guard *g = h->guard;
 	int64_t left;
+	int r;
 
 	h->since_ms = since_ms;
 	h->expires_ms = since_ms + g->options.hold_timeout * 1000LL;
 	left = h->expires_ms - now_ms();
 	slot_of(h)->since_ms = since_ms;
-	loop_add_timer(g->loop, MAX(left, 0) * 1000, hold_timed_out, h, &h->timeout);
+	r = loop_add_timer(g->loop, MAX(left, 0) * 1000, hold_timed_out, h, &h->timeout);
+	if (r)
+		log_errno(r, "hold %llu waits without a limit", (unsigned long long)h->id);
 	count(h);
 }
 

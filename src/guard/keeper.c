@@ -214,7 +214,7 @@ static int be_guard(struct keeper *k, int link, pid_t keeper)
 
 static int start_guard(struct keeper *k)
 {
-	int ends[2], room = LINK_BYTES;
+	int ends[2], room = LINK_BYTES, r;
 	pid_t keeper = getpid();
 
 	k->silent = 0;
@@ -233,7 +233,12 @@ static int start_guard(struct keeper *k)
 		return -errno;
 	}
 	k->link = ends[0];
-	return loop_add_fd(k->loop, k->link, EPOLLIN, on_link, k, &k->link_source);
+	r = loop_add_fd(k->loop, k->link, EPOLLIN, on_link, k, &k->link_source);
+	if (r) { /* its end is seen, and another one tried */
+		log_errno(r, "the keeper cannot listen to its guard");
+		kill(k->guard, SIGKILL);
+	}
+	return 0;
 }
 
 static void restart_later(struct keeper *k);
@@ -259,7 +264,10 @@ static void restart_later(struct keeper *k)
 					  (uint64_t)BACKOFF_MAX)
 				    : 0;
 
-	loop_add_timer(k->loop, wait, restart, k, &k->restart);
+	int r = loop_add_timer(k->loop, wait, restart, k, &k->restart);
+
+	if (r)
+		loop_quit(k->loop, r);
 }
 
 static void set_down(struct keeper *k)

@@ -117,8 +117,8 @@ static void defer(struct guard *g, const struct keeper_message *m)
 		keeper_is_gone(); /* the next guard learns all of it anew */
 	d->m = *m;
 	STAILQ_INSERT_TAIL(&l->deferred, d, entry);
-	if (!l->later)
-		loop_add_timer(g->loop, 0, handle_deferred, g, &l->later);
+	if (!l->later && loop_add_timer(g->loop, 0, handle_deferred, g, &l->later))
+		keeper_is_gone();
 }
 
 static void on_link(void *data, _unused_ uint32_t events)

@@ -150,6 +150,7 @@ static _Noreturn void be_notify_send(struct message *m)
 static int start(struct guard *g, struct message *m)
 {
 	struct notification *n = calloc(1, sizeof(*n));
+	int r;
 
 	if (!n)
 		return -ENOMEM;
@@ -157,11 +158,15 @@ static int start(struct guard *g, struct message *m)
 	if (n->pid == 0)
 		be_notify_send(m);
 	n->pidfd = n->pid > 0 ? pidfd_open(n->pid, 0) : -1;
-	if (n->pidfd < 0 || loop_add_fd(g->loop, n->pidfd, EPOLLIN, on_end, n, &n->source)) {
-		notification_free(n);
-		return -errno;
+	r = n->pidfd < 0 ? -errno : loop_add_fd(g->loop, n->pidfd, EPOLLIN, on_end, n, &n->source);
+	if (!r)
+		return 0;
+	if (n->pid > 0) {
+		kill(n->pid, SIGKILL);
+		waitpid(n->pid, NULL, 0);
 	}
-	return 0;
+	notification_free(n);
+	return r;
 }
 
 /* ---- who, and how often */

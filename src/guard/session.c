@@ -331,8 +331,11 @@ int guard_attach_cgroup(struct guard *g, const char *path, const struct session_
 		return -EEXIST;
 	}
 	r = adopt(g, id, err);
-	for (int i = 0; i < CGROUP_PASSES && !r && adopt_cgroups(g, dir, id) > 0; i++)
-		kernel_adopt_run(g->kernel);
+	for (int i = 0; i < CGROUP_PASSES && !r && adopt_cgroups(g, dir, id) > 0; i++) {
+		int n = kernel_adopt_run(g->kernel);
+
+		r = n < 0 ? too_many(err, n) : 0;
+	}
 	if (!r)
 		*ret_session = id;
 	return r;

@@ -145,7 +145,7 @@ int kernel_get_approval(const struct kernel *k, u64 hold, u64 *ret_signature)
 
 int kernel_answer_connect(struct kernel *k, u32 tid, const struct bs_waiting *w)
 {
-	return put(k->skel->maps.waiting, &tid, w);
+	return bpf_map_update_elem(bpf_map__fd(k->skel->maps.waiting), &tid, w, BPF_EXIST);
 }
 
 int kernel_get_waiting(const struct kernel *k, u32 tid, struct bs_waiting *ret)

@@ -46,6 +46,15 @@ const char *kernel_blind(const struct kernel *k _unused_)
 	return fake.blind;
 }
 
+enum bs_tier kernel_tier(const struct kernel *k _unused_)
+{
+	return BS_TIER_TRACE;
+}
+
+void kernel_set_guard(struct kernel *k _unused_, u32 guard _unused_, u32 keeper _unused_)
+{
+}
+
 void kernel_unpin(struct kernel *k _unused_)
 {
 }

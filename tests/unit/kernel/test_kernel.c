@@ -452,6 +452,7 @@ static void connect_is_answered(enum bs_answer answer, int status_expected)
 	kill(pid, SIGCONT);
 	assert_int_equal(wait_for(pid), status_expected << 8);
 	assert_int_equal(kernel_get_waiting(kernel, pid, &w), -ENOENT);
+	assert_int_equal(kernel_answer_connect(kernel, pid, &w), -ENOENT); /* nor is it again */
 	assert_int_equal(kernel_counters(kernel)->candidates, 1);
 }
 
