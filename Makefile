@@ -118,7 +118,8 @@ policy: all
 VICTIMS := $(patsubst tests/e2e/victims/%.c,$(BUILD)/victims/%,$(wildcard tests/e2e/victims/*.c))
 $(BUILD)/victims/%: tests/e2e/victims/%.c
 	@mkdir -p $(@D)
-	$(CC) -O1 -g $(WARN) -D_GNU_SOURCE -o $@ $< -lpthread
+	$(CC) -O1 -g $(WARN) -D_GNU_SOURCE $(VICTIM_FLAGS) -o $@ $< -lpthread
+$(BUILD)/victims/first: VICTIM_FLAGS := -static -nostartfiles
 
 e2e: all $(VICTIMS)
 	tests/run e2e $(BUILD)

@@ -44,6 +44,17 @@ static __always_inline bool is_held(struct task_struct *t)
 	return is_exec_held(t) || is_call_held(t);
 }
 
+/* A held task that runs was woken by the kernel itself, or by who outran all else: what it asks for
+ * is refused, and it dies. A tripwire alone would come too late for its first system call. */
+static __always_inline int fence(void)
+{
+	if (!is_exec_held(bpf_get_current_task_btf()))
+		return 0;
+	COUNT(fenced);
+	bpf_send_signal(SIGKILL);
+	return -EPERM;
+}
+
 /* The guard or its keeper acts. */
 static __always_inline bool is_guard(void)
 {

@@ -3,14 +3,18 @@
 #define BPF_TIERS_H
 
 #include "shared.h"
+#include "held.h"
 
-/* 1: the body is run; 0: it is not; negative: the guard tries whether this tier refuses. */
+/* 1: the body is run; 0: it is not; negative: the guard tries whether this tier refuses, or a held
+ * task runs. */
 static __always_inline int begin_hook(enum bs_tier tier)
 {
 	if (shared.state.self_test == (u32)bpf_get_current_pid_tgid() &&
 	    shared.state.self_tested == BS_TESTED(generation, tier))
 		return -EPERM;
-	return is_acting();
+	if (!is_acting())
+		return 0;
+	return fence() ?: 1;
 }
 
 /* The verifier of 6.12 wants to see that a hook returns an errno. */

@@ -167,6 +167,10 @@ struct bs_state {
 	u32 guard, keeper;
 	/* thread that now tries whether security hooks refuse, and which: BS_TESTED() */
 	u32 self_test, self_tested;
+	/* thread whose open() says that a file is protected, and how: enum bs_protect */
+	u32 learner, learner_flags;
+	u32 learned;	  /* files that were protected so */
+	u32 guard_mounts; /* the guard's mount namespace */
 	u32 reserved;
 };
 #define BS_TESTED(generation, tier) ((generation) << 2 | (tier))
@@ -337,6 +341,64 @@ struct bs_delete_event {
 	char data[];
 };
 
+/* How a file is protected from labelled tasks. */
+enum bs_protect {
+	BS_PROTECT_FILE = 1 << 0,   /* not written, removed, renamed, linked, chmod'ed, locked */
+	BS_PROTECT_INSIDE = 1 << 1, /* of a directory: nor is anything in it, and nothing is made */
+	BS_PROTECT_NAME = 1 << 2,   /* a directory above such: not removed, renamed, mounted over */
+	BS_PROTECT_UNITS = 1 << 3,  /* a directory in which no name of ours may be made */
+	BS_PROTECT_CGROUP = 1 << 4, /* a cgroup of the guard's, or one above: nothing is written */
+};
+/* A file as the kernel knows it. What stat(2) tells is another device on btrfs and overlayfs. */
+struct bs_protect_key {
+	u64 inode;
+	u32 dev, generation;
+};
+struct bs_protected {
+	u32 flags; /* enum bs_protect */
+	u32 fill;  /* the number of the filling that had it last */
+};
+#define BS_PROTECTED_MAX 4096
+#define BS_OUR_NAME	 "backstop" /* names of units begin with it */
+
+/* What a labelled task was refused. */
+enum bs_tamper {
+	BS_TAMPER_SIGNAL = 1, /* `detail`: the signal */
+	BS_TAMPER_TRACE,      /* ptrace, /proc/PID/mem, process_vm_writev, pidfd_getfd */
+	BS_TAMPER_BPF,	      /* bpf(); `detail`: its command */
+	BS_TAMPER_SCHEDULE,   /* scheduling, priority, I/O priority */
+	BS_TAMPER_LIMIT,      /* prlimit; `detail`: which */
+	BS_TAMPER_PROC,	      /* a file in /proc/PID of the guard or the keeper */
+	BS_TAMPER_KERNEL,     /* a file in /proc that sets something for the whole machine */
+	BS_TAMPER_MODULE,     /* a module is loaded or removed */
+	BS_TAMPER_WRITE,
+	BS_TAMPER_REMOVE,
+	BS_TAMPER_RENAME,
+	BS_TAMPER_LINK,
+	BS_TAMPER_CREATE,
+	BS_TAMPER_CHANGE, /* mode, owner, attributes */
+	BS_TAMPER_LOCK,
+	BS_TAMPER_MOUNT,
+	BS_TAMPER_UNMOUNT,
+	BS_TAMPER_CGROUP, /* a file of the guard's cgroup, or of one above */
+	BS_TAMPER_MOVE,	  /* the guard was moved to another cgroup: who did it was killed */
+	BS_TAMPERS,
+};
+#define BS_TAMPER_NAME 64
+
+struct bs_tamper_event {
+	struct bs_event head;
+	u64 start;  /* of the process */
+	u64 cgroup; /* cgroup2 id */
+	u32 what;   /* enum bs_tamper */
+	u32 detail;
+	u32 target; /* tgid that it was done to, 0: none */
+	u32 times; /* that the process was refused the like since the event before, this included */
+	u32 uid;
+	u32 parent;		   /* tgid */
+	char name[BS_TAMPER_NAME]; /* last component of the file, "": none */
+};
+
 /* What is lost, by cause. Losing an event never changes a verdict. */
 enum bs_loss {
 	BS_LOSS_EVENT,	  /* no room in the ring of events */
@@ -356,11 +418,13 @@ struct bs_counters {
 	u64 deletes;   /* that were events */
 	u64 uncounted; /* deletions of scratch and build output, which are none */
 	u64 unscanned; /* deletions that were candidates as no scratch memory was free */
-	u64 shaken;   /* candidates that the guard answered in time */
-	u64 stopped;  /* candidates that were sent SIGSTOP */
-	u64 tripped;  /* held tasks that ran all the same, and were killed */
-	u64 unshaken; /* signals to held tasks that were refused */
-	u64 events;   /* made, lost ones included: the number of the newest */
+	u64 shaken;    /* candidates that the guard answered in time */
+	u64 stopped;   /* candidates that were sent SIGSTOP */
+	u64 tripped;   /* held tasks that ran all the same, and were killed */
+	u64 unshaken;  /* signals to held tasks that were refused */
+	u64 tampers;   /* what labelled tasks were refused to do to the guard */
+	u64 fenced;    /* what held tasks that ran all the same were refused */
+	u64 events;    /* made, lost ones included: the number of the newest */
 };
 
 /* All that the programs share with the guard, in one block. */
@@ -376,6 +440,7 @@ _Static_assert(sizeof(struct bs_waiting) == 56, "ABI");
 _Static_assert(sizeof(struct bs_event) == 40, "ABI");
 _Static_assert(sizeof(struct bs_exec_event) == 152, "ABI");
 _Static_assert(sizeof(struct bs_connect_event) == 88, "ABI");
+_Static_assert(sizeof(struct bs_tamper_event) == 144, "ABI");
 _Static_assert(sizeof(struct bs_object) == 24, "ABI");
 _Static_assert(sizeof(struct bs_delete_event) == 120, "ABI");
 

@@ -79,6 +79,7 @@ static void describe_counters(struct guard *g, struct json *j)
 	json_put_uint(j, "stopped", c->stopped);
 	json_put_uint(j, "tripped", c->tripped);
 	json_put_uint(j, "unshaken", c->unshaken);
+	json_put_uint(j, "fenced", c->fenced);
 	json_put_uint(j, "events", c->events);
 	json_close_object(j);
 	json_open_object(j, "journal");

@@ -27,4 +27,13 @@ struct kernel {
 	struct tiers tiers;
 };
 
+/* Attaches it, to the cgroup where one is given, and pins its link. */
+int kernel_attach_one(const struct kernel *k, u32 generation, struct bpf_program *p, int cgroup,
+		      struct bpf_link **ret);
+void kernel_drop_link(const struct kernel *k, const struct bpf_program *p);
+
+/* hooks.c: attaches the security hooks; gives up those that fail: false. */
+bool kernel_attach_hooks(struct kernel *k, struct backstop_bpf *s, u32 generation);
+bool kernel_has_tripwire(const struct kernel *k);
+
 #endif

@@ -119,7 +119,15 @@ static int pin_link(const struct kernel *k, u32 generation, const struct bpf_pro
 	return pins_put(&k->pins, name, bpf_link__fd(link));
 }
 
-static int attach_one(const struct kernel *k, u32 generation, struct bpf_program *p, int cgroup,
+void kernel_drop_link(const struct kernel *k, const struct bpf_program *p)
+{
+	char name[64];
+
+	link_name(k->generation, p, name, sizeof(name));
+	pins_drop(&k->pins, name);
+}
+
+int kernel_attach_one(const struct kernel *k, u32 generation, struct bpf_program *p, int cgroup,
 		      struct bpf_link **ret)
 {
 	struct bpf_link *link =
@@ -153,13 +161,8 @@ static int attach_connects(struct kernel *k, struct backstop_bpf *s, u32 generat
 	int r = cgroup < 0 ? cgroup : 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(all) && !r; i++)
-		r = attach_one(k, generation, all[i].prog, cgroup, all[i].link);
+		r = kernel_attach_one(k, generation, all[i].prog, cgroup, all[i].link);
 	return r;
-}
-
-static bool has_tripwire(const struct kernel *k)
-{
-	return k->skel && k->skel->links.tripwire_enter;
 }
 
 static int attach(struct kernel *k, struct backstop_bpf *s, u32 generation)
@@ -171,11 +174,11 @@ static int attach(struct kernel *k, struct backstop_bpf *s, u32 generation)
 		{ s->progs.exec_loaded, &s->links.exec_loaded },
 		{ s->progs.tripwire_enter, &s->links.tripwire_enter }, /* the last */
 	};
-	size_t count = ARRAY_SIZE(all) - !has_tripwire(k);
+	size_t count = ARRAY_SIZE(all) - !kernel_has_tripwire(k);
 	int r = 0;
 
 	for (size_t i = 0; i < count && !r; i++)
-		r = attach_one(k, generation, all[i].prog, -1, all[i].link);
+		r = kernel_attach_one(k, generation, all[i].prog, -1, all[i].link);
 	if (r)
 		return r;
 	r = attach_connects(k, s, generation);
@@ -188,27 +191,6 @@ static int attach(struct kernel *k, struct backstop_bpf *s, u32 generation)
 			  r == -ENOENT ? "" : strerror(-r)) < 0)
 		return -ENOMEM;
 	return 0;
-}
-
-/* Those that fail are given up. False: there was one. */
-static bool attach_hooks(struct kernel *k, struct backstop_bpf *s, u32 generation)
-{
-	bool all = true;
-
-	for (size_t i = 0; i < tier_hooks_count; i++)
-		for (int tier = BS_TIER_FMOD_RET; tier < BS_TIERS; tier++) {
-			struct bpf_link *link = NULL;
-			int r;
-
-			if (tier_hooks[i].on_demand || !tier_is_wanted(&k->tiers, i, tier))
-				continue;
-			r = attach_one(k, generation, tier_program(s, i, tier), -1, &link);
-			bpf_link__destroy(link); /* its pin stays */
-			if (r)
-				tier_fail(&k->tiers, i, tier, r);
-			all = all && !r;
-		}
-	return all;
 }
 
 /* ---- a generation of programs */
@@ -249,7 +231,7 @@ static int take_over(struct kernel *k, struct backstop_bpf *s, u32 generation)
 	struct backstop_bpf *old = k->skel;
 	int r = attach(k, s, generation);
 
-	if (!r && (!attach_hooks(k, s, generation) ||
+	if (!r && (!kernel_attach_hooks(k, s, generation) ||
 		   !tier_prove(&s->bss->shared, generation, &k->tiers)))
 		r = -EAGAIN;
 	if (r)
@@ -569,23 +551,4 @@ void kernel_set_cpu(struct kernel *k, int cpu)
 const volatile struct bs_counters *kernel_counters(const struct kernel *k)
 {
 	return &kernel_shared(k)->counters;
-}
-
-/* ---- the tripwire */
-
-int kernel_set_tripwire(struct kernel *k, bool on)
-{
-	struct bpf_program *prog = k->skel->progs.tripwire_enter;
-	struct bpf_link **link = &k->skel->links.tripwire_enter;
-	char name[64];
-
-	if (on == !!*link)
-		return 0;
-	if (on)
-		return attach_one(k, k->generation, prog, -1, link);
-	link_name(k->generation, prog, name, sizeof(name));
-	pins_drop(&k->pins, name);
-	bpf_link__destroy(*link);
-	*link = NULL;
-	return 0;
 }

@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 
 #include "base/io.h"
+#include "kernel/probe.h"
 #include "kernel/probe_internal.h"
 
 #define LIST_MAX 4096 /* bytes of a line in sysfs */

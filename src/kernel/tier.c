@@ -17,6 +17,13 @@
 /* The first is the one that the self-test goes through. */
 const struct tier_hook tier_hooks[] = {
 	{ .name = "task_kill", .use = TIER_HOLD },
+	{ .name = "inode_permission", .use = TIER_FENCE, .on_demand = true },
+	{ .name = "file_open", .use = TIER_FENCE, .on_demand = true },
+	{ .name = "file_permission", .use = TIER_FENCE, .on_demand = true },
+	{ .name = "mmap_file", .use = TIER_FENCE, .on_demand = true },
+	{ .name = "socket_create", .use = TIER_FENCE, .on_demand = true },
+	{ .name = "socket_connect", .use = TIER_FENCE, .on_demand = true },
+	{ .name = "socket_sendmsg", .use = TIER_FENCE, .on_demand = true },
 };
 const size_t tier_hooks_count = ARRAY_SIZE(tier_hooks);
 _Static_assert(ARRAY_SIZE(tier_hooks) <= TIER_HOOKS_MAX, "room for each hook");
