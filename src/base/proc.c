@@ -26,6 +26,11 @@ int proc_read_cmdline(pid_t pid, size_t max, struct strbuf *ret)
 	return read_proc_file(pid, "cmdline", max, ret);
 }
 
+int proc_read_environ(pid_t pid, size_t max, struct strbuf *ret)
+{
+	return read_proc_file(pid, "environ", max, ret);
+}
+
 char *proc_readlink(pid_t pid, const char *name)
 {
 	char path[64];

@@ -10,6 +10,8 @@
 /* The bytes of /proc/PID/cmdline: words ended by NUL. -ESRCH where the process is gone,
  * -EFBIG where there are more than `max`. */
 int proc_read_cmdline(pid_t pid, size_t max, struct strbuf *ret);
+/* The same of /proc/PID/environ. */
+int proc_read_environ(pid_t pid, size_t max, struct strbuf *ret);
 
 /* The link /proc/PID/NAME ("cwd", "exe", "root"), owned by the caller; NULL with errno. */
 char *proc_readlink(pid_t pid, const char *name);

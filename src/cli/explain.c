@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "cli/client.h"
 #include "cli/command.h"
+#include "cli/context.h"
 #include "policy/destination.h"
 #include "policy/policy.h"
 
@@ -40,6 +41,7 @@ static void add_json(struct strbuf *out, const struct finding *f, bool candidate
 	json_put_string(&j, "severity", f->id ? severity_name(f->severity) : NULL);
 	json_put_string(&j, "why", f->why);
 	json_put_string(&j, "instead", f->instead);
+	json_put_string(&j, "context", f->context);
 	json_put_string(&j, "carrier", f->carrier);
 	json_put_bool(&j, "candidate", candidate);
 	json_put_string(&j, "agent", agent);
@@ -55,6 +57,8 @@ static void add_text(struct strbuf *out, const struct finding *f, bool candidate
 			    severity_name(f->severity), f->why);
 	else if (f->pack)
 		strbuf_addf(out, "rule:      allow: of pack %s\n", f->pack);
+	if (f->context)
+		strbuf_addf(out, "context:   %s\n", f->context);
 	if (f->instead)
 		strbuf_addf(out, "instead:   %s\n", f->instead);
 	if (f->carrier)
@@ -65,14 +69,20 @@ static void add_text(struct strbuf *out, const struct finding *f, bool candidate
 		    candidate ? "yes, the kernel asks the guard" : "no, it runs at full speed");
 }
 
-static void explain(const struct policy *p, const struct action *a, bool json, struct strbuf *out,
-		    enum verdict *ret_verdict)
+/* `look`: at what is around it, in the real file system. */
+static void explain(const struct policy *p, const struct action *a, bool json, bool look,
+		    struct strbuf *out, enum verdict *ret_verdict)
 {
 	const char *agent = policy_match_agent(p, a);
 	bool candidate = policy_is_candidate(p, a);
 	struct finding f;
 
 	policy_match(p, a, &f);
+	for (int i = 0; look && i < CONTEXT_ROUNDS && a->context && context_is_pending(a->context);
+	     i++) {
+		context_read(a->context, a->cwd);
+		policy_match(p, a, &f);
+	}
 	if (json)
 		add_json(out, &f, candidate, agent);
 	else
@@ -129,6 +139,7 @@ static int explain_command(const struct options *o, const struct policy *p, char
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 	_cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_free_ char *cwd = find_cwd(o->cwd);
+	_cleanup_(context_free_ptr) struct context *context = context_new(0);
 	const struct passwd *user = o->home ? NULL : getpwuid(getuid());
 	enum verdict verdict;
 
@@ -138,9 +149,15 @@ static int explain_command(const struct options *o, const struct policy *p, char
 		return EXIT_USAGE;
 	}
 	struct action a = {
-		.argv = argv, .cwd = cwd, .home = user ? user->pw_dir : o->home, .root_fd = root
+		.argv = argv,
+		.cwd = cwd,
+		.home = user ? user->pw_dir : o->home,
+		.context = context,
+		.root_fd = root,
 	};
-	explain(p, &a, o->json, &out, &verdict);
+	if (context)
+		context_set_vars(context, environ);
+	explain(p, &a, o->json, true, &out, &verdict);
 	fputs(strbuf_str(&out), stdout);
 	return statuses[verdict];
 }
@@ -203,6 +220,52 @@ static bool explain_connect_line(const struct policy *p, size_t number, const js
 	return true;
 }
 
+/* {"env":{"AWS_PROFILE":"acme-prod"}} */
+static bool state_vars(const json_t *env, struct context *c)
+{
+	size_t n = 0;
+	_cleanup_free_ char **vars = calloc(json_object_size(env) + 1, sizeof(*vars));
+	const char *name;
+	json_t *value;
+	bool fine = vars;
+
+	json_object_foreach((json_t *)env, name, value) if (fine && json_is_string(value) &&
+							    asprintf(&vars[n], "%s=%s", name,
+								     json_string_value(value)) >= 0)
+		n++;
+	else fine = false;
+	fine = fine && !context_set_vars(c, vars);
+	while (n)
+		free(vars[--n]);
+	return fine;
+}
+
+/* {"git":{"modified":3}} */
+static bool state_facts(const json_t *input, const char *predicate, struct context *c)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(json_object_get(input, predicate), name, value)
+	{
+		int fact = fact_parse_predicate(predicate, name);
+
+		if (fact < 0 || !json_is_integer(value) ||
+		    context_state(c, (enum fact)fact, (u64)json_integer_value(value), NULL))
+			return false;
+	}
+	return true;
+}
+
+/* What the line says of the world around its command. */
+static bool state_all(const json_t *input, struct context *c)
+{
+	const json_t *env = json_object_get(input, "env");
+
+	return c && (!env || state_vars(env, c)) && state_facts(input, "git", c) &&
+	       state_facts(input, "plan", c);
+}
+
 static bool explain_line(const struct options *o, const struct policy *p, size_t number,
 			 const char *line, size_t len, struct strbuf *out)
 {
@@ -211,7 +274,9 @@ static bool explain_line(const struct options *o, const struct policy *p, size_t
 	_cleanup_free_ char **argv = get_argv(json_object_get(input, "argv"));
 	_cleanup_free_ char **files = get_argv(json_object_get(input, "files"));
 	static const char *const none[] = { NULL };
+	_cleanup_(context_free_ptr) struct context *context = context_new(0);
 	struct action a = { .argv = argv,
+			    .context = context,
 			    .root_fd = -1,
 			    .files = files ? (const char *const *)files : none };
 	enum verdict verdict;
@@ -231,7 +296,13 @@ static bool explain_line(const struct options *o, const struct policy *p, size_t
 		add_error(out, number, "cwd, home, name and file are strings: absolute paths", "");
 		return false;
 	}
-	explain(p, &a, true, out, &verdict);
+	if (!state_all(input, context)) {
+		add_error(out, number,
+			  "env has strings, git and plan have numbers: {\"git\":{\"modified\":3}}",
+			  "");
+		return false;
+	}
+	explain(p, &a, true, false, out, &verdict);
 	return true;
 }
 
@@ -284,7 +355,8 @@ static const struct option_def explain_options[] = {
 	{ "policy", 0, OPTION_STRING, "FILE", "the compiled policy",
 	  offsetof(struct options, policy) },
 	{ "stdin", 0, OPTION_FLAG, NULL,
-	  "read lines of {\"argv\":[…]} and cwd, home, name, file, files (that exist) where known; "
+	  "read lines of {\"argv\":[…]} and cwd, home, name, file, files (that exist), env, git, "
+	  "plan where known; "
 	  "print one JSON line each",
 	  offsetof(struct options, from_stdin) },
 	{ 0 },

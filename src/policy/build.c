@@ -334,7 +334,8 @@ static void collect_lines(struct builder *b)
 		struct pack *p = b->packs[i];
 		struct image_pack image = { .name = writer_string(&b->w,
 								  p->name.s ? p->name.s : ""),
-					    .title = writer_string(&b->w, p->title) };
+					    .title = writer_string(&b->w, p->title),
+					    .local = p->local };
 		bool faulty = false;
 
 		for (size_t k = 0; k < p->signatures_count; k++)
@@ -480,6 +481,11 @@ static void write_settings(struct builder *b, const struct library *l)
 		u32 glob = writer_string(&b->w, l->precious[i].s);
 
 		writer_add(&b->w, SECTION_PRECIOUS, &glob);
+	}
+	for (size_t i = 0; i < l->production_count; i++) {
+		u32 glob = writer_string(&b->w, l->production[i].s);
+
+		writer_add(&b->w, SECTION_PRODUCTION, &glob);
 	}
 	for (size_t i = 0; i < l->stamps_count; i++) {
 		struct image_source source = { .path = writer_string(&b->w, l->stamps[i].path),

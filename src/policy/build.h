@@ -24,6 +24,8 @@ struct library {
 	const struct settings *settings; /* NULL: the defaults */
 	const struct text *precious;	 /* globs */
 	size_t precious_count;
+	const struct text *production; /* globs */
+	size_t production_count;
 	struct stamp *stamps; /* of what the image is made of */
 	size_t stamps_count;
 };

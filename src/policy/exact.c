@@ -1,9 +1,12 @@
 #include "policy/exact.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "policy/glob.h"
+#include "policy/production.h"
+#include "policy/question.h"
 #include "policy/sql.h"
 
 /* How many words may be looked at, for a command with unknown options has many readings: what takes
@@ -27,6 +30,71 @@ static const char *string(const struct matcher *m, u32 offset)
 static bool is_nocase(const struct matcher *m)
 {
 	return m->e->args.program->nocase;
+}
+
+/* How many words of the line are names of commands: * and . stand for operands. */
+static u32 commands(const struct matcher *m)
+{
+	u32 n = 0;
+
+	while (n < m->words_count) {
+		const char *text = string(m, m->e->args.image->alts[m->words[n]->alts].text);
+
+		if (strcmp(text, "*") == 0 || strcmp(text, ".") == 0)
+			break;
+		n++;
+	}
+	return n;
+}
+
+/* What git or a plan would lose: true unless it is known that it is nothing. */
+static bool loses(const struct matcher *m, const struct image_alt *a, const char *value,
+		  bool otherwise)
+{
+	_cleanup_strbuf_ struct strbuf question = STRBUF_INIT;
+	int fact = fact_parse(string(m, a->arg));
+	struct context *c = m->e->context;
+	const struct answer *answer;
+	bool askable = true;
+
+	if (!c || fact < 0 || m->e->paths->remote)
+		return otherwise;
+	if (a->cond == COND_PLAN)
+		question_plan(&m->e->args, value, &question);
+	else
+		askable = question_git(c, (enum fact)fact, &m->e->args, m->taken, commands(m),
+				       m->e->paths->home, &question);
+	answer = context_ask(c, (enum fact)fact, askable ? &question : NULL, m->e->verdict);
+	context_tell(c, (enum fact)fact, answer);
+	return answer && answer->known ? answer->count > 0 : otherwise;
+}
+
+bool exact_production(const struct exact *e, bool words, struct strbuf *ret)
+{
+	struct production of = { .context = e->context,
+				 .args = &e->args,
+				 .home = e->paths->home,
+				 .globs = e->production,
+				 .verdict = e->verdict };
+
+	return production_points(&of, words, ret);
+}
+
+/* What nobody knows points nowhere, and excuses nothing. */
+static bool is_set(const struct matcher *m, const struct image_alt *a, bool otherwise)
+{
+	_cleanup_strbuf_ struct strbuf names = STRBUF_INIT;
+	const char *arg = string(m, a->arg), *value = NULL;
+	struct context *c = m->e->context;
+	char name[64];
+
+	if (!c || m->e->paths->remote || (!m->e->context->pid && !m->e->context->vars))
+		return m->strict && otherwise;
+	if (a->cond == COND_PRODUCTION)
+		return exact_production(m->e, false, &names);
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(arg, "="), arg);
+	value = context_var(c, name);
+	return value && glob_match(arg + strcspn(arg, "=") + 1, value, false);
 }
 
 /* Does the value satisfy the condition of alternative `n`? `otherwise`: what counts where that
@@ -55,6 +123,12 @@ static bool holds(const struct matcher *m, u32 n, const char *value, bool otherw
 	case COND_MISSING:
 		return paths_has_file(m->e->paths, value, string(m, a->arg), a->cond == COND_EXISTS,
 				      otherwise);
+	case COND_GIT:
+	case COND_PLAN:
+		return loses(m, a, value, otherwise);
+	case COND_PRODUCTION:
+	case COND_VARIABLE:
+		return is_set(m, a, otherwise);
 	}
 	return false;
 }
@@ -94,7 +168,7 @@ static const char *operand_value(const struct matcher *m, const struct image_ite
 		return arg->taken ? NULL : arg->value;
 	case ITEM_KEY:
 		return has_key(m, text, arg->value) ? arg->value + strlen(text) + 1 : NULL;
-	case ITEM_FILE:
+	case ITEM_AROUND:
 		return NULL;
 	}
 	return NULL;
@@ -191,8 +265,8 @@ static bool item_holds(const struct matcher *m, const struct image_item *item)
 	return item->negated ? !found : found;
 }
 
-/* An item about files, which no word of the command is part of. */
-static bool file_holds(const struct matcher *m, const struct image_item *item)
+/* An item about files, git or variables, which no word of the command is part of. */
+static bool around_holds(const struct matcher *m, const struct image_item *item)
 {
 	for (u32 n = item->alts; n < item->alts + item->alts_count; n++)
 		if (holds(m, n, ".", m->strict == item->negated))
@@ -204,8 +278,8 @@ static bool file_holds(const struct matcher *m, const struct image_item *item)
 static bool other_holds(const struct matcher *m, const struct image_item *item,
 			struct args_cursor *c)
 {
-	if (item->kind == ITEM_FILE)
-		return file_holds(m, item);
+	if (item->kind == ITEM_AROUND)
+		return around_holds(m, item);
 	if (item->kind == ITEM_OPERAND && !item->negated)
 		return find_operand(m, item, c);
 	return item_holds(m, item);
@@ -239,6 +313,12 @@ static bool names_all_operands(const struct matcher *m)
 	return true;
 }
 
+/* Is the item one to ask only when all else holds? */
+static bool is_late(const struct matcher *m, const struct image_item *item)
+{
+	return m->e->args.image->alts[item->alts].cond >= COND_GIT;
+}
+
 static bool is_exhausted(struct matcher *m, u32 steps)
 {
 	m->steps += steps;
@@ -254,10 +334,11 @@ static bool rest_holds(struct matcher *m)
 
 	if (is_exhausted(m, m->e->args.count))
 		return !m->strict;
-	for (u32 i = 0; i < l->items_count; i++) {
-		const struct image_item *item = &m->e->args.image->items[l->items + i];
+	for (u32 i = 0; i < 2 * l->items_count; i++) {
+		u32 n = i % l->items_count;
+		const struct image_item *item = &m->e->args.image->items[l->items + n];
 
-		if (item->kind == ITEM_WORD && !item->negated)
+		if ((item->kind == ITEM_WORD && !item->negated) || is_late(m, item) != (i != n))
 			continue;
 		if (!other_holds(m, item, &c))
 			return false;
@@ -302,5 +383,7 @@ bool exact_match(const struct exact *e)
 		if (item->kind == ITEM_WORD && !item->negated)
 			m.words[m.words_count++] = item;
 	}
+	if (e->context)
+		context_begin(e->context);
 	return walk(&m, args_begin(&e->args), 0);
 }

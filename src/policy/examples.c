@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "policy/context.h"
 #include "policy/search.h"
 #include "policy/shellwords.h"
 
@@ -17,6 +18,18 @@ static struct action make_action(char *const *words, const char *cwd)
 		.files = none,
 		.root_fd = -1,
 	};
+}
+
+/* What the example says of the world around the command; NULL where that is nothing. */
+static struct context *make_context(const struct example *e)
+{
+	struct context *c = e->facts || e->vars ? context_new(0) : NULL;
+
+	if (c && e->vars)
+		context_set_vars(c, (char *const *)e->vars);
+	for (size_t i = 0; c && i < e->facts_count; i++)
+		context_state(c, e->facts[i].fact, e->facts[i].count, NULL);
+	return c;
 }
 
 static const char *name_of(const struct pack *pack)
@@ -53,6 +66,7 @@ static void try_command(const struct policy *p, const struct pack *pack, const s
 			const struct example *e, bool hit)
 {
 	char **words = split(&pack->src, e->run);
+	_cleanup_(context_free_ptr) struct context *context = NULL;
 	struct action a;
 	bool found;
 
@@ -61,6 +75,7 @@ static void try_command(const struct policy *p, const struct pack *pack, const s
 	a = make_action(words, e->cwd);
 	if (e->files)
 		a.files = e->files;
+	a.context = context = make_context(e);
 	found = matches(p, s, &a);
 	if (found != hit)
 		source_fault(&pack->src, e->run.spot, "%s: '%s' does %smatch %s.%s",

@@ -23,6 +23,7 @@ const u32 image_element_size[SECTION_COUNT] = {
 	[SECTION_AGENT_KEYS] = sizeof(struct agent_key),
 	[SECTION_SETTINGS] = sizeof(struct image_settings),
 	[SECTION_PRECIOUS] = sizeof(u32),
+	[SECTION_PRODUCTION] = sizeof(u32),
 	[SECTION_SOURCES] = sizeof(struct image_source),
 	[SECTION_TRANS] = sizeof(u16),
 	[SECTION_ACCEPTS] = sizeof(struct bs_accept),
@@ -124,6 +125,7 @@ static void find_sections(const struct image_header *h, struct image *ret)
 		.agent_keys = section(h, SECTION_AGENT_KEYS),
 		.settings = section(h, SECTION_SETTINGS),
 		.precious = section(h, SECTION_PRECIOUS),
+		.production = section(h, SECTION_PRODUCTION),
 		.sources = section(h, SECTION_SOURCES),
 		.packs_count = h->sections[SECTION_PACKS].count,
 		.programs_count = h->sections[SECTION_PROGRAMS].count,
@@ -140,6 +142,7 @@ static void find_sections(const struct image_header *h, struct image *ret)
 		.agent_marks_count = h->sections[SECTION_AGENT_MARKS].count,
 		.agent_keys_count = h->sections[SECTION_AGENT_KEYS].count,
 		.precious_count = h->sections[SECTION_PRECIOUS].count,
+		.production_count = h->sections[SECTION_PRODUCTION].count,
 		.sources_count = h->sections[SECTION_SOURCES].count,
 		.scan = {
 			.trans = section(h, SECTION_TRANS),
@@ -273,6 +276,9 @@ static bool settings_fit(const struct image *im)
 		return false;
 	for (u32 i = 0; i < im->precious_count; i++)
 		if (!is_string(im, im->precious[i]))
+			return false;
+	for (u32 i = 0; i < im->production_count; i++)
+		if (!is_string(im, im->production[i]))
 			return false;
 	for (u32 i = 0; i < im->sources_count; i++)
 		if (!is_string(im, im->sources[i].path))

@@ -8,7 +8,7 @@
 #include "policy/usage.h"
 
 #define IMAGE_MAGIC   "BSPOLICY"
-#define IMAGE_VERSION 3
+#define IMAGE_VERSION 4
 #define IMAGE_MAX     (64U << 20) /* bytes */
 #define IMAGE_NONE    0xffffffffU
 
@@ -32,6 +32,7 @@ enum image_section {
 	SECTION_AGENT_KEYS,  /* ascending */
 	SECTION_SETTINGS,    /* one */
 	SECTION_PRECIOUS,    /* strings: globs */
+	SECTION_PRODUCTION,  /* the same */
 	SECTION_SOURCES,     /* of what the image is made; the settings first */
 	SECTION_TRANS,
 	SECTION_ACCEPTS,
@@ -56,6 +57,8 @@ struct image_header {
 /* Strings are offsets in SECTION_STRINGS. */
 struct image_pack {
 	u32 name, title;
+	u8 local; /* its commands reach no production */
+	u8 reserved[3];
 };
 
 struct image_program {
@@ -189,11 +192,12 @@ struct image {
 	const struct image_agent_mark *agent_marks;
 	const struct agent_key *agent_keys;
 	const struct image_settings *settings;
-	const u32 *precious;
+	const u32 *precious, *production;
 	const struct image_source *sources;
 	u32 packs_count, programs_count, names_count, globs_count, options_count, lines_count,
 		items_count, alts_count, signatures_count, agents_count, agent_marks_count,
-		dests_count, port_ranges_count, agent_keys_count, precious_count, sources_count;
+		dests_count, port_ranges_count, agent_keys_count, precious_count, production_count,
+		sources_count;
 	struct scan_tables scan;
 	struct net_tables net;
 };

@@ -309,7 +309,7 @@ static struct choice alt_choice(struct needles *n, const struct program *p, cons
 		return operand_choice(n, alt);
 	case ITEM_KEY:
 		return key_choice(n, alt);
-	case ITEM_FILE:
+	case ITEM_AROUND:
 	case ITEM_COUNT:
 		break;
 	}

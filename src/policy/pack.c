@@ -300,9 +300,66 @@ static void read_own(struct yaml_reader *r, struct yaml v, void *data)
 	((struct reading *)data)->example->own = yaml_bool(r, v);
 }
 
+static void read_count(struct yaml_reader *r, struct yaml v, struct reading *reading,
+		       const char *predicate)
+{
+	struct example *e = reading->example;
+	int f = fact_parse_predicate(predicate, v.key);
+	struct text t = yaml_text(r, v);
+	struct stated s = { .fact = (enum fact)f };
+
+	if (!t.s)
+		return;
+	s.count = (unsigned int)strtoul(t.s, NULL, 10);
+	if (f < 0)
+		source_fault(r->src, v.key_spot, "there is no predicate {%s:%s}", predicate, v.key);
+	else if (!*t.s || t.s[strspn(t.s, "0123456789")])
+		source_fault(r->src, t.spot, "'%s' is no number: how many would be lost?", t.s);
+	else
+		ARENA_PUSH(r->arena, e->facts, s);
+}
+
+static void read_git_count(struct yaml_reader *r, struct yaml v, void *data)
+{
+	read_count(r, v, data, "git");
+}
+
+static void read_git(struct yaml_reader *r, struct yaml v, void *data)
+{
+	yaml_entries(r, v, read_git_count, data);
+}
+
+static void read_plan_count(struct yaml_reader *r, struct yaml v, void *data)
+{
+	read_count(r, v, data, "plan");
+}
+
+static void read_plan(struct yaml_reader *r, struct yaml v, void *data)
+{
+	yaml_entries(r, v, read_plan_count, data);
+}
+
+static void read_var(struct yaml_reader *r, struct yaml v, void *data)
+{
+	struct example *e = ((struct reading *)data)->example;
+	struct text t = yaml_text(r, v);
+
+	if (t.s)
+		ARENA_PUSH(r->arena, e->vars, arena_printf(r->arena, "%s=%s", v.key, t.s));
+}
+
+static void read_env(struct yaml_reader *r, struct yaml v, void *data)
+{
+	struct example *e = ((struct reading *)data)->example;
+
+	yaml_entries(r, v, read_var, data);
+	ARENA_PUSH(r->arena, e->vars, NULL);
+}
+
 static const struct yaml_key example_keys[] = {
-	{ "run", read_run, false }, { "cwd", read_cwd, false },	    { "to", read_run, false },
-	{ "own", read_own, false }, { "files", read_files, false }, { NULL, NULL, false },
+	{ "run", read_run, false },   { "cwd", read_cwd, false },     { "to", read_run, false },
+	{ "own", read_own, false },   { "files", read_files, false }, { "git", read_git, false },
+	{ "plan", read_plan, false }, { "env", read_env, false },     { NULL, NULL, false },
 };
 
 static struct example read_example(struct yaml_reader *r, struct yaml v, struct reading *reading)
@@ -433,6 +490,11 @@ static void read_title(struct yaml_reader *r, struct yaml v, void *data)
 	((struct reading *)data)->pack->title = t.s ? t.s : "";
 }
 
+static void read_local(struct yaml_reader *r, struct yaml v, void *data)
+{
+	((struct reading *)data)->pack->local = yaml_bool(r, v);
+}
+
 static void read_allow_connect(struct yaml_reader *r, struct yaml v, void *data)
 {
 	struct pack *pack = ((struct reading *)data)->pack;
@@ -481,9 +543,13 @@ void pack_read_allow(struct yaml_reader *r, struct yaml v, struct pack *pack)
 }
 
 static const struct yaml_key pack_keys[] = {
-	{ "pack", read_pack_name, true },     { "title", read_title, true },
-	{ "programs", read_programs, false }, { "signatures", read_signatures, false },
-	{ "allow", read_allow, false },	      { NULL, NULL, false },
+	{ "pack", read_pack_name, true },
+	{ "title", read_title, true },
+	{ "programs", read_programs, false },
+	{ "signatures", read_signatures, false },
+	{ "allow", read_allow, false },
+	{ "local", read_local, false },
+	{ NULL, NULL, false },
 };
 
 void pack_read(struct arena *a, struct source src, struct pack *ret)

@@ -2,6 +2,7 @@
 #ifndef POLICY_PACK_H
 #define POLICY_PACK_H
 
+#include "policy/context.h"
 #include "policy/arena.h"
 #include "policy/destination.h"
 #include "policy/policy.h"
@@ -28,12 +29,21 @@ struct program {
 	unsigned int number; /* in the image */
 };
 
+struct stated {
+	enum fact fact;
+	unsigned int count;
+};
+
 struct example {
 	struct text run;    /* the command, or the destination */
 	bool own;	    /* the destination is the host's own */
 	const char *cwd;    /* NULL: the usual one */
 	const char **files; /* that exist, NULL behind the last; NULL: none */
 	size_t files_count;
+	struct stated *facts; /* what would be lost */
+	size_t facts_count;
+	const char **vars; /* of the environment, NAME=VALUE, NULL behind the last; NULL: unknown */
+	size_t vars_count;
 	const char *file; /* of an agent's: the file that is loaded; NULL: not known */
 	const char *name; /* of an agent's: as given to execve; NULL: as argv[0] */
 };
@@ -59,6 +69,7 @@ struct pack {
 	struct source src;
 	struct text name;
 	const char *title;
+	bool local; /* what it speaks of stays on this machine, and points at no production */
 	struct program *programs;
 	size_t programs_count;
 	struct signature *signatures;

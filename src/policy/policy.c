@@ -9,11 +9,22 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "policy/context.h"
 #include "policy/search.h"
 
 static const char *string(const struct policy *p, u32 offset)
 {
 	return offset == IMAGE_NONE ? NULL : p->image.strings + offset;
+}
+
+/* NULL behind the last. */
+static const char **read_strings(const struct policy *p, const u32 *offsets, u32 count)
+{
+	const char **list = calloc(count + 1, sizeof(*list));
+
+	for (u32 i = 0; list && i < count; i++)
+		list[i] = string(p, offsets[i]);
+	return list;
 }
 
 static int read_settings(struct policy *p)
@@ -29,12 +40,9 @@ static int read_settings(struct policy *p)
 		.approvers = string(p, s->approvers),
 		.pins = string(p, s->pins),
 	};
-	p->precious = calloc(p->image.precious_count + 1, sizeof(*p->precious));
-	if (!p->precious)
-		return -ENOMEM;
-	for (u32 i = 0; i < p->image.precious_count; i++)
-		p->precious[i] = string(p, p->image.precious[i]);
-	return 0;
+	p->precious = read_strings(p, p->image.precious, p->image.precious_count);
+	p->production = read_strings(p, p->image.production, p->image.production_count);
+	return p->precious && p->production ? 0 : -ENOMEM;
 }
 
 static int open_data(void *data, size_t len, struct policy **ret, struct strbuf *err)
@@ -51,6 +59,8 @@ static int open_data(void *data, size_t len, struct policy **ret, struct strbuf 
 		r = read_settings(p);
 	if (r) {
 		regexes_free(p->regexes);
+		free(p->precious);
+		free(p->production);
 		free(p);
 		return r;
 	}
@@ -138,6 +148,7 @@ void policy_free(struct policy *p)
 		return;
 	regexes_free(p->regexes);
 	free(p->precious);
+	free(p->production);
 	if (p->mapped)
 		munmap(p->data, p->data_len);
 	else
@@ -184,6 +195,11 @@ void policy_match(const struct policy *p, const struct action *a, struct finding
 		policy_signature(p, p->image.lines[found.line].signature, ret);
 		ret->verdict = search_verdict(p, a->project, ret->signature);
 		ret->carrier = found.carrier;
+		ret->production = found.production;
+		if (found.production)
+			ret->severity = MIN(ret->severity + 1, SEVERITY_CRITICAL);
+		if (a->context && a->context->words.len)
+			ret->context = strbuf_str(&a->context->words);
 		return;
 	}
 	*ret = (struct finding) { .verdict = VERDICT_ALLOW, .signature = IMAGE_NONE };

@@ -44,6 +44,7 @@ struct settings {
 };
 
 struct project;
+struct context;
 
 /* An exec about to happen. Strings are not owned. */
 struct action {
@@ -55,6 +56,7 @@ struct action {
 	const char *workspace; /* the session's; NULL: derived from cwd, see policy_workspace() */
 	const struct project *project; /* what its workspace tightens; NULL: nothing */
 	const char *const *files;      /* of an example: the files that exist; NULL: see root_fd */
+	struct context *context;       /* what is around it, and asked of that; NULL: nothing */
 	int root_fd; /* O_PATH of the task's root: links are resolved there; -1: paths are taken as
 			written */
 };
@@ -82,6 +84,9 @@ struct finding {
 	const char *why, *instead; /* instead may be NULL */
 	const char *technique;	   /* MITRE ATT&CK technique id such as "T1485"; may be NULL */
 	u32 signature;		   /* index in the policy, (u32)-1 where none */
+	const char *context; /* what would be lost, what points at production; NULL: nothing is
+				known. It lives as long as the action's context */
+	bool production;     /* it does, and `severity` is one step higher */
 	const char *carrier; /* what carried it ("ssh", "docker exec" …), NULL: run directly */
 };
 

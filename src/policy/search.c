@@ -21,6 +21,7 @@ struct search {
 	struct paths local, remote;
 	unsigned int depth;
 	const char *carrier;
+	struct context *context;
 	struct search_result result;
 };
 
@@ -83,6 +84,25 @@ static bool only_reads(struct exact e)
 	return asks_for_help(e.args.words, e.args.count);
 }
 
+/* An allow rule has none: for the whole of it waits whatever a missing answer could allow. */
+static enum verdict line_verdict(const struct search *s, const struct image_line *l)
+{
+	return l->signature == IMAGE_NONE ? VERDICT_HOLD
+					  : search_verdict(s->policy, s->project, l->signature);
+}
+
+/* What the matching command works with, once it matters. */
+static bool is_production(struct search *s, const struct exact *e)
+{
+	_cleanup_strbuf_ struct strbuf names = STRBUF_INIT;
+	const struct image_pack *pack = &s->policy->image.packs[e->line->pack];
+
+	if (!pack->local && !s->paths->remote)
+		exact_production(e, true, &names);
+	context_settle(s->context, strbuf_str(&names));
+	return names.len > 0;
+}
+
 /* Tries the lines of a program. True where an allow rule matches: then no other line counts. */
 static bool try_program(struct search *s, const struct image_program *p, char *const *words,
 			u32 count)
@@ -90,11 +110,16 @@ static bool try_program(struct search *s, const struct image_program *p, char *c
 	const struct image *im = &s->policy->image;
 	struct exact e = { .args = { im, p, words, count },
 			   .regexes = s->policy->regexes,
-			   .paths = s->paths };
+			   .paths = s->paths,
+			   .context = s->context,
+			   .production = s->policy->production };
 
 	for (u32 i = p->lines; i < p->lines + p->lines_count; i++) {
 		e.line = &im->lines[i];
-		if (!is_due(s, e.line) || !exact_match(&e))
+		if (!is_due(s, e.line))
+			continue;
+		e.verdict = line_verdict(s, e.line);
+		if (!exact_match(&e))
 			continue;
 		if (e.line->read_only && only_reads(e))
 			continue;
@@ -104,6 +129,7 @@ static bool try_program(struct search *s, const struct image_program *p, char *c
 		}
 		s->result.line = i;
 		s->result.carrier = s->carrier;
+		s->result.production = s->context && is_production(s, &e);
 	}
 	return false;
 }
@@ -382,6 +408,7 @@ void search_action(const struct policy *p, const struct action *a, u32 only,
 	s.only = only;
 	s.depth = 0;
 	s.carrier = NULL;
+	s.context = a->context;
 	s.result = (struct search_result) { .line = IMAGE_NONE, .allowed = IMAGE_NONE };
 	s.paths = &s.local;
 	paths_init(&s.local, a->cwd, a->home, workspace, a->root_fd);

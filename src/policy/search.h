@@ -10,9 +10,10 @@ struct policy {
 	struct image image;
 	struct regexes *regexes;
 	struct settings settings;
-	const char **precious; /* the owner's globs; the strings are the image's */
-	void *data;	       /* the image's bytes; owned */
-	bool mapped;	       /* from its file, not on the heap */
+	const char **precious;	 /* the owner's globs; the strings are the image's */
+	const char **production; /* the same, NULL behind the last */
+	void *data;		 /* the image's bytes; owned */
+	bool mapped;		 /* from its file, not on the heap */
 	size_t data_len;
 	char version[17];
 };
@@ -30,6 +31,7 @@ struct search_result {
 	u32 line;    /* IMAGE_NONE: nothing matches */
 	u32 allowed; /* IMAGE_NONE: no allow rule matches */
 	const char *carrier;
+	bool production; /* it points there */
 };
 
 /* `only`: look for this signature and nothing else; IMAGE_NONE: for all. */

@@ -138,6 +138,11 @@ static void read_precious(struct yaml_reader *r, struct yaml v, void *data)
 	read_list(r, v, data, &((struct reading *)data)->settings->precious);
 }
 
+static void read_production(struct yaml_reader *r, struct yaml v, void *data)
+{
+	read_list(r, v, data, &((struct reading *)data)->settings->production);
+}
+
 static void read_packs_off(struct yaml_reader *r, struct yaml v, void *data)
 {
 	read_list(r, v, data, &((struct reading *)data)->settings->packs_off);
@@ -223,6 +228,7 @@ static const struct yaml_key keys[] = {
 	{ "verdicts", read_verdicts, false },
 	{ "allow", read_allow, false },
 	{ "precious", read_precious, false },
+	{ "production", read_production, false },
 	{ "agents", read_agents, false },
 	{ "hold_timeout", read_hold_timeout, false },
 	{ "when_down", read_when_down, false },
@@ -407,4 +413,6 @@ void settings_apply(struct arena *a, struct settings_file *s, struct library *li
 	library->settings = &s->values;
 	library->precious = s->precious.names;
 	library->precious_count = s->precious.names_count;
+	library->production = s->production.names;
+	library->production_count = s->production.names_count;
 }

@@ -22,7 +22,7 @@ enum preset { PRESET_STANDARD, PRESET_STRICT, PRESET_READ_ONLY, PRESET_COUNT };
 struct settings_file {
 	struct settings values;
 	enum preset preset;
-	struct name_list packs_off, packs_from, agents_off, agents_from, precious;
+	struct name_list packs_off, packs_from, agents_off, agents_from, precious, production;
 	bool packs_given, agents_given; /* from: stands there, perhaps empty */
 	struct verdict_change *verdicts;
 	size_t verdicts_count;

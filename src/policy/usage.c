@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "policy/context.h"
+
 #define MAX_ALTS 512
 
 struct parser {
@@ -77,10 +79,48 @@ static bool parse_path_arg(struct parser *ps, const char *where, const char *arg
 		     arg);
 }
 
+/* {git:WHAT} and {plan:WHAT}: what would be lost. */
+static bool parse_fact(struct parser *ps, const char *where, const char *name, const char *arg,
+		       struct cond *ret)
+{
+	int f = fact_parse_predicate(name, arg);
+
+	if (f < 0 && *name == 'g')
+		return FAULT(ps, where,
+			     "unknown loss '%s': write modified, unstaged, untracked, ignored, "
+			     "stashed, unmerged or worktree",
+			     arg);
+	if (f < 0)
+		return FAULT(ps, where, "unknown loss '%s': write deletes", arg);
+	*ret = (struct cond) { .kind = *name == 'g' ? COND_GIT : COND_PLAN,
+			       .arg = fact_name((enum fact)f) };
+	return true;
+}
+
+static bool parse_env(struct parser *ps, const char *where, const char *arg, struct cond *ret)
+{
+	if (strcmp(arg, "production") != 0 && (!strchr(arg, '=') || *arg == '='))
+		return FAULT(ps, where,
+			     "'%s' says nothing of a variable: write production, or "
+			     "NAME=GLOB",
+			     arg);
+	*ret = (struct cond) { .kind = strchr(arg, '=') ? COND_VARIABLE : COND_PRODUCTION,
+			       .arg = arg };
+	return true;
+}
+
+/* Does it speak of no word of the command? */
+static bool is_around(const struct cond *c)
+{
+	return c->kind == COND_EXISTS || c->kind == COND_MISSING || c->kind == COND_GIT ||
+	       c->kind == COND_PRODUCTION || c->kind == COND_VARIABLE;
+}
+
 /* {NAME:ARG} at ps->p. */
 static bool parse_predicate(struct parser *ps, struct cond *ret)
 {
-	static const char *const names[] = { "path", "re", "sql", "glob", "exists", "missing" };
+	static const char *const names[] = { "path",	"re",  "sql",  "glob", "exists",
+					     "missing", "git", "plan", "env" };
 	const char *open = ps->p, *close = find_brace(open), *colon;
 	const char *name, *arg;
 
@@ -90,7 +130,7 @@ static bool parse_predicate(struct parser *ps, struct cond *ret)
 	if (!colon)
 		return FAULT(ps, open,
 			     "a predicate is {NAME:…}, with NAME one of path, re, sql, "
-			     "glob, exists, missing");
+			     "glob, exists, missing, git, plan, env");
 	name = arena_strndup(ps->arena, open + 1, (size_t)(colon - open - 1));
 	arg = arena_strndup(ps->arena, colon + 1, (size_t)(close - colon - 1));
 	ps->p = close + 1;
@@ -114,9 +154,14 @@ static bool parse_predicate(struct parser *ps, struct cond *ret)
 				       .arg = arg };
 		return true;
 	}
+	if (strcmp(name, "git") == 0 || strcmp(name, "plan") == 0)
+		return parse_fact(ps, colon + 1, name, arg, ret);
+	if (strcmp(name, "env") == 0)
+		return parse_env(ps, colon + 1, arg, ret);
 	const char *nearest = source_nearest(name, names, ARRAY_SIZE(names));
 	return FAULT(ps, open + 1, "unknown predicate '%s': %s%s%s", name,
-		     nearest ? "did you mean '" : "write path, re, sql, glob, exists or missing",
+		     nearest ? "did you mean '"
+			     : "write path, re, sql, glob, exists, missing, git, plan or env",
 		     nearest ? nearest : "", nearest ? "'?" : "");
 }
 
@@ -140,8 +185,12 @@ static bool parse_value(struct parser *ps, struct cond *ret)
 {
 	const char *start = ps->p;
 
-	if (*ps->p == '{')
-		return parse_predicate(ps, ret);
+	if (*ps->p == '{' && !parse_predicate(ps, ret))
+		return false;
+	if (*start == '{')
+		return (is_around(ret) && ret->kind != COND_EXISTS && ret->kind != COND_MISSING)
+			       ? FAULT(ps, start, "this predicate stands alone: it asks no value")
+			       : true;
 	while (*ps->p && !is_blank(*ps->p) && !strchr("()|", *ps->p))
 		ps->p += *ps->p == '\\' && ps->p[1] ? 2 : 1;
 	if (ps->p == start)
@@ -164,9 +213,7 @@ static bool parse_alt(struct parser *ps, struct alt *ret, enum item_kind *ret_ki
 	if (*ps->p == '{') {
 		if (!parse_predicate(ps, &ret->cond))
 			return false;
-		*ret_kind = ret->cond.kind == COND_EXISTS || ret->cond.kind == COND_MISSING
-				    ? ITEM_FILE
-				    : ITEM_OPERAND;
+		*ret_kind = is_around(&ret->cond) ? ITEM_AROUND : ITEM_OPERAND;
 		return true;
 	}
 	ret->text = take_bare(ps);
@@ -182,8 +229,8 @@ static bool parse_alt(struct parser *ps, struct alt *ret, enum item_kind *ret_ki
 }
 
 static const char *const kind_names[ITEM_COUNT] = {
-	[ITEM_WORD] = "words",	  [ITEM_OPTION] = "options", [ITEM_OPERAND] = "predicates",
-	[ITEM_KEY] = "key=value", [ITEM_FILE] = "files",
+	[ITEM_WORD] = "words",	  [ITEM_OPTION] = "options",	    [ITEM_OPERAND] = "predicates",
+	[ITEM_KEY] = "key=value", [ITEM_AROUND] = "what is around",
 };
 
 static bool add_alt(struct parser *ps, struct item *item, struct alt alt, enum item_kind kind)
@@ -225,7 +272,7 @@ static bool parse_group(struct parser *ps, struct item *item)
 	if (*ps->p != '=')
 		return true;
 	open = ps->p++;
-	if (item->kind == ITEM_OPERAND || item->kind == ITEM_FILE ||
+	if (item->kind == ITEM_OPERAND || item->kind == ITEM_AROUND ||
 	    item->alts[0].cond.kind != COND_NONE)
 		return FAULT(ps, open, "these alternatives cannot have one more value");
 	if (!parse_value(ps, &value))

@@ -20,13 +20,17 @@ enum cond_kind {
 	COND_SQL_READS,
 	COND_EXISTS,  /* a file, in the directory that the value names or else in the cwd */
 	COND_MISSING, /* the same, but it is not there */
+	COND_GIT,     /* what git would lose: a fact */
+	COND_PLAN,    /* the same of a saved plan */
+	COND_PRODUCTION,
+	COND_VARIABLE, /* NAME=GLOB */
 	COND_COUNT
 };
 
 struct cond {
 	enum cond_kind kind;
 	enum path_class path_class;
-	const char *arg; /* of glob, path glob, re, exists and missing */
+	const char *arg; /* of glob, path glob, re, exists, missing and variable; the fact's name */
 };
 
 enum item_kind {
@@ -34,7 +38,7 @@ enum item_kind {
 	ITEM_OPTION,  /* an option, anywhere */
 	ITEM_OPERAND, /* an operand that no word took */
 	ITEM_KEY,     /* an operand key=value */
-	ITEM_FILE,    /* no word of the command, but a file that is there or not */
+	ITEM_AROUND,  /* no word of the command, but what is around it: files, git, variables */
 	ITEM_COUNT
 };
 

@@ -1,0 +1,129 @@
+/* backstop-context [PID]: questions on standard input, answers on standard output. With PID: as
+ * that process, for which it must be root. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/io.h"
+#include "context/reader.h"
+
+#define ARGS_MAX 1024
+
+const char *ask_next(const struct ask *a, char tag, size_t *at)
+{
+	while (a->args[*at]) {
+		const char *arg = a->args[(*at)++];
+
+		if (arg[0] == tag && arg[1] == '=')
+			return arg + 2;
+	}
+	return NULL;
+}
+
+const char *ask_last(const struct ask *a, char tag)
+{
+	const char *value, *last = NULL;
+	size_t at = 0;
+
+	while ((value = ask_next(a, tag, &at)))
+		last = value;
+	return last;
+}
+
+bool ask_has_word(const struct ask *a, const char *word)
+{
+	const char *value;
+	size_t at = 0;
+
+	while ((value = ask_next(a, 't', &at)))
+		if (strcmp(value, word) == 0)
+			return true;
+	return false;
+}
+
+void answer_add(struct answer *a, const char *name)
+{
+	if (a->count < CONTEXT_NAMES)
+		a->names[a->count] = strdup(name);
+	a->count++;
+}
+
+static int find_answer(const struct ask *ask, struct answer *ret)
+{
+	switch (ask->fact) {
+	case FACT_PLAN_DELETES:
+		return plan_answer(ask, ret);
+	case FACT_KUBE_CONTEXT:
+		return kube_answer(ask, ret);
+	case FACT_TERRAFORM_WORKSPACE:
+		return workspace_answer(ask, ret);
+	default:
+		return git_answer(ask, ret);
+	}
+}
+
+static void say(const struct answer *a, bool known)
+{
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+
+	if (known)
+		strbuf_addf(&out, "%llu", (unsigned long long)a->count);
+	strbuf_addc(&out, '\0');
+	for (size_t i = 0; i < CONTEXT_NAMES && a->names[i]; i++)
+		if (known && a->names[i][0])
+			strbuf_add(&out, a->names[i], strlen(a->names[i]) + 1);
+	strbuf_addc(&out, '\0');
+	io_write_all(STDOUT_FILENO, strbuf_str(&out), out.len);
+}
+
+/* One question; where the next begins. */
+static const char *answer_one(const char *p, const char *end, int dir)
+{
+	const char *args[ARGS_MAX];
+	struct ask ask = { .args = args + 1, .dir = dir };
+	struct answer answer = { 0 };
+	size_t n = 0;
+	int fact;
+
+	for (; p < end && *p; p += strlen(p) + 1)
+		if (n < ARGS_MAX - 1)
+			args[n++] = p;
+	args[n] = NULL;
+	fact = n && n < ARGS_MAX - 1 ? fact_parse(args[0]) : -1;
+	ask.fact = (enum fact)MAX(fact, 0);
+	say(&answer, false == (fact < 0 || find_answer(&ask, &answer)));
+	for (size_t i = 0; i < CONTEXT_NAMES; i++)
+		free(answer.names[i]);
+	return p + 1;
+}
+
+static int read_request(struct strbuf *ret)
+{
+	char chunk[4096];
+	ssize_t n;
+
+	while ((n = read(STDIN_FILENO, chunk, sizeof(chunk))) > 0 && ret->len < CONTEXT_BYTES)
+		strbuf_add(ret, chunk, (size_t)n);
+	return n < 0 ? -errno : strbuf_error(ret);
+}
+
+int main(int argc, char **argv)
+{
+	_cleanup_strbuf_ struct strbuf request = STRBUF_INIT;
+	int r = read_request(&request), dir;
+
+	if (!r && argc > 1)
+		r = confine_as(atoi(argv[1]));
+	dir = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (!r)
+		r = dir < 0 ? -errno : confine();
+	if (r) {
+		fprintf(stderr, "backstop-context: %s\n", strerror(-r));
+		return EXIT_FAILURE;
+	}
+	strbuf_addc(&request, '\0');
+	for (const char *p = request.data, *end = p + request.len - 1; p < end;)
+		p = answer_one(p, end, dir);
+	return EXIT_SUCCESS;
+}
