@@ -24,7 +24,7 @@
 #include "unit/policy/sample.h"
 
 static struct guard guard;
-static char state_dir[64];
+static char state_dir[128];
 
 static const char sample_pack[] = "pack: tool\n"
 				  "title: Tools\n"
@@ -88,21 +88,21 @@ static inline int guard_set_up(void **state _unused_)
 					      .state_dir = state_dir,
 					      .mode = MODE_ENFORCE },
 				 .host = { .hostname = "host", .tier = "trace" } };
-	strcpy(state_dir, "/tmp/backstop-guard-XXXXXX");
-	if (!mkdtemp(state_dir) || journal_open(&o, &guard.journal))
-		return -1;
 	guard.started_ms = now_ms();
 	guard.policy = sample_policy(sample_pack);
 	guard.users = users_new();
-	if (secrets_new(&guard.secrets))
-		return -1;
 	guard.paths = paths_new();
-	return guard.users && guard.paths ? 0 : -1;
+	if (!guard.users || !guard.paths || secrets_new(&guard.secrets))
+		return -1;
+	/* `tests/run` removes its TMPDIR, whatever becomes of the test */
+	snprintf(state_dir, sizeof(state_dir), "%s/backstop-guard-XXXXXX",
+		 getenv("TMPDIR") ?: "/tmp");
+	return mkdtemp(state_dir) ? journal_open(&o, &guard.journal) : -errno;
 }
 
 static inline int guard_tear_down(void **state _unused_)
 {
-	char command[128];
+	char command[sizeof(state_dir) + 16];
 
 	journal_close(guard.journal);
 	recorded_free(&guard);

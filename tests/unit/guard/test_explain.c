@@ -183,7 +183,7 @@ static void test_stopped_tty(void **state _unused_)
 
 static int open_file(int flags)
 {
-	char path[128];
+	char path[sizeof(state_dir) + 16];
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/stderr", state_dir);

@@ -6,7 +6,7 @@
 
 static int start(void **state)
 {
-	char path[128];
+	char path[sizeof(state_dir) + 16];
 
 	fake.shared = (struct bs_shared) { 0 };
 	memset(fake.slots, 0, sizeof(fake.slots));

@@ -7,7 +7,7 @@
 #include "guard/workspace.h"
 
 static char workspace[] = "/tmp/backstop-workspace-XXXXXX";
-static char image[80];
+static char image[sizeof(state_dir) + 16];
 
 static int set_up(void **state)
 {
