@@ -17,6 +17,12 @@ static __always_inline int begin_hook(enum bs_tier tier)
 	return fence() ?: 1;
 }
 
+/* Without the fence: where the kernel comes often, and the body most often has nothing to do. */
+static __always_inline int begin_often(enum bs_tier tier)
+{
+	return is_acting();
+}
+
 /* The verifier of 6.12 wants to see that a hook returns an errno. */
 static __always_inline int as_errno(int r)
 {
@@ -27,23 +33,26 @@ static __always_inline int as_errno(int r)
 /* Defines lsm_NAME and fmod_NAME, at lsm/NAME and fmod_ret/security_NAME. What follows in braces is
  * the body: 0, or a negative errno that refuses. No argument for the result of programs before it
  * is needed: after one that refuses, no other runs. src/kernel/tier.c has a line for each hook. */
-#define SECURITY_HOOK(name, args...)                                                               \
+#define SECURITY_HOOK_BEGUN(begin, name, args...)                                                  \
 	static __always_inline int on_##name(unsigned long long *ctx, ##args);                     \
 	_Pragma("GCC diagnostic push");                                                            \
 	_Pragma("GCC diagnostic ignored \"-Wint-conversion\"");                                    \
 	SEC("lsm/" #name) int lsm_##name(unsigned long long *ctx)                                  \
 	{                                                                                          \
-		int r = begin_hook(BS_TIER_LSM);                                                   \
+		int r = begin(BS_TIER_LSM);                                                        \
                                                                                                    \
 		return r > 0 ? as_errno(on_##name(___bpf_ctx_cast(args))) : r;                     \
 	}                                                                                          \
 	SEC("fmod_ret/security_" #name) int fmod_##name(unsigned long long *ctx)                   \
 	{                                                                                          \
-		int r = begin_hook(BS_TIER_FMOD_RET);                                              \
+		int r = begin(BS_TIER_FMOD_RET);                                                   \
                                                                                                    \
 		return r > 0 ? as_errno(on_##name(___bpf_ctx_cast(args))) : r;                     \
 	}                                                                                          \
 	_Pragma("GCC diagnostic pop");                                                             \
 	static __always_inline int on_##name(unsigned long long *ctx, ##args)
+
+#define SECURITY_HOOK(name, args...)	   SECURITY_HOOK_BEGUN(begin_hook, name, ##args)
+#define SECURITY_HOOK_OFTEN(name, args...) SECURITY_HOOK_BEGUN(begin_often, name, ##args)
 
 #endif
