@@ -110,6 +110,10 @@ static void put_signature(struct json *j, const struct policy *p, u32 i)
 	for (u32 n = 0; (command = policy_destination(p, i, n)); n++)
 		json_put_string(j, NULL, command);
 	json_close_array(j);
+	json_open_array(j, "deletes");
+	for (u32 n = 0; (command = policy_deletion(p, i, n)); n++)
+		json_put_string(j, NULL, command);
+	json_close_array(j);
 	json_put_string(j, "why", f.why);
 	json_put_string(j, "instead", f.instead);
 	json_put_string(j, "attack", f.technique);
@@ -186,6 +190,8 @@ static void print_signature(const struct policy *p, u32 i)
 		printf("command:   %s\n", command);
 	for (u32 n = 0; (command = policy_destination(p, i, n)); n++)
 		printf("connect:   %s\n", command);
+	for (u32 n = 0; (command = policy_deletion(p, i, n)); n++)
+		printf("delete:    %s\n", command);
 	printf("why:       %s\n", f.why);
 	if (f.instead)
 		printf("instead:   %s\n", f.instead);

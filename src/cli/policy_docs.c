@@ -80,6 +80,8 @@ static void add_signature(struct strbuf *out, const struct pack *p, const struct
 		add_code_line(out, s->commands[i].line.s, NULL);
 	for (size_t i = 0; i < s->connects_count; i++)
 		add_code_line(out, s->connects[i].text.s, NULL);
+	for (size_t i = 0; i < s->deletes.all_count; i++)
+		add_code_line(out, s->deletes.all[i].text.s, NULL);
 	strbuf_addc(out, '\n');
 	add_examples(out, "Found", s->hits, s->hits_count);
 	add_examples(out, "Not found", s->misses, s->misses_count);

@@ -136,7 +136,7 @@ static void add_scripts(struct builder *b, u32 agent)
 		const char *name = module ? t->s + 3 + strspn(t->s + 3, " ") : t->s;
 
 		if (!(module ? needles_add_agent_module(b->needles, name)
-			     : needles_add_agent_script(b->needles, name)))
+			     : needles_add_path(b->needles, name)))
 			tell_vague(p, t);
 		/* where a script has a first line #!, its own name is given to execve */
 		if (!module)

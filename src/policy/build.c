@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "policy/agents.h"
+#include "policy/delete_rule.h"
 #include "policy/glob.h"
 #include "policy/image.h"
 #include "policy/nets.h"
@@ -39,8 +40,10 @@ struct builder {
 	size_t lines_count;
 	struct net_rule *nets;
 	size_t nets_count;
+	struct delete_entry *deletes;
+	size_t deletes_count;
 	struct writer w;
-	struct needles needles;
+	struct needles needles, delete_needles;
 };
 
 /* --- checks over all packs */
@@ -282,6 +285,17 @@ static void collect_net(struct builder *b, const struct destination *d, u32 sign
 	ARENA_PUSH(b->arena, b->nets, rule);
 }
 
+static void collect_deletes(struct builder *b, const struct pack *pack,
+			    const struct delete_rules *rules, u32 signature, u32 number,
+			    enum verdict verdict)
+{
+	for (size_t i = 0; i < rules->all_count; i++) {
+		struct delete_entry e = { &rules->all[i], &pack->src, signature, number, verdict };
+
+		ARENA_PUSH(b->arena, b->deletes, e);
+	}
+}
+
 /* A line without an item for each program of which it is known what reads. */
 static void collect_read_only(struct builder *b, struct pack *pack, struct signature *s)
 {
@@ -325,6 +339,7 @@ static void collect_signature(struct builder *b, struct pack *pack, struct signa
 		collect_read_only(b, pack, s);
 	for (size_t i = 0; i < s->connects_count; i++)
 		collect_net(b, &s->connects[i], s->number, pack_number, s->verdict);
+	collect_deletes(b, pack, &s->deletes, s->number, pack_number, s->verdict);
 	writer_add(&b->w, SECTION_SIGNATURES, &image);
 }
 
@@ -346,6 +361,7 @@ static void collect_lines(struct builder *b)
 		collect_reads(b, p, &faulty);
 		for (size_t k = 0; k < p->allow_connects_count; k++)
 			collect_net(b, &p->allow_connects[k], IMAGE_NONE, (u32)i, VERDICT_ALLOW);
+		collect_deletes(b, p, &p->allow_deletes, IMAGE_NONE, (u32)i, VERDICT_ALLOW);
 		writer_add(&b->w, SECTION_PACKS, &image);
 	}
 }
@@ -451,16 +467,15 @@ static void write_programs(struct builder *b)
 
 /* --- the image */
 
-static void write_scan(struct builder *b, const struct automaton *m)
+static void write_scan(struct strbuf *sections, const struct automaton *m)
 {
-	strbuf_add(&b->w.sections[SECTION_TRANS], m->trans,
+	strbuf_add(&sections[SCAN_TRANS], m->trans,
 		   ((size_t)m->states << BS_CLASS_BITS) * sizeof(u16));
-	strbuf_add(&b->w.sections[SECTION_ACCEPTS], m->accepts,
+	strbuf_add(&sections[SCAN_ACCEPTS], m->accepts,
 		   m->accepts_count * sizeof(struct bs_accept));
-	strbuf_add(&b->w.sections[SECTION_ANCHORS], m->anchors,
+	strbuf_add(&sections[SCAN_ANCHORS], m->anchors,
 		   (m->needles + 1) * sizeof(struct bs_anchor));
-	strbuf_add(&b->w.sections[SECTION_RULES], m->rules,
-		   m->rules_count * sizeof(struct bs_rule));
+	strbuf_add(&sections[SCAN_RULES], m->rules, m->rules_count * sizeof(struct bs_rule));
 }
 
 static void write_settings(struct builder *b, const struct library *l)
@@ -500,6 +515,7 @@ static void builder_free(struct builder *b)
 {
 	writer_free(&b->w);
 	needles_free(&b->needles);
+	needles_free(&b->delete_needles);
 }
 
 int build_image(struct arena *a, const struct library *library, struct strbuf *ret_image,
@@ -508,23 +524,29 @@ int build_image(struct arena *a, const struct library *library, struct strbuf *r
 	_cleanup_(builder_free) struct builder b = { .arena = a,
 						     .packs = library->packs,
 						     .packs_count = library->packs_count };
-	struct automaton m;
+	struct automaton m, deletes;
 	int r;
 
 	writer_init(&b.w);
 	needles_init(&b.needles, a);
+	needles_init(&b.delete_needles, a);
 	needles_add_remote(&b.needles);
 	collect_programs(&b);
 	check_packs(&b);
 	collect_lines(&b);
 	write_programs(&b);
 	nets_write(&b.w, a, b.nets, b.nets_count);
+	deletes_write(&b.w, &b.delete_needles, b.deletes, b.deletes_count, library->precious,
+		      library->precious_count);
 	agents_write(&b.w, &b.needles, library->profiles, library->profiles_count);
 	write_settings(&b, library);
 	r = automaton_build(&b.needles, &m);
+	if (!r)
+		r = automaton_build(&b.delete_needles, &deletes);
 	if (r)
 		return r;
-	write_scan(&b, &m);
+	write_scan(&b.w.sections[SECTION_SCAN], &m);
+	write_scan(&b.w.sections[SECTION_DELETE_SCAN], &deletes);
 	*ret_stats = (struct build_stats) {
 		.signatures = writer_count(&b.w, SECTION_SIGNATURES),
 		.programs = (u32)b.programs_count,
@@ -533,5 +555,5 @@ int build_image(struct arena *a, const struct library *library, struct strbuf *r
 		.states = m.states,
 		.rules = m.rules_count,
 	};
-	return writer_finish(&b.w, m.start, ret_image);
+	return writer_finish(&b.w, m.start, deletes.start, ret_image);
 }

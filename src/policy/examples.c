@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "policy/carrier.h"
 #include "policy/context.h"
 #include "policy/search.h"
 #include "policy/shellwords.h"
@@ -115,6 +116,90 @@ static void try_connection(const struct policy *p, const struct pack *pack,
 			     e->run.s, name_of(pack), s->id.s);
 }
 
+/* The example as a deletion; false where it is none. */
+static bool make_deletion(const struct example *e, char *const *by, struct deletion *ret)
+{
+	const char *path;
+	int op = delete_example_parse(e->run.s, &path);
+
+	if (op < 0)
+		return false;
+	*ret = (struct deletion) {
+		.op = (enum bs_delete_op)op,
+		.path = path,
+		.program = by ? carrier_base_name(by[0]) : NULL,
+		.argv = by,
+		.behind = e->behind,
+		.home = EXAMPLE_HOME,
+		.workspace = EXAMPLE_CWD,
+		.links = e->links,
+	};
+	return true;
+}
+
+static void tell_example(const struct pack *pack, const struct signature *s,
+			 const struct example *e, bool hit)
+{
+	source_fault(&pack->src, e->run.spot, "%s: '%s' does %smatch %s.%s",
+		     hit ? "hits" : "misses", e->run.s, hit ? "not " : "", name_of(pack), s->id.s);
+}
+
+/* An example of a burst: so many in so many seconds. */
+static void try_burst(const struct pack *pack, const struct signature *s, const struct example *e,
+		      bool hit)
+{
+	const struct burst *limit = &s->deletes.all[0].burst;
+	struct burst b;
+
+	if (!delete_burst_parse(e->run.s, &b))
+		source_fault(
+			&pack->src, e->run.spot,
+			"'%s' is no burst: write how many in how many seconds, such as 200/10s",
+			e->run.s);
+	else if ((b.count >= limit->count && b.seconds <= limit->seconds) != hit)
+		tell_example(pack, s, e, hit);
+}
+
+static void check_path(const struct policy *p, const struct pack *pack, const struct signature *s,
+		       const struct example *e, const struct deletion *d, bool hit)
+{
+	if (search_deletion(p, d, s->number) != hit)
+		tell_example(pack, s, e, hit);
+	else if (hit && s->verdict >= VERDICT_HOLD && !policy_is_delete_candidate(p, d))
+		source_fault(&pack->src, e->run.spot,
+			     "hits: '%s' matches %s.%s, but the kernel does not ask", e->run.s,
+			     name_of(pack), s->id.s);
+}
+
+static void try_path(const struct policy *p, const struct pack *pack, const struct signature *s,
+		     const struct example *e, bool hit)
+{
+	struct text by_text = { e->by, e->run.spot };
+	char **by = e->by ? split(&pack->src, by_text) : NULL;
+	struct deletion d;
+
+	if (!make_deletion(e, by, &d)) {
+		source_fault(&pack->src, e->run.spot,
+			     "'%s' is no deletion: write what is done to an absolute path, such as "
+			     "unlink /srv/app.db, or of a burst how many, such as 200/10s",
+			     e->run.s);
+	} else {
+		d.protected_inode = s->deletes.all[0].kind == DELETE_OTHER_NAME;
+		check_path(p, pack, s, e, &d, hit);
+	}
+	if (by)
+		shellwords_free(by);
+}
+
+static void try_deletion(const struct policy *p, const struct pack *pack, const struct signature *s,
+			 const struct example *e, bool hit)
+{
+	if (s->deletes.all[0].kind == DELETE_BURST)
+		try_burst(pack, s, e, hit);
+	else
+		try_path(p, pack, s, e, hit);
+}
+
 static void try_instead(const struct policy *p, const struct pack *pack, const struct signature *s)
 {
 	char **words;
@@ -140,6 +225,8 @@ static void try_example(const struct policy *p, const struct pack *pack, const s
 {
 	if (s->connects_count)
 		try_connection(p, pack, s, e, hit);
+	else if (s->deletes.all_count)
+		try_deletion(p, pack, s, e, hit);
 	else
 		try_command(p, pack, s, e, hit);
 }

@@ -3,6 +3,11 @@
 #include <errno.h>
 #include <string.h>
 
+#define SCAN_SIZES(first)                                                                          \
+	[(first) + SCAN_TRANS] = sizeof(u16), [(first) + SCAN_ACCEPTS] = sizeof(struct bs_accept), \
+		   [(first) + SCAN_ANCHORS] = sizeof(struct bs_anchor),                            \
+		   [(first) + SCAN_RULES] = sizeof(struct bs_rule)
+
 const u32 image_element_size[SECTION_COUNT] = {
 	[SECTION_STRINGS] = 1,
 	[SECTION_PACKS] = sizeof(struct image_pack),
@@ -18,6 +23,10 @@ const u32 image_element_size[SECTION_COUNT] = {
 	[SECTION_PORT_RANGES] = sizeof(struct image_port_range),
 	[SECTION_NETS] = sizeof(struct net_entry),
 	[SECTION_NET_PORTS] = BS_PORT_BYTES,
+	[SECTION_DELETES] = sizeof(struct image_delete),
+	[SECTION_PATH_GLOBS] = sizeof(struct image_path_glob),
+	[SECTION_PARTS] = sizeof(struct image_part),
+	[SECTION_DELETE_NAMES] = sizeof(u32),
 	[SECTION_AGENTS] = sizeof(struct image_agent),
 	[SECTION_AGENT_MARKS] = sizeof(struct image_agent_mark),
 	[SECTION_AGENT_KEYS] = sizeof(struct agent_key),
@@ -25,10 +34,8 @@ const u32 image_element_size[SECTION_COUNT] = {
 	[SECTION_PRECIOUS] = sizeof(u32),
 	[SECTION_PRODUCTION] = sizeof(u32),
 	[SECTION_SOURCES] = sizeof(struct image_source),
-	[SECTION_TRANS] = sizeof(u16),
-	[SECTION_ACCEPTS] = sizeof(struct bs_accept),
-	[SECTION_ANCHORS] = sizeof(struct bs_anchor),
-	[SECTION_RULES] = sizeof(struct bs_rule),
+	SCAN_SIZES(SECTION_SCAN),
+	SCAN_SIZES(SECTION_DELETE_SCAN),
 };
 
 /* Side by side, since each waits for its own last multiplication alone. */
@@ -99,9 +106,24 @@ static bool sections_fit(const struct image_header *h)
 	return true;
 }
 
-static const void *section(const struct image_header *h, enum image_section s)
+static const void *section(const struct image_header *h, u32 s)
 {
 	return (const char *)h + h->sections[s].offset;
+}
+
+static struct scan_tables find_scan(const struct image_header *h, u32 first, u32 start)
+{
+	return (struct scan_tables) {
+		.trans = section(h, first + SCAN_TRANS),
+		.accepts = section(h, first + SCAN_ACCEPTS),
+		.anchors = section(h, first + SCAN_ANCHORS),
+		.rules = section(h, first + SCAN_RULES),
+		.states = h->sections[first + SCAN_TRANS].count >> BS_CLASS_BITS,
+		.accepts_count = h->sections[first + SCAN_ACCEPTS].count,
+		.needles = h->sections[first + SCAN_ANCHORS].count - 1,
+		.rules_count = h->sections[first + SCAN_RULES].count,
+		.start = start,
+	};
 }
 
 static void find_sections(const struct image_header *h, struct image *ret)
@@ -144,17 +166,16 @@ static void find_sections(const struct image_header *h, struct image *ret)
 		.precious_count = h->sections[SECTION_PRECIOUS].count,
 		.production_count = h->sections[SECTION_PRODUCTION].count,
 		.sources_count = h->sections[SECTION_SOURCES].count,
-		.scan = {
-			.trans = section(h, SECTION_TRANS),
-			.accepts = section(h, SECTION_ACCEPTS),
-			.anchors = section(h, SECTION_ANCHORS),
-			.rules = section(h, SECTION_RULES),
-			.states = h->sections[SECTION_TRANS].count >> BS_CLASS_BITS,
-			.accepts_count = h->sections[SECTION_ACCEPTS].count,
-			.needles = h->sections[SECTION_ANCHORS].count - 1,
-			.rules_count = h->sections[SECTION_RULES].count,
-			.start = h->start,
-		},
+		.deletes = section(h, SECTION_DELETES),
+		.path_globs = section(h, SECTION_PATH_GLOBS),
+		.parts = section(h, SECTION_PARTS),
+		.delete_names = section(h, SECTION_DELETE_NAMES),
+		.deletes_count = h->sections[SECTION_DELETES].count,
+		.path_globs_count = h->sections[SECTION_PATH_GLOBS].count,
+		.parts_count = h->sections[SECTION_PARTS].count,
+		.delete_names_count = h->sections[SECTION_DELETE_NAMES].count,
+		.scan = find_scan(h, SECTION_SCAN, h->start),
+		.delete_scan = find_scan(h, SECTION_DELETE_SCAN, h->delete_start),
 		.net = {
 			.nets = section(h, SECTION_NETS),
 			.ports = section(h, SECTION_NET_PORTS),
@@ -246,6 +267,38 @@ static bool dests_fit(const struct image *im)
 		if (im->net.nets[i].bits > 128 || im->net.nets[i].ports >= im->net.ports_count)
 			return false;
 	return true;
+}
+
+static bool globs_fit(const struct image *im)
+{
+	for (u32 i = 0; i < im->path_globs_count; i++)
+		if (!im->path_globs[i].parts_count ||
+		    !is_range(im->path_globs[i].parts, im->path_globs[i].parts_count,
+			      im->parts_count))
+			return false;
+	for (u32 i = 0; i < im->parts_count; i++)
+		if (!is_string(im, im->parts[i].text) || im->parts[i].kind >= PART_KIND_COUNT)
+			return false;
+	for (u32 i = 0; i < im->delete_names_count; i++)
+		if (!is_string(im, im->delete_names[i]))
+			return false;
+	return true;
+}
+
+static bool deletes_fit(const struct image *im)
+{
+	for (u32 i = 0; i < im->deletes_count; i++) {
+		const struct image_delete *d = &im->deletes[i];
+		u64 globs = (u64)d->paths_count + d->excepts_count;
+		u64 names = (u64)d->by_count + d->under_count;
+
+		if (!is_string(im, d->text) || d->pack >= im->packs_count ||
+		    (d->signature != IMAGE_NONE && d->signature >= im->signatures_count) ||
+		    d->globs + globs > im->path_globs_count ||
+		    d->names + names > im->delete_names_count || d->kind >= DELETE_KIND_COUNT)
+			return false;
+	}
+	return globs_fit(im);
 }
 
 static bool agents_fit(const struct image *im)
@@ -355,15 +408,15 @@ static bool needles_fit(const struct scan_tables *t)
 	return true;
 }
 
-static bool scan_fits(const struct image *im)
+static bool scan_fits(const struct image *im, u32 first, const struct scan_tables *t)
 {
-	const struct scan_tables *t = &im->scan;
-	u32 entries = im->header->sections[SECTION_TRANS].count;
+	u32 entries = im->header->sections[first + SCAN_TRANS].count;
 
 	return entries && entries % (1U << BS_CLASS_BITS) == 0 && t->states <= BS_MAX_STATES &&
 	       t->accepts_count <= BS_MAX_ACCEPTS && t->accepts_count <= t->states &&
-	       im->header->sections[SECTION_ANCHORS].count > 0 && t->needles < BS_MAX_NEEDLES &&
-	       t->start < t->states && trans_fit(t) && needles_fit(t);
+	       im->header->sections[first + SCAN_ANCHORS].count > 0 &&
+	       t->needles < BS_MAX_NEEDLES && t->start < t->states && trans_fit(t) &&
+	       needles_fit(t);
 }
 
 int image_check(const void *data, size_t len, struct image *ret, struct strbuf *err)
@@ -376,7 +429,9 @@ int image_check(const void *data, size_t len, struct image *ret, struct strbuf *
 	if (sections_fit(data)) {
 		find_sections(data, &im);
 		if (names_fit(&im) && programs_fit(&im) && signatures_fit(&im) && lines_fit(&im) &&
-		    dests_fit(&im) && agents_fit(&im) && settings_fit(&im) && scan_fits(&im)) {
+		    dests_fit(&im) && agents_fit(&im) && settings_fit(&im) && deletes_fit(&im) &&
+		    scan_fits(&im, SECTION_SCAN, &im.scan) &&
+		    scan_fits(&im, SECTION_DELETE_SCAN, &im.delete_scan)) {
 			*ret = im;
 			return 0;
 		}

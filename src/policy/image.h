@@ -8,9 +8,12 @@
 #include "policy/usage.h"
 
 #define IMAGE_MAGIC   "BSPOLICY"
-#define IMAGE_VERSION 4
+#define IMAGE_VERSION 5
 #define IMAGE_MAX     (64U << 20) /* bytes */
 #define IMAGE_NONE    0xffffffffU
+
+/* The tables of one scan. */
+enum scan_section { SCAN_TRANS, SCAN_ACCEPTS, SCAN_ANCHORS, SCAN_RULES, SCAN_SECTIONS };
 
 enum image_section {
 	SECTION_STRINGS, /* each ended by NUL; the first is "" */
@@ -27,6 +30,10 @@ enum image_section {
 	SECTION_PORT_RANGES,
 	SECTION_NETS,
 	SECTION_NET_PORTS,
+	SECTION_DELETES, /* allow rules first */
+	SECTION_PATH_GLOBS,
+	SECTION_PARTS,
+	SECTION_DELETE_NAMES, /* strings: of programs */
 	SECTION_AGENTS,
 	SECTION_AGENT_MARKS, /* in the order in which they are tried */
 	SECTION_AGENT_KEYS,  /* ascending */
@@ -34,20 +41,17 @@ enum image_section {
 	SECTION_PRECIOUS,    /* strings: globs */
 	SECTION_PRODUCTION,  /* the same */
 	SECTION_SOURCES,     /* of what the image is made; the settings first */
-	SECTION_TRANS,
-	SECTION_ACCEPTS,
-	SECTION_ANCHORS,
-	SECTION_RULES,
-	SECTION_COUNT
+	SECTION_SCAN,	     /* SCAN_SECTIONS of it */
+	SECTION_DELETE_SCAN = SECTION_SCAN + SCAN_SECTIONS,
+	SECTION_COUNT = SECTION_DELETE_SCAN + SCAN_SECTIONS
 };
 
 struct image_header {
 	char magic[8];
 	u32 version;
-	u32 size;  /* bytes of the whole image */
-	u64 hash;  /* of what follows */
-	u32 start; /* of the scan */
-	u32 reserved;
+	u32 size;		 /* bytes of the whole image */
+	u64 hash;		 /* of what follows */
+	u32 start, delete_start; /* of the scans */
 	struct {
 		u32 offset; /* bytes, a multiple of 8 */
 		u32 count;  /* elements */
@@ -138,6 +142,41 @@ struct image_port_range {
 	u16 low, high;
 };
 
+enum delete_kind { DELETE_PATH, DELETE_BURST, DELETE_OTHER_NAME, DELETE_KIND_COUNT };
+
+/* A rule about deletions. */
+struct image_delete {
+	u32 text;
+	u32 signature; /* IMAGE_NONE: an allow rule */
+	u32 pack;
+	u32 globs, paths_count, excepts_count; /* one behind the other */
+	u32 names, by_count, under_count;      /* likewise */
+	struct burst burst;
+	u16 how; /* bits: 1 << enum bs_delete_op */
+	u8 kind; /* enum delete_kind */
+	u8 by_negated, under_negated;
+	u8 reserved[3];
+};
+
+struct image_path_glob {
+	u32 parts, parts_count;
+	u32 anywhere; /* it may begin at any depth */
+};
+
+enum part_kind {
+	PART_NAME,     /* a component with this name */
+	PART_GLOB,     /* one that its glob matches */
+	PART_DEEP,     /* any number of components, none too */
+	PART_HOME,     /* those of a home; the first part only */
+	PART_PRECIOUS, /* all of a path that is precious; the only part */
+	PART_KIND_COUNT
+};
+
+struct image_part {
+	u32 text;
+	u32 kind; /* enum part_kind */
+};
+
 struct image_agent {
 	u32 id, title;
 };
@@ -188,6 +227,10 @@ struct image {
 	const struct image_signature *signatures;
 	const struct image_dest *dests;
 	const struct image_port_range *port_ranges;
+	const struct image_delete *deletes;
+	const struct image_path_glob *path_globs;
+	const struct image_part *parts;
+	const u32 *delete_names;
 	const struct image_agent *agents;
 	const struct image_agent_mark *agent_marks;
 	const struct agent_key *agent_keys;
@@ -197,8 +240,8 @@ struct image {
 	u32 packs_count, programs_count, names_count, globs_count, options_count, lines_count,
 		items_count, alts_count, signatures_count, agents_count, agent_marks_count,
 		dests_count, port_ranges_count, agent_keys_count, precious_count, production_count,
-		sources_count;
-	struct scan_tables scan;
+		sources_count, deletes_count, path_globs_count, parts_count, delete_names_count;
+	struct scan_tables scan, delete_scan;
 	struct net_tables net;
 };
 

@@ -472,7 +472,7 @@ bool needles_add_agent_name(struct needles *n, const char *name)
 	return r.needles[0];
 }
 
-bool needles_add_agent_script(struct needles *n, const char *glob)
+bool needles_add_path(struct needles *n, const char *glob)
 {
 	struct needle_rule r = { 0 };
 	struct pattern *runs;

@@ -41,10 +41,11 @@ bool needles_add_line(struct needles *n, const struct program *p, const struct u
 /* Execs that carry something elsewhere are candidates as such: what they carry may be quoted. */
 void needles_add_remote(struct needles *n);
 
-/* What tells an agent: a program's name, the path of a script, a module of python. False where it
- * gives no needle. */
+/* What a glob on a path asks for: that of a script, or of what is deleted, of which the scan sees
+ * the components in any order. False where it gives no needle. */
+bool needles_add_path(struct needles *n, const char *glob);
+/* What else tells an agent: a program's name, a module of python. */
 bool needles_add_agent_name(struct needles *n, const char *name);
-bool needles_add_agent_script(struct needles *n, const char *glob);
 bool needles_add_agent_module(struct needles *n, const char *glob);
 
 /* The automaton of all needles and the tables around it, see scan_tables.h. */

@@ -11,7 +11,6 @@ struct reading {
 	struct pack *pack;
 	struct program *program;
 	struct signature *signature;
-	struct example *example;
 };
 
 /* --- programs: */
@@ -215,6 +214,11 @@ static void read_connects(struct yaml_reader *r, struct yaml v, void *data)
 	yaml_list(r, v, true, read_connect, data);
 }
 
+static void read_delete(struct yaml_reader *r, struct yaml v, void *data)
+{
+	delete_rules_read(r, v, false, &((struct reading *)data)->signature->deletes);
+}
+
 static void read_severity(struct yaml_reader *r, struct yaml v, void *data)
 {
 	const char *names[SEVERITY_COUNT];
@@ -264,124 +268,10 @@ static void read_attack(struct yaml_reader *r, struct yaml v, void *data)
 		((struct reading *)data)->signature->attack = t.s;
 }
 
-static void read_run(struct yaml_reader *r, struct yaml v, void *data)
-{
-	((struct reading *)data)->example->run = yaml_text(r, v);
-}
-
-static void read_cwd(struct yaml_reader *r, struct yaml v, void *data)
-{
-	struct text t = yaml_text(r, v);
-
-	if (t.s && *t.s != '/')
-		source_fault(r->src, t.spot, "cwd: is an absolute path");
-	((struct reading *)data)->example->cwd = t.s;
-}
-
-static void read_file(struct yaml_reader *r, struct yaml v, void *data)
-{
-	struct example *e = ((struct reading *)data)->example;
-	struct text t = yaml_text(r, v);
-
-	if (t.s)
-		ARENA_PUSH(r->arena, e->files, t.s);
-}
-
-static void read_files(struct yaml_reader *r, struct yaml v, void *data)
-{
-	struct example *e = ((struct reading *)data)->example;
-
-	yaml_list(r, v, true, read_file, data);
-	ARENA_PUSH(r->arena, e->files, NULL);
-}
-
-static void read_own(struct yaml_reader *r, struct yaml v, void *data)
-{
-	((struct reading *)data)->example->own = yaml_bool(r, v);
-}
-
-static void read_count(struct yaml_reader *r, struct yaml v, struct reading *reading,
-		       const char *predicate)
-{
-	struct example *e = reading->example;
-	int f = fact_parse_predicate(predicate, v.key);
-	struct text t = yaml_text(r, v);
-	struct stated s = { .fact = (enum fact)f };
-
-	if (!t.s)
-		return;
-	s.count = (unsigned int)strtoul(t.s, NULL, 10);
-	if (f < 0)
-		source_fault(r->src, v.key_spot, "there is no predicate {%s:%s}", predicate, v.key);
-	else if (!*t.s || t.s[strspn(t.s, "0123456789")])
-		source_fault(r->src, t.spot, "'%s' is no number: how many would be lost?", t.s);
-	else
-		ARENA_PUSH(r->arena, e->facts, s);
-}
-
-static void read_git_count(struct yaml_reader *r, struct yaml v, void *data)
-{
-	read_count(r, v, data, "git");
-}
-
-static void read_git(struct yaml_reader *r, struct yaml v, void *data)
-{
-	yaml_entries(r, v, read_git_count, data);
-}
-
-static void read_plan_count(struct yaml_reader *r, struct yaml v, void *data)
-{
-	read_count(r, v, data, "plan");
-}
-
-static void read_plan(struct yaml_reader *r, struct yaml v, void *data)
-{
-	yaml_entries(r, v, read_plan_count, data);
-}
-
-static void read_var(struct yaml_reader *r, struct yaml v, void *data)
-{
-	struct example *e = ((struct reading *)data)->example;
-	struct text t = yaml_text(r, v);
-
-	if (t.s)
-		ARENA_PUSH(r->arena, e->vars, arena_printf(r->arena, "%s=%s", v.key, t.s));
-}
-
-static void read_env(struct yaml_reader *r, struct yaml v, void *data)
-{
-	struct example *e = ((struct reading *)data)->example;
-
-	yaml_entries(r, v, read_var, data);
-	ARENA_PUSH(r->arena, e->vars, NULL);
-}
-
-static const struct yaml_key example_keys[] = {
-	{ "run", read_run, false },   { "cwd", read_cwd, false },     { "to", read_run, false },
-	{ "own", read_own, false },   { "files", read_files, false }, { "git", read_git, false },
-	{ "plan", read_plan, false }, { "env", read_env, false },     { NULL, NULL, false },
-};
-
-static struct example read_example(struct yaml_reader *r, struct yaml v, struct reading *reading)
-{
-	unsigned int before = r->src->faults->count;
-	struct example e = { 0 };
-
-	reading->example = &e;
-	if (yaml_is_mapping(v))
-		yaml_mapping(r, v, example_keys, reading);
-	else
-		e.run = yaml_text(r, v);
-	if (!e.run.s && r->src->faults->count == before)
-		source_fault(r->src, v.spot, "run: is missing, or to: where it is a destination");
-	reading->example = NULL;
-	return e;
-}
-
 static void read_hit(struct yaml_reader *r, struct yaml v, void *data)
 {
 	struct signature *s = ((struct reading *)data)->signature;
-	struct example e = read_example(r, v, data);
+	struct example e = pack_read_example(r, v);
 
 	if (e.run.s)
 		ARENA_PUSH(r->arena, s->hits, e);
@@ -390,7 +280,7 @@ static void read_hit(struct yaml_reader *r, struct yaml v, void *data)
 static void read_miss(struct yaml_reader *r, struct yaml v, void *data)
 {
 	struct signature *s = ((struct reading *)data)->signature;
-	struct example e = read_example(r, v, data);
+	struct example e = pack_read_example(r, v);
 
 	if (e.run.s)
 		ARENA_PUSH(r->arena, s->misses, e);
@@ -418,6 +308,7 @@ static const struct yaml_key signature_keys[] = {
 	{ "id", read_id, true },
 	{ "command", read_commands, false },
 	{ "connect", read_connects, false },
+	{ "delete", read_delete, false },
 	{ "severity", read_severity, true },
 	{ "verdict", read_verdict, true },
 	{ "why", read_why, true },
@@ -430,10 +321,16 @@ static const struct yaml_key signature_keys[] = {
 
 static void check_kind(struct yaml_reader *r, size_t spot, const struct signature *s)
 {
-	if (s->commands_count && s->connects_count)
-		source_fault(r->src, spot, "a signature has command: or connect:, not both");
-	else if (!s->commands_count && !s->connects_count)
-		source_fault(r->src, spot, "'command:' is missing here, or 'connect:'");
+	unsigned int kinds =
+		(s->commands_count > 0) + (s->connects_count > 0) + (s->deletes.all_count > 0);
+
+	if (kinds > 1)
+		source_fault(r->src, spot,
+			     "a signature has command:, connect: or delete:, and one of them only");
+	else if (!kinds)
+		source_fault(r->src, spot,
+			     "'command:' is missing here, or 'connect:', or "
+			     "'delete:'");
 }
 
 static void check_id_is_new(struct yaml_reader *r, const struct pack *pack,
@@ -510,8 +407,14 @@ static void read_allow_connects(struct yaml_reader *r, struct yaml v, void *data
 	yaml_list(r, v, true, read_allow_connect, data);
 }
 
+static void read_allow_deletes(struct yaml_reader *r, struct yaml v, void *data)
+{
+	delete_rules_read(r, v, true, &((struct reading *)data)->pack->allow_deletes);
+}
+
 static const struct yaml_key allow_keys[] = {
-	{ "connect", read_allow_connects, true },
+	{ "connect", read_allow_connects, false },
+	{ "delete", read_allow_deletes, false },
 	{ NULL, NULL, false },
 };
 

@@ -4,6 +4,7 @@
 
 #include "policy/context.h"
 #include "policy/arena.h"
+#include "policy/delete_rule.h"
 #include "policy/destination.h"
 #include "policy/policy.h"
 #include "policy/source.h"
@@ -46,6 +47,11 @@ struct example {
 	size_t vars_count;
 	const char *file; /* of an agent's: the file that is loaded; NULL: not known */
 	const char *name; /* of an agent's: as given to execve; NULL: as argv[0] */
+	/* of a deletion: the command that does it, its ancestors' programs, the file's names */
+	const char *by;
+	const char **behind;
+	size_t behind_count;
+	u32 links;
 };
 
 struct signature {
@@ -57,6 +63,7 @@ struct signature {
 	size_t commands_count;
 	struct destination *connects; /* instead of commands */
 	size_t connects_count;
+	struct delete_rules deletes; /* likewise */
 	struct example *hits, *misses;
 	size_t hits_count, misses_count;
 	unsigned int number; /* in the image */
@@ -78,14 +85,17 @@ struct pack {
 	size_t allow_count;
 	struct destination *allow_connects;
 	size_t allow_connects_count;
+	struct delete_rules allow_deletes;
 };
 
 /* Reads a pack; faults go to src.faults, and what has one is left out or marked as faulty. */
 void pack_read(struct arena *a, struct source src, struct pack *ret);
 
-/* The value of an allow: key, for a pack that is read in another way. */
 struct yaml_reader;
 struct yaml;
+/* An example of a signature; `run.s` is NULL after a fault. */
+struct example pack_read_example(struct yaml_reader *r, struct yaml v);
+/* The value of an allow: key, for a pack that is read in another way. */
 void pack_read_allow(struct yaml_reader *r, struct yaml v, struct pack *pack);
 
 #endif

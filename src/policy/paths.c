@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "policy/glob.h"
+#include "policy/output.h"
 #include "policy/policy.h"
 
 #define MAX_LINKS 40
@@ -20,75 +21,6 @@ static const char *const harmless_devices[] = {
 	"/dev/pts",   "/dev/shm",    "/dev/mqueue", "/dev/console", "/dev/hugepages",
 	"/dev/net",   "/dev/kvm",    "/dev/fuse",
 };
-
-/* Names that a build makes and can make again. */
-static const char *const output_names[] = {
-	"node_modules",
-	"target",
-	"dist",
-	"build",
-	"out",
-	".venv",
-	"venv",
-	"__pycache__",
-	".next",
-	".cache",
-	"coverage",
-	"htmlcov",
-	".terraform",
-	".pytest_cache",
-	".mypy_cache",
-	".ruff_cache",
-	".tox",
-	".gradle",
-	".nyc_output",
-	"*.pyc",
-	"*.o",
-	"*.log",
-	".coverage",
-	".coverage.*",
-	"coverage.xml",
-	".turbo",
-	".parcel-cache",
-	".nuxt",
-	".output",
-	".svelte-kit",
-	".angular",
-	".vite",
-	".eggs",
-	"*.egg-info",
-	".nox",
-	".hypothesis",
-	".ipynb_checkpoints",
-	"cmake-build-*",
-	"CMakeFiles",
-	"_build",
-	"bazel-*",
-	".dart_tool",
-	".expo",
-	".serverless",
-	".aws-sam",
-	"cdk.out",
-	"test-results",
-	"playwright-report",
-	"storybook-static",
-	".terragrunt-cache",
-	".sass-cache",
-	".jest",
-	".swc",
-	"*.pid",
-	"*.tmp",
-	"*.swp",
-	"*.class",
-	"*.pyo",
-	"*.tsbuildinfo",
-	"nohup.out",
-	"a.out",
-	".DS_Store",
-};
-
-/* The same, but only inside the workspace: elsewhere these names say less. */
-static const char *const workspace_output_names[] = { "tmp", "temp", "logs" };
 
 /* Below a home: what tools fetched and can fetch again. */
 static const char *const home_caches[] = {
@@ -296,9 +228,8 @@ static bool matches_any(const char *name, const char *const *globs, size_t count
 
 static enum meaning name_meaning(const char *name, const char *whole, bool workspace)
 {
-	if (matches_any(name, output_names, ARRAY_SIZE(output_names)) ||
-	    (workspace &&
-	     matches_any(name, workspace_output_names, ARRAY_SIZE(workspace_output_names))))
+	if (matches_any(name, output_names, output_names_count) ||
+	    (workspace && matches_any(name, workspace_output_names, workspace_output_names_count)))
 		return MEANS_OUTPUT;
 	if (!matches_any(name, precious_names, ARRAY_SIZE(precious_names)))
 		return MEANS_NOTHING;
@@ -506,8 +437,7 @@ static bool has_precious(const struct paths *p, const struct precious *list, con
 	return false;
 }
 
-/* Is it, or is it in, what the owner or the project calls precious? */
-static bool is_kept(const struct paths *p, const char *path)
+bool paths_is_kept(const struct paths *p, const char *path)
 {
 	char part[PATHS_MAX];
 
@@ -546,7 +476,7 @@ bool paths_has_class(struct paths *p, const char *path, enum path_class c)
 
 	if (!*path || is_punctuation(path))
 		return false;
-	if (resolve_or_guess(p, path, full) && is_kept(p, full) &&
+	if (resolve_or_guess(p, path, full) && paths_is_kept(p, full) &&
 	    (c == PATH_PRECIOUS || is_loss_class(c)))
 		return c == PATH_PRECIOUS;
 	if (resolve(p, path, full))

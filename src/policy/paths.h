@@ -45,6 +45,9 @@ void paths_init(struct paths *p, const char *cwd, const char *home, const char *
 		int root_fd);
 
 bool paths_has_class(struct paths *p, const char *path, enum path_class c);
+/* Is this absolute path, which is resolved, or anything above it, what the owner or the project
+ * calls precious? */
+bool paths_is_kept(const struct paths *p, const char *path);
 /* `glob` begins with / or ~/, else it may match from any component on. */
 bool paths_match_glob(struct paths *p, const char *path, const char *glob);
 /* The file that `path` leads to, all links followed; false where nobody can know. */

@@ -73,6 +73,12 @@ struct policy;
 int project_parse(const struct policy *p, const char *json, size_t len, struct project **ret,
 		  struct strbuf *err);
 void project_free(struct project *project);
+/* The path that precious glob `i` of the project names, 0 …, without wildcards and in the workspace
+ * unless it says otherwise, so that its file can be protected against deletion: the kernel does not
+ * know these globs. 0, `ret` owned by the caller; -EINVAL: it has wildcards, or starts in a home
+ * that is not known; -ENOENT: there are no more; or -ENOMEM. */
+int project_path(const struct project *project, u32 i, const char *workspace, const char *home,
+		 char **ret);
 DEFINE_CLEANUP(struct project, project_free);
 
 /* What was found. Strings live as long as the policy. */
@@ -141,12 +147,18 @@ struct deletion {
 	const char *path;  /* absolute and resolved, as the task's root has it */
 	const char *inner; /* its path inside its file system where that is another; may be NULL */
 	const char *program; /* base name of the file that the task runs; NULL: not known */
+	char *const *argv;   /* of its process, NULL-terminated; NULL: not known */
+	/* base names of the programs, and of their scripts, that its ancestors in the session run,
+	 * the parent's first, NULL behind the last; NULL: not known */
+	const char *const *behind;
 	const char *home, *workspace;  /* as in struct action */
 	const struct project *project; /* as in struct action */
 	bool protected_inode;	       /* another name of a file that is protected */
 	bool burst;		       /* the session's limit is reached */
+	u32 links;		       /* names that the file has before; 0: not known */
 };
-/* The allow rules of the owner, then the strictest signature. */
+/* The allow rules of the owner, then the strictest signature. In both of its paths, the stricter
+ * answer counts. What is not known counts for a signature, and against an allow rule. */
 void policy_match_delete(const struct policy *p, const struct deletion *d, struct finding *ret);
 /* The tables that the kernel scans a path with: components, leaf first, each ended by NUL. */
 const struct scan_tables *policy_delete_tables(const struct policy *p);
@@ -155,7 +167,10 @@ bool policy_is_delete_candidate(const struct policy *p, const struct deletion *d
 /* Names of directories whose inside is build output, which no burst counts: `i` = 0 …; NULL behind
  * the last. */
 const char *policy_build_output(const struct policy *p, u32 i);
-/* The lowest limit of the burst signatures that freeze. */
+/* Does this deletion count for a burst? The kernel knows directories' names alone, so it counts
+ * more than that: object files, and what git brings back. */
+bool policy_counts(const struct policy *p, const struct deletion *d);
+/* The lowest limit of the burst signatures; those with another match nothing. */
 struct burst {
 	u32 count;   /* deletions, 0: there is none */
 	u32 seconds; /* in which */
@@ -204,10 +219,12 @@ const struct scan_tables *policy_scan_tables(const struct policy *p);
 /* For lists: signature `i`, 0 .. count-1, as its pack states it. */
 u32 policy_signature_count(const struct policy *p);
 void policy_signature(const struct policy *p, u32 i, struct finding *ret);
-/* Its usage line `n`, 0 …, or NULL behind the last; and the same of its destinations: a signature
- * has one or the other. */
+/* Its usage line `n`, 0 …, or NULL behind the last; and the same of its destinations, and of its
+ * deletions: a signature has one of the three. */
 const char *policy_command(const struct policy *p, u32 signature, u32 n);
 const char *policy_destination(const struct policy *p, u32 signature, u32 n);
+const char *policy_deletion(const struct policy *p, u32 signature, u32 n);
+const char *policy_delete_op(enum bs_delete_op op); /* "unlink" … */
 /* The title of its pack. */
 const char *policy_title(const struct policy *p, u32 signature);
 /* First 16 hex digits of the image's hash, for messages and events: which policy decided. */

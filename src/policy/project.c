@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/json.h"
+#include "policy/glob.h"
 #include "policy/search.h"
 #include "policy/yaml.h"
 
@@ -72,11 +74,18 @@ static void raise_verdict(struct yaml_reader *r, struct reading *reading, const 
 			  const struct finding *f, enum verdict verdict, bool whole)
 {
 	bool connect = policy_destination(reading->policy, f->signature, 0);
+	bool unseen = f->verdict < VERDICT_HOLD && verdict >= VERDICT_HOLD &&
+		      policy_deletion(reading->policy, f->signature, 0);
 
 	if (connect && !whole)
 		source_fault(r->src, v->key_spot,
 			     "%s is about destinations, of which a project says nothing", v->key);
-	else if (connect)
+	else if (unseen && !whole)
+		source_fault(r->src, v->key_spot,
+			     "%s only tells of deletions: the owner's settings can have them held, "
+			     "a project cannot",
+			     v->key);
+	else if (connect || unseen)
 		return;
 	else if (verdict >= f->verdict)
 		reading->verdicts[f->signature] = (u8)verdict;
@@ -259,6 +268,23 @@ int project_parse(const struct policy *p, const char *json, size_t len, struct p
 	if (r)
 		strbuf_adds(err, "what was read of the project has no verdicts and globs");
 	return r;
+}
+
+int project_path(const struct project *project, u32 i, const char *workspace, const char *home,
+		 char **ret)
+{
+	const char *glob = i < project->precious_count ? project->precious[i] : NULL;
+	const char *base = glob && glob[0] == '~' ? home : workspace;
+
+	if (!glob)
+		return -ENOENT;
+	if (glob[0] == '/')
+		base = "";
+	if (glob_has_wildcard(glob) || !base)
+		return -EINVAL;
+	if (glob[0] == '~')
+		glob++;
+	return asprintf(ret, "%s%s%s", base, glob[0] == '/' ? "" : "/", glob) < 0 ? -ENOMEM : 0;
 }
 
 void project_free(struct project *project)

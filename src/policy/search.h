@@ -43,6 +43,9 @@ enum verdict search_verdict(const struct policy *p, const struct project *projec
 /* Does this signature match the connection? */
 bool search_connection(const struct policy *p, const struct connection *c, u32 signature);
 
+/* Does this signature match the deletion, by its own path? */
+bool search_deletion(const struct policy *p, const struct deletion *d, u32 signature);
+
 /* The mark in the image by which this exec starts an agent, or IMAGE_NONE. */
 u32 agent_find(const struct policy *p, const struct action *a);
 

@@ -283,6 +283,7 @@ static void drop_packs(struct arena *a, const struct settings_file *s, struct li
 			/* its programs stay, for lines of others */
 			l->packs[k]->signatures_count = l->packs[k]->allow_count = 0;
 			l->packs[k]->allow_connects_count = 0;
+			l->packs[k]->allow_deletes.all_count = 0;
 			found = true;
 		}
 		if (!found)

@@ -259,7 +259,7 @@ static const struct {
 	{ "pack: a\ntitle: A\nsignatures:\n" RULE("x", "10.0.0.1\n  command: a", "hold",
 						  "10.0.0.1:1", "10.0.0.1:2", "10.0.0.2:1",
 						  "10.0.0.2:3"),
-	  "a signature has command: or connect:, not both\n" },
+	  "a signature has command:, connect: or delete:, and one of them only\n" },
 	{ "pack: a\ntitle: A\nallow: [{connect: a}]\n", "s:3:19: 'a' is no address" },
 	{ "pack: a\ntitle: A\nallow: [{command: a}]\n", "unknown key 'command'" },
 };
