@@ -6,10 +6,21 @@
  * file_permission, mmap_file,	hook has
  * socket_create, socket_connect,
  * socket_sendmsg
+ * path_unlink, path_rmdir,	deletions (delete.h)
+ * path_rename, path_truncate,
+ * file_truncate
+ * path_link			a protected file is protected by its new name too
+ * file_permission		attached while a session is alive: fallocate()
  */
 #include "shared.h"
 #include "tiers.h"
 #include "held.h"
+#include "delete.h"
+
+static __always_inline struct bs_label *own_label(void)
+{
+	return label_of(bpf_get_current_task_btf());
+}
 
 SECURITY_HOOK(task_kill, struct task_struct *t, struct kernel_siginfo *info, int sig,
 	      const struct cred *cred)
@@ -27,9 +38,15 @@ SECURITY_HOOK(file_open)
 	return 0;
 }
 
-SECURITY_HOOK(file_permission)
+SECURITY_HOOK(file_permission, struct file *file, int mask)
 {
-	return 0;
+	struct call_range range;
+	struct bs_label *l;
+
+	if (!is_punch(file, mask, &range))
+		return 0;
+	l = own_label();
+	return l ? delete_punch(l, file, &range) : 0;
 }
 
 SECURITY_HOOK(mmap_file)
@@ -50,4 +67,47 @@ SECURITY_HOOK(socket_connect)
 SECURITY_HOOK(socket_sendmsg)
 {
 	return 0;
+}
+
+SECURITY_HOOK(path_unlink, const struct path *dir, struct dentry *dentry)
+{
+	struct bs_label *l = own_label();
+
+	return l ? delete_name(l, dir, dentry, BS_DELETE_UNLINK) : 0;
+}
+
+SECURITY_HOOK(path_rmdir, const struct path *dir, struct dentry *dentry)
+{
+	struct bs_label *l = own_label();
+
+	return l ? delete_name(l, dir, dentry, BS_DELETE_RMDIR) : 0;
+}
+
+SECURITY_HOOK(path_rename, const struct path *old_dir, struct dentry *old,
+	      const struct path *new_dir, struct dentry *new, unsigned int flags)
+{
+	struct bs_label *l = own_label();
+
+	return l ? delete_rename(l, old_dir, old, new_dir, new, flags) : 0;
+}
+
+SECURITY_HOOK(path_truncate, const struct path *path)
+{
+	struct bs_label *l = own_label();
+
+	return l ? delete_truncate(l, path->mnt, path->dentry) : 0;
+}
+
+SECURITY_HOOK(file_truncate, struct file *file)
+{
+	struct bs_label *l = own_label();
+
+	return l ? delete_truncate(l, file->f_path.mnt, file->f_path.dentry) : 0;
+}
+
+SECURITY_HOOK(path_link, struct dentry *old, const struct path *dir)
+{
+	struct bs_label *l = own_label();
+
+	return l ? delete_link(l, old, dir) : 0;
 }

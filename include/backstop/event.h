@@ -317,6 +317,9 @@ enum bs_delete_flag {
 #define BS_DELETE_PARTS 32   /* components of a path; a deeper one loses its upper part */
 #define BS_DELETE_PATH	1024 /* bytes of each path */
 
+#define BS_PROTECTED_INODES 4096 /* files that are protected by whatever name */
+#define BS_BUILD_NAME	    32	 /* bytes of the name of a directory of build output, with its NUL */
+
 /* data[] holds the path as the task's root has it: its components from the last to the first, each
  * with NUL; then, where a bind mount makes a difference, likewise its path inside its file system.
  * A path that a system call was given (BS_DELETE_DONE) is one string, which may be relative to cwd

@@ -6,6 +6,13 @@ bool kernel_has_tripwire(const struct kernel *k)
 	return k->skel && k->skel->links.tripwire_enter;
 }
 
+static bool is_demanded(const struct kernel *k, size_t hook)
+{
+	u32 by = tier_hooks[hook].on_demand;
+
+	return !by || by & k->demand;
+}
+
 /* Its link lives by its pin alone. */
 static int attach_hook(struct kernel *k, struct backstop_bpf *s, u32 generation, size_t hook,
 		       enum bs_tier tier)
@@ -25,8 +32,7 @@ bool kernel_attach_hooks(struct kernel *k, struct backstop_bpf *s, u32 generatio
 		for (int tier = BS_TIER_FMOD_RET; tier < BS_TIERS; tier++) {
 			int r;
 
-			if ((tier_hooks[i].on_demand && !kernel_has_tripwire(k)) ||
-			    !tier_is_wanted(&k->tiers, i, tier))
+			if (!is_demanded(k, i) || !tier_is_wanted(&k->tiers, i, tier))
 				continue;
 			r = attach_hook(k, s, generation, i, tier);
 			if (r)
@@ -36,19 +42,29 @@ bool kernel_attach_hooks(struct kernel *k, struct backstop_bpf *s, u32 generatio
 	return all;
 }
 
-/* One of the hooks that cannot be attached is none to be told: the tripwire is there. */
-static void set_fence(struct kernel *k, bool on)
+static int set_hook(struct kernel *k, size_t hook, bool on)
 {
-	for (size_t i = 0; i < tier_hooks_count; i++) {
-		enum bs_tier tier = k->tiers.of[i];
+	enum bs_tier tier = k->tiers.of[hook];
 
-		if (!tier_hooks[i].on_demand || !tier)
-			continue;
-		if (on)
-			attach_hook(k, k->skel, k->generation, i, tier);
-		else
-			kernel_drop_link(k, tier_program(k->skel, i, tier));
-	}
+	if (!tier)
+		return 0;
+	if (on)
+		return attach_hook(k, k->skel, k->generation, hook, tier);
+	kernel_drop_link(k, tier_program(k->skel, hook, tier));
+	return 0;
+}
+
+int kernel_demand(struct kernel *k, enum tier_demand by, bool on)
+{
+	bool changes = !!(k->demand & by) != on;
+	u32 others = k->demand & ~by;
+	int r = 0;
+
+	for (size_t i = 0; i < tier_hooks_count && changes; i++)
+		if (tier_hooks[i].on_demand & by && !(tier_hooks[i].on_demand & others))
+			r = set_hook(k, i, on) ?: r;
+	k->demand = on ? others | by : others;
+	return r;
 }
 
 int kernel_set_tripwire(struct kernel *k, bool on)
@@ -59,11 +75,11 @@ int kernel_set_tripwire(struct kernel *k, bool on)
 
 	if (on == !!*link)
 		return 0;
-	set_fence(k, on);
+	kernel_demand(k, TIER_BY_FENCE, on); /* the tripwire is there where a hook is not */
 	if (on) {
 		r = kernel_attach_one(k, k->generation, prog, -1, link);
 		if (r)
-			set_fence(k, false);
+			kernel_demand(k, TIER_BY_FENCE, false);
 		return r;
 	}
 	kernel_drop_link(k, prog);

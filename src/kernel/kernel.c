@@ -38,17 +38,24 @@ struct kept {
 	const char *name; /* of its pin */
 	struct bpf_map *map;
 };
-#define KEPT_MAPS 12
+#define KEPT_MAPS 13
 
 static void kept_maps(const struct backstop_bpf *s, struct kept ret[KEPT_MAPS])
 {
 	const struct kept all[KEPT_MAPS] = {
-		{ "labels", s->maps.labels },	    { "strays", s->maps.strays },
-		{ "sessions", s->maps.sessions },   { SLOTS_PIN, s->maps.slots },
-		{ "events", s->maps.events },	    { "decisions", s->maps.decisions },
-		{ "processes", s->maps.processes }, { "waiting", s->maps.waiting },
-		{ "records", s->maps.records },	    { "approvals", s->maps.approvals },
-		{ SHARED_PIN, s->maps.bss },	    { "sent", s->maps.connect_sent },
+		{ "labels", s->maps.labels },
+		{ "strays", s->maps.strays },
+		{ "sessions", s->maps.sessions },
+		{ SLOTS_PIN, s->maps.slots },
+		{ "events", s->maps.events },
+		{ "decisions", s->maps.decisions },
+		{ "processes", s->maps.processes },
+		{ "waiting", s->maps.waiting },
+		{ "records", s->maps.records },
+		{ "approvals", s->maps.approvals },
+		{ SHARED_PIN, s->maps.bss },
+		{ "sent", s->maps.connect_sent },
+		{ "protected", s->maps.protected_inodes },
 	};
 
 	memcpy(ret, all, sizeof(all));
@@ -172,13 +179,15 @@ static int attach(struct kernel *k, struct backstop_bpf *s, u32 generation)
 		{ s->progs.lineage_exit, &s->links.lineage_exit },
 		{ s->progs.connect_bridge, &s->links.connect_bridge },
 		{ s->progs.exec_loaded, &s->links.exec_loaded },
-		{ s->progs.tripwire_enter, &s->links.tripwire_enter }, /* the last */
+		{ kernel_has_tripwire(k) ? s->progs.tripwire_enter : NULL,
+		  &s->links.tripwire_enter },
+		{ kernel_watches_calls(k) ? s->progs.delete_done : NULL, &s->links.delete_done },
 	};
-	size_t count = ARRAY_SIZE(all) - !kernel_has_tripwire(k);
 	int r = 0;
 
-	for (size_t i = 0; i < count && !r; i++)
-		r = kernel_attach_one(k, generation, all[i].prog, -1, all[i].link);
+	for (size_t i = 0; i < ARRAY_SIZE(all) && !r; i++)
+		if (all[i].prog)
+			r = kernel_attach_one(k, generation, all[i].prog, -1, all[i].link);
 	if (r)
 		return r;
 	r = attach_connects(k, s, generation);
@@ -210,7 +219,7 @@ static int load(struct kernel *k, const struct kernel_tables *t, u32 generation,
 		return -errno;
 	s->rodata->generation = generation;
 	tier_choose(s, &k->tiers);
-	r = tables_size(s, t);
+	r = tables_size(s, &k->tiers, t);
 	if (!r && (k->skel || k->adopted))
 		r = reuse_maps(k, s);
 	if (!r)

@@ -5,6 +5,7 @@
 
 #include <bpf/bpf.h>
 
+#include "kernel/delete_maps.h"
 #include "kernel/scan_maps.h"
 
 /* As how_agent() in bpf/exec.bpf.c does. */
@@ -15,7 +16,7 @@ static void add_to_filter(u64 filter[4], u64 name)
 	filter[bit >> 6] |= 1ULL << (bit & 63);
 }
 
-int tables_size(struct backstop_bpf *s, const struct kernel_tables *t)
+int tables_size(struct backstop_bpf *s, const struct tiers *tiers, const struct kernel_tables *t)
 {
 	int r;
 
@@ -25,6 +26,8 @@ int tables_size(struct backstop_bpf *s, const struct kernel_tables *t)
 	for (u32 i = 0; i < t->agents_count; i++)
 		add_to_filter((u64 *)s->rodata->agent_filter, t->agents[i].name);
 	r = scan_maps_size(s->obj, "scan", t->scan);
+	if (!r)
+		r = delete_maps_size(s, tiers, t);
 	if (!r)
 		r = bpf_map__set_max_entries(s->maps.connect_nets, MAX(t->nets->nets_count, 1U));
 	if (!r)
@@ -69,5 +72,7 @@ int tables_fill(struct backstop_bpf *s, const struct kernel_tables *t)
 
 	if (!r)
 		r = fill_nets(s, t->nets);
-	return r ?: fill_agents(s, t->agents, t->agents_count);
+	if (!r)
+		r = fill_agents(s, t->agents, t->agents_count);
+	return r ?: delete_maps_fill(s, t);
 }

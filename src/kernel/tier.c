@@ -17,13 +17,22 @@
 /* The first is the one that the self-test goes through. */
 const struct tier_hook tier_hooks[] = {
 	{ .name = "task_kill", .use = TIER_HOLD },
-	{ .name = "inode_permission", .use = TIER_FENCE, .on_demand = true },
-	{ .name = "file_open", .use = TIER_FENCE, .on_demand = true },
-	{ .name = "file_permission", .use = TIER_FENCE, .on_demand = true },
-	{ .name = "mmap_file", .use = TIER_FENCE, .on_demand = true },
-	{ .name = "socket_create", .use = TIER_FENCE, .on_demand = true },
-	{ .name = "socket_connect", .use = TIER_FENCE, .on_demand = true },
-	{ .name = "socket_sendmsg", .use = TIER_FENCE, .on_demand = true },
+	{ .name = "inode_permission", .use = TIER_FENCE, .on_demand = TIER_BY_FENCE },
+	{ .name = "file_open", .use = TIER_FENCE, .on_demand = TIER_BY_FENCE },
+	{ .name = "file_permission",
+	  .use = TIER_FENCE,
+	  .ops = 1 << BS_DELETE_PUNCH,
+	  .on_demand = TIER_BY_FENCE | TIER_BY_DELETES },
+	{ .name = "mmap_file", .use = TIER_FENCE, .on_demand = TIER_BY_FENCE },
+	{ .name = "socket_create", .use = TIER_FENCE, .on_demand = TIER_BY_FENCE },
+	{ .name = "socket_connect", .use = TIER_FENCE, .on_demand = TIER_BY_FENCE },
+	{ .name = "socket_sendmsg", .use = TIER_FENCE, .on_demand = TIER_BY_FENCE },
+	{ .name = "path_unlink", .use = TIER_DELETE, .ops = 1 << BS_DELETE_UNLINK },
+	{ .name = "path_rmdir", .use = TIER_DELETE, .ops = 1 << BS_DELETE_RMDIR },
+	{ .name = "path_rename", .use = TIER_DELETE, .ops = 1 << BS_DELETE_RENAME },
+	{ .name = "path_truncate", .use = TIER_DELETE, .ops = 1 << BS_DELETE_TRUNCATE },
+	{ .name = "file_truncate", .use = TIER_DELETE, .optional = true }, /* from 6.2 on */
+	{ .name = "path_link", .use = TIER_DELETE },
 };
 const size_t tier_hooks_count = ARRAY_SIZE(tier_hooks);
 _Static_assert(ARRAY_SIZE(tier_hooks) <= TIER_HOOKS_MAX, "room for each hook");

@@ -19,11 +19,18 @@ enum tier_use {
 	TIER_USES,
 };
 
+/* Who needs a hook for some time only. */
+enum tier_demand {
+	TIER_BY_FENCE = 1 << 0,	  /* while an exec is held */
+	TIER_BY_DELETES = 1 << 1, /* while a session is alive */
+};
+
 struct tier_hook {
 	const char *name; /* task_kill: programs lsm_task_kill and fmod_task_kill */
 	enum tier_use use;
-	bool optional;	/* some kernels have it in no form, and need it not */
-	bool on_demand; /* attached by who needs it, for as long */
+	u16 ops;       /* deletions that it sees: bits by enum bs_delete_op */
+	bool optional; /* some kernels have it in no form, and need it not */
+	u8 on_demand;  /* enum tier_demand: attached while one of them needs it; 0: always */
 };
 extern const struct tier_hook tier_hooks[];
 extern const size_t tier_hooks_count;

@@ -1,0 +1,346 @@
+/* delete: judges deletions of tracked tasks.
+ *
+ * the security hooks	of security.bpf.c, by way of delete.h: before it happens
+ * tp_btf/sys_exit	where there are no security hooks, while a session is alive: after it has
+ *			happened, by what the system call was given
+ */
+#include "shared.h"
+#define SCAN(name) delete_##name
+#include "scan.h"
+#include "delete.h"
+
+struct delete_works_map delete_works SEC(".maps");
+const volatile u32 delete_works_mask = 31;
+
+/* The scan's state, beside each of `delete_works`. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 32);
+	__type(key, u32);
+	__type(value, struct bs_scan);
+} delete_scans SEC(".maps");
+
+_Static_assert(sizeof(((struct delete_work *)0)->data) >= BS_CHUNK + BS_PADDING, "the scan's room");
+_Static_assert(PATH_ROOM + BS_FILE_MAX <= BS_CHUNK, "the path's room");
+
+/* Files that are protected by whatever name. Full: another link to such a file is refused. */
+struct inode_key {
+	u64 inode;
+	u32 dev, reserved;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, BS_PROTECTED_INODES);
+	__type(key, struct inode_key);
+	__type(value, u32);
+} protected_inodes SEC(".maps");
+
+/* Names of directories, what is inside is build output. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, char[BS_BUILD_NAME]);
+	__type(value, u32);
+} build_output SEC(".maps");
+
+/* What is in `build_output`, roughly, by the first 8 bytes of a name: bit (key * 2^64 / golden
+ * ratio) >> 56. */
+const volatile u64 build_filter[4];
+
+const volatile u32 burst_limit = 0;	   /* deletions in the window; 0: none */
+const volatile u64 burst_bucket = 1;	   /* nanoseconds */
+const volatile u32 delete_unhooked = 0;	   /* bits of the operations that no security hook sees */
+const volatile bool delete_tables = false; /* there are any: else no path is a candidate */
+
+static __always_inline bool send_stop(struct bs_waiting *w)
+{
+	return !bpf_send_signal_thread(SIGSTOP);
+}
+
+static __always_inline bool send_cont(struct bs_waiting *w)
+{
+	return !bpf_send_signal_thread(SIGCONT);
+}
+
+#include "restart.h"
+
+/* ---- the path */
+
+static __always_inline bool is_build_name(const struct delete_work *w, u32 at, u64 word)
+{
+	u32 bit = word * 0x9e3779b97f4a7c15ULL >> 56;
+	char name[BS_BUILD_NAME] = {};
+
+	if (!(build_filter[bit >> 6 & 3] >> (bit & 63) & 1))
+		return false;
+	bpf_probe_read_kernel_str(name, sizeof(name), w->data + at);
+	return bpf_map_lookup_elem(&build_output, name);
+}
+
+/* A component has come: n bytes with its NUL. */
+__noinline int delete_note(struct delete_work *w, u32 at, u32 n)
+{
+	u64 word;
+
+	if (!w || at > PATH_ROOM)
+		return 0;
+	word = *(u64 *)(w->data + at);
+	if (n < sizeof(word))
+		word &= (1ULL << (n * 8 & 63)) - 1;
+	w->before = w->last;
+	w->last = word;
+	if (w->parts++ && is_build_name(w, at, word))
+		w->build = 1;
+	return 0;
+}
+
+/* Is it the path of something that is protected? Path and inner path are one chunk. */
+static __always_inline bool scan_path(struct delete_work *w, u32 len)
+{
+	const void *table = scan_table();
+	u32 at = w->index;
+	struct bs_scan *s = bpf_map_lookup_elem(&delete_scans, &at);
+
+	if (!delete_tables)
+		return false;
+	if (!s || !table || len > PATH_ROOM + BS_FILE_MAX)
+		return true;
+	__builtin_memset(w->data + len, 0, BS_PADDING);
+	bs_scan_begin(s, delete_start);
+	bs_scan_chunk(s, table, w->data, len);
+	return bs_scan_end(s, NULL);
+}
+
+static __always_inline u32 path_bytes(const struct bs_delete_event *e)
+{
+	return (u32)e->path_len + e->inner_len;
+}
+
+/* ---- files that are protected by whatever name */
+
+static __always_inline struct inode_key inode_key_of(const struct bs_delete_event *e)
+{
+	return (struct inode_key) { .inode = e->inode, .dev = e->dev };
+}
+
+static __always_inline bool loses_content(const struct bs_delete_event *e)
+{
+	if (e->op == BS_DELETE_TRUNCATE || e->op == BS_DELETE_PUNCH)
+		return true;
+	return (e->op == BS_DELETE_UNLINK || e->op == BS_DELETE_RENAME) && e->links <= 1;
+}
+
+static __always_inline bool is_protected(const struct bs_delete_event *e)
+{
+	struct inode_key key = inode_key_of(e);
+
+	return loses_content(e) && bpf_map_lookup_elem(&protected_inodes, &key);
+}
+
+__noinline int delete_linked(struct delete_work *w)
+{
+	struct inode_key key;
+	u32 one = 1, r = PASS;
+
+	if (!w)
+		return REFUSE;
+	key = inode_key_of(&w->event);
+	if (scan_path(w, path_bytes(&w->event)) &&
+	    bpf_map_update_elem(&protected_inodes, &key, &one, BPF_ANY))
+		r = REFUSE;
+	delete_release(w);
+	return r;
+}
+
+/* ---- bursts */
+
+/* Adds one to the bucket of this moment; returns how many there are in the window. Of those that
+ * add at once, none overlooks one that added before it. */
+static __always_inline u32 count_burst(struct bs_session *s)
+{
+	u64 bucket = bpf_ktime_get_boot_ns() / burst_bucket, word, sum = 0;
+	u64 *mine = &s->burst[bucket & (BS_BURST_BUCKETS - 1)];
+
+	word = *mine;
+	if (word >> 24 == bucket ||
+	    __sync_val_compare_and_swap(mine, word, bucket << 24 | 1) != word)
+		__sync_fetch_and_add(mine, 1);
+	for (int i = 0; i < BS_BURST_BUCKETS; i++) {
+		word = *(volatile u64 *)&s->burst[i];
+		if (bucket - (word >> 24) < BS_BURST_BUCKETS)
+			sum += word & 0xffffff;
+	}
+	return sum;
+}
+
+/* What the guard said of this process's bursts. */
+static __always_inline u32 burst_verdict(const struct bs_delete_event *e, struct bs_session *s)
+{
+	u32 tgid = e->head.tgid, verdict;
+	struct bs_process *p = bpf_map_lookup_elem(&processes, &tgid);
+
+	if (!p || !p->burst || p->start != e->start)
+		return BS_BURST_COUNTS;
+	verdict = p->burst;
+	if (verdict != BS_BURST_RESET)
+		return verdict;
+	p->burst = BS_BURST_COUNTS;
+	for (int i = 0; i < BS_BURST_BUCKETS; i++)
+		s->burst[i] = 0;
+	return BS_BURST_COUNTS;
+}
+
+/* Counts a deletion. REFUSE: the burst that it belongs to was denied; WAIT: it reaches the limit.
+ */
+static __always_inline int judge_burst(struct bs_delete_event *e, struct bs_session *s)
+{
+	u32 verdict;
+
+	if (!burst_limit || !loses_content(e))
+		return PASS;
+	verdict = burst_verdict(e, s);
+	if (verdict == BS_BURST_ALLOWED)
+		return PASS;
+	if (verdict == BS_BURST_COUNTS) {
+		e->burst = count_burst(s);
+		if (e->burst < burst_limit)
+			return PASS;
+	}
+	e->flags |= BS_DELETE_BURST;
+	return verdict == BS_BURST_DENIED ? REFUSE : WAIT;
+}
+
+/* ---- asking */
+
+/* No memory is free: it comes again, as those that have it are done in a moment. */
+__noinline int delete_later(void)
+{
+	struct task_struct *t = bpf_get_current_task_btf();
+
+	COUNT(unscanned);
+	if (t->ptrace || !is_delete_call(t) || !send_stop(NULL) || !send_cont(NULL))
+		return REFUSE;
+	return WAIT;
+}
+
+__noinline int delete_again(struct bs_waiting *same)
+{
+	u32 tid = bpf_get_current_pid_tgid();
+	struct bs_waiting *w = same ? find_waiting(tid, same) : NULL;
+	int verdict = w ? come_again(w) : -1;
+
+	if (verdict < 0)
+		return verdict;
+	forget_waiting(verdict, tid);
+	return verdict == PASS ? PASSED : verdict;
+}
+
+static __always_inline void look(struct task_struct *t, struct bs_waiting *w)
+{
+	w->flags = BS_DELETE_CANDIDATE;
+	if (t->ptrace)
+		w->flags |= BS_DELETE_TRACED;
+	if (!is_delete_call(t))
+		w->flags |= BS_DELETE_FIXED;
+	if (!handles_cont(t))
+		w->until = bpf_ktime_get_ns() + ROUNDS_NS;
+}
+
+static __always_inline u32 event_size(const struct bs_delete_event *e)
+{
+	return sizeof(*e) + (path_bytes(e) & (BS_CHUNK - 1));
+}
+
+static __always_inline void send_candidate(struct delete_work *w, u32 flags)
+{
+	w->event.flags |= flags;
+	send_decision(&w->event.head, event_size(&w->event));
+	delete_release(w);
+}
+
+/* Sends the event, gives the memory back and waits. */
+static __always_inline int ask_about(struct delete_work *w)
+{
+	struct bs_delete_event *e = &w->event;
+	struct bs_waiting init = { .object = { e->op, e->dev, e->inode, e->parent_inode },
+				   .kind = BS_SLOT_DELETE },
+			  *wait;
+	u32 tid = e->head.tid;
+	struct place p;
+	int verdict;
+
+	COUNT(candidates);
+	look(bpf_get_current_task_btf(), &init);
+	number_event(&e->head);
+	wait = note_waiting(tid, &init);
+	if (!wait) {
+		send_candidate(w, init.flags | BS_DELETE_REFUSED);
+		return REFUSE;
+	}
+	verdict = freeze_call(wait, &e->head, e->start, &p);
+	e->slot = p.at;
+	e->ticket = p.ticket;
+	send_candidate(w, wait->flags);
+	if (p.slot)
+		verdict = wait_call(&p, wait);
+	forget_waiting(verdict, tid);
+	return verdict == PASS ? PASSED : verdict;
+}
+
+/* ---- judging */
+
+/* For the record alone. */
+static __always_inline int send_event(struct delete_work *w, struct bs_session *s, int verdict)
+{
+	struct bs_delete_event *e = &w->event;
+
+	if (verdict == REFUSE)
+		e->flags |= BS_DELETE_REFUSED;
+	if (w->uncounted) {
+		COUNT(uncounted);
+	} else if (!w->quiet) {
+		COUNT(deletes);
+		if (s)
+			__sync_fetch_and_add(&s->deletes, 1);
+		emit(&e->head, event_size(e));
+	}
+	delete_release(w);
+	return verdict;
+}
+
+/* Takes what delete.h has read of a deletion, and gives its memory back. PASS, REFUSE, WAIT, or
+ * PASSED. */
+__noinline int delete_judge(struct delete_work *w)
+{
+	struct bs_delete_event *e = &w->event;
+	struct bs_session *s;
+	bool candidate;
+	int burst = PASS;
+	u64 session;
+
+	if (!w)
+		return REFUSE;
+	session = e->head.session;
+	e->head.size = event_size(e);
+	s = bpf_map_lookup_elem(&sessions, &session);
+	candidate = scan_path(w, path_bytes(e));
+	if (is_protected(e)) {
+		e->flags |= BS_DELETE_INODE;
+		candidate = true;
+	}
+	if (s && !w->uncounted)
+		burst = judge_burst(e, s);
+	if (burst == REFUSE)
+		return send_event(w, s, REFUSE);
+	if (!candidate && burst == PASS)
+		return send_event(w, s, PASS);
+	return ask_about(w);
+}
+/* ---- after it has happened */
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(delete_done, struct pt_regs *regs, long ret)
+{
+	return 0;
+}

@@ -1,0 +1,329 @@
+/* Deletions, as the security hooks see them: what is about to lose its content or its name, and
+ * where is it? delete.bpf.c judges.
+ *
+ * The hooks run for the path that the task named; what a stacked file system (overlayfs) then does
+ * below passes by other hooks, but for fallocate, whose inner file has no account. */
+#ifndef BPF_DELETE_H
+#define BPF_DELETE_H
+
+#include "call.h"
+#include "shared.h"
+
+/* A deletion under construction. These programs may be preempted, so that no memory of their CPU's
+ * would do: each takes one of a pool, which has room for two a CPU. */
+struct delete_work {
+	u32 busy;
+	u32 index;
+	u32 parts;	  /* of the path in hand */
+	u32 build;	  /* it is inside of build output */
+	u64 last, before; /* its upmost components, their first 8 bytes */
+	u32 uncounted;	  /* scratch or build output */
+	u32 quiet;	  /* no event for the record is needed */
+	struct bs_delete_event event;
+	u8 data[BS_CHUNK + 64];
+};
+
+struct delete_works_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 32);
+	__type(key, u32);
+	__type(value, struct delete_work);
+};
+extern struct delete_works_map delete_works SEC(".maps");
+extern const volatile u32 delete_works_mask;
+
+/* Global functions: the verifier walks each once, not once a hook. */
+int delete_note(struct delete_work *w, u32 at, u32 n);
+int delete_again(struct bs_waiting *same);
+int delete_judge(struct delete_work *w);
+int delete_linked(struct delete_work *w);
+int delete_later(void);
+
+#define PATH_OWNER	    struct delete_work
+#define PATH_ROOM	    (2 * BS_DELETE_PATH)
+#define PATH_NOTE(w, at, n) delete_note(w, at, n)
+#include "path.h"
+
+#define BTRFS_MAGIC    0x9123683e
+#define BTRFS_TOP      256	  /* inode of the root of each subvolume */
+#define FMODE_INNER    0x20000000 /* has no account: opened by a stacked file system */
+#define MAY_WRITE      2
+#define RENAME_TWO_WAY 2
+
+static __always_inline struct delete_work *delete_claim(void)
+{
+	u32 first = bpf_get_smp_processor_id() * 2;
+
+#pragma clang loop unroll(full)
+	for (int i = 0; i < 8; i++) {
+		u32 at = (first + i) & delete_works_mask;
+		struct delete_work *w = bpf_map_lookup_elem(&delete_works, &at);
+
+		if (w && !w->busy && !__sync_val_compare_and_swap(&w->busy, 0, 1)) {
+			w->index = at;
+			return w;
+		}
+	}
+	return NULL;
+}
+
+static __always_inline void delete_release(struct delete_work *w)
+{
+	__sync_lock_test_and_set(&w->busy, 0);
+}
+
+/* ---- the path */
+
+/* Does the path that the task sees, below this mount, differ from that inside the file system? A
+ * subvolume is as good as a file system. */
+static __always_inline bool is_bound(struct vfsmount *mnt)
+{
+	struct dentry *root = mnt->mnt_root;
+
+	if (root->d_parent == root)
+		return false;
+	return root->d_inode->i_ino != BTRFS_TOP || root->d_inode->i_sb->s_magic != BTRFS_MAGIC;
+}
+
+#define WORD_TMP 0x706d74ULL
+#define WORD_VAR 0x726176ULL
+#define WORD_DEV 0x766564ULL
+#define WORD_SHM 0x6d6873ULL
+
+/* In /tmp, /var/tmp or /dev/shm, or in build output. */
+static __always_inline bool is_uncounted(const struct delete_work *w)
+{
+	if (w->build)
+		return true;
+	return (w->last == WORD_TMP && w->parts > 1) ||
+	       (w->last == WORD_VAR && w->before == WORD_TMP && w->parts > 2) ||
+	       (w->last == WORD_DEV && w->before == WORD_SHM && w->parts > 2);
+}
+
+static __always_inline void begin_path(struct delete_work *w, u16 *len)
+{
+	*len = 0;
+	w->parts = 0;
+	w->build = 0;
+	w->last = 0;
+}
+
+/* The path as the task sees it; then, where that says less than the whole, inside its file system.
+ */
+static __always_inline void read_path(struct delete_work *w, struct vfsmount *mnt,
+				      struct dentry *dentry)
+{
+	struct fs_struct *fs = bpf_get_current_task_btf()->fs;
+	struct path_walk c = { .w = w,
+			       .len = &w->event.path_len,
+			       .most = BS_DELETE_PATH,
+			       .dentry = dentry,
+			       .mnt = mnt,
+			       .root = fs->root.dentry,
+			       .root_mnt = fs->root.mnt };
+	bool bound = is_bound(mnt) || c.root != c.root_mnt->mnt_root;
+
+	begin_path(w, c.len);
+	w->uncounted = path_walk(&c);
+	if (!w->uncounted)
+		w->event.flags |= BS_DELETE_CUT;
+	w->uncounted = w->uncounted && is_uncounted(w);
+	w->event.inner_len = 0;
+	if (!bound)
+		return;
+	c.len = &w->event.inner_len;
+	c.start = w->event.path_len;
+	c.most = c.start + BS_DELETE_PATH;
+	c.mnt = c.root_mnt = NULL;
+	c.root = NULL;
+	begin_path(w, c.len);
+	path_walk_far(&c, dentry);
+	w->uncounted = w->uncounted && is_uncounted(w);
+}
+
+/* ---- one deletion */
+
+struct deletion {
+	struct bs_label *label;
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+	struct inode *inode;
+	u64 bytes;
+	u32 op;
+	u32 quiet;
+};
+
+static __always_inline void read_deletion(struct delete_work *w, const struct deletion *d)
+{
+	struct task_struct *t = bpf_get_current_task_btf();
+	struct bs_delete_event *e = &w->event;
+
+	event_head(&e->head, BS_EVENT_DELETE, sizeof(*e), d->label->session);
+	e->start = t->group_leader->start_boottime;
+	e->inode = d->inode->i_ino;
+	e->parent_inode = d->dentry->d_parent->d_inode->i_ino;
+	e->dev = d->inode->i_sb->s_dev;
+	e->links = d->inode->i_nlink;
+	e->bytes = d->bytes;
+	e->op = d->op;
+	e->flags = 0;
+	e->uid = t->cred->uid.val;
+	e->parent = t->real_parent->tgid;
+	e->slot = BS_NO_SLOT;
+	e->ticket = 0;
+	e->burst = 0;
+	e->dirfd = 0;
+	w->quiet = d->quiet;
+	read_path(w, d->mnt, d->dentry);
+}
+
+/* The answer to this very deletion, if it asks or waits already; else -1. */
+static __always_inline int ask_again(const struct deletion *d)
+{
+	struct bs_waiting same = {
+		.object = { .op = d->op,
+			    .dev = d->inode->i_sb->s_dev,
+			    .inode = d->inode->i_ino,
+			    .parent_inode = d->dentry->d_parent->d_inode->i_ino },
+		.kind = BS_SLOT_DELETE,
+	};
+
+	return delete_again(&same);
+}
+
+static __always_inline int judge_new(const struct deletion *d)
+{
+	struct delete_work *w = delete_claim();
+
+	if (!w)
+		return delete_later();
+	read_deletion(w, d);
+	return delete_judge(w);
+}
+
+static __always_inline int verdict_errno(int verdict)
+{
+	if (verdict == WAIT)
+		return -ERESTARTNOINTR;
+	return verdict == REFUSE ? -EPERM : 0;
+}
+
+static __always_inline int judge_deletion(const struct deletion *d)
+{
+	int verdict = ask_again(d);
+
+	return verdict_errno(verdict < 0 ? judge_new(d) : verdict);
+}
+
+/* ---- the hooks' bodies: 0 or a negative errno */
+
+static __always_inline int delete_name(struct bs_label *l, const struct path *dir,
+				       struct dentry *dentry, u32 op)
+{
+	struct deletion d = { .label = l, .mnt = dir->mnt, .dentry = dentry, .op = op };
+
+	d.inode = dentry->d_inode;
+	if (!d.inode)
+		return 0;
+	d.bytes = op == BS_DELETE_RMDIR ? 0 : d.inode->i_size;
+	return judge_deletion(&d);
+}
+
+/* What is replaced, and what gets another name: one of them is asked for, as the answer is for the
+ * whole call. */
+static __always_inline int delete_rename(struct bs_label *l, const struct path *old_dir,
+					 struct dentry *old, const struct path *new_dir,
+					 struct dentry *new, u32 flags)
+{
+	u32 two_way = flags & RENAME_TWO_WAY;
+	struct deletion over = { .label = l,
+				 .mnt = new_dir->mnt,
+				 .dentry = new,
+				 .op = two_way ? BS_DELETE_EXCHANGE : BS_DELETE_RENAME };
+	struct deletion moved = { .label = l,
+				  .mnt = old_dir->mnt,
+				  .dentry = old,
+				  .op = two_way ? BS_DELETE_EXCHANGE : BS_DELETE_MOVE };
+	int verdict = -1;
+
+	over.inode = new->d_inode;
+	moved.inode = old->d_inode;
+	if (!moved.inode || over.inode == moved.inode)
+		return 0;
+	moved.quiet = over.inode && !two_way;
+	if (over.inode) {
+		over.bytes = over.inode->i_size;
+		verdict = ask_again(&over);
+	}
+	if (verdict < 0)
+		verdict = ask_again(&moved);
+	if (verdict < 0 && over.inode)
+		verdict = judge_new(&over);
+	if (verdict < 0 || verdict == PASS)
+		verdict = judge_new(&moved);
+	return verdict_errno(verdict);
+}
+
+/* What keeps its length, or gets longer, loses nothing; a file without a name has no place. */
+static __always_inline int delete_content(struct bs_label *l, struct vfsmount *mnt,
+					  struct dentry *dentry, struct inode *inode, u32 op,
+					  s64 lost)
+{
+	struct deletion d = { .label = l, .mnt = mnt, .dentry = dentry, .op = op };
+
+	if (lost <= 0 || !inode->i_nlink)
+		return 0;
+	d.inode = inode;
+	d.bytes = lost;
+	return judge_deletion(&d);
+}
+
+static __always_inline int delete_truncate(struct bs_label *l, struct vfsmount *mnt,
+					   struct dentry *dentry)
+{
+	struct inode *inode = dentry->d_inode;
+	s64 size = inode->i_size;
+
+	if (!size)
+		return 0;
+	return delete_content(l, mnt, dentry, inode, BS_DELETE_TRUNCATE,
+			      size - call_length(bpf_get_current_task_btf()));
+}
+
+/* Called for each write, while a session is alive: only fallocate() is looked at. */
+static __always_inline bool is_punch(struct file *file, int mask, struct call_range *ret)
+{
+	return mask & MAY_WRITE && call_punches(bpf_get_current_task_btf(), ret) &&
+	       !(file->f_mode & FMODE_INNER);
+}
+
+static __always_inline int delete_punch(struct bs_label *l, struct file *file,
+					const struct call_range *r)
+{
+	struct inode *inode = file->f_inode;
+	s64 lost = inode->i_size - r->offset;
+
+	if (lost > r->len)
+		lost = r->len;
+	return delete_content(l, file->f_path.mnt, file->f_path.dentry, inode, BS_DELETE_PUNCH,
+			      lost);
+}
+
+/* A protected file is protected by its new name too. */
+static __always_inline int delete_link(struct bs_label *l, struct dentry *old,
+				       const struct path *dir)
+{
+	struct deletion d = { .label = l, .mnt = dir->mnt, .dentry = old };
+	struct delete_work *w;
+
+	d.inode = old->d_inode;
+	if (!d.inode)
+		return 0;
+	w = delete_claim();
+	if (!w)
+		return verdict_errno(delete_later());
+	read_deletion(w, &d);
+	return verdict_errno(delete_linked(w));
+}
+
+#endif
