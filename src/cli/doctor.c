@@ -16,6 +16,7 @@
 #include "cli/installed.h"
 #include "cli/table.h"
 #include "kernel/probe.h"
+#include "kernel/tier.h"
 #include "policy/policy.h"
 #include "guard/guard.h"
 
@@ -37,7 +38,7 @@ struct check {
 struct result {
 	const struct probe *probe;
 	enum probe_state state;
-	struct strbuf detail;
+	struct strbuf detail, remedy;
 };
 
 /* What the guard that runs says of itself, where it says it to this user. */
@@ -176,53 +177,90 @@ static const struct check checks[] = {
 	{ { "journal", "the directory of the journal", NEED_REQUIRED, true,
 	    "a guard does not start, as it could not record what it decides",
 	    "make it writable for root, or give another one to the guard with --state-dir DIR",
-	    NULL },
+	    NULL, NULL },
 	  check_journal },
 	{ { "policy", "the compiled policy", NEED_REQUIRED, false,
 	    "a guard does not start, as it knows nothing to look for",
 	    "make it with 'backstop policy compile --output policy.image signatures' and give it "
 	    "with --policy FILE, or install backstop",
-	    NULL },
+	    NULL, NULL },
 	  check_policy },
 	{ { "bpffs", "a mounted bpffs for what outlives a guard", NEED_BETTER, false,
 	    "'backstop guard' does not start; 'backstop run' brings its own guard and bpffs",
 	    "mount -t bpf bpf " BPFFS ", or name a directory in another one in the settings "
 	    "(pins:)",
-	    NULL },
+	    NULL, NULL },
 	  check_bpffs },
 	{ { "guard", "a guard that answers", NEED_BETTER, false,
 	    "no agent is found by itself, and only root starts sessions: 'backstop run' brings its "
 	    "own guard",
 	    "start the service with 'sudo systemctl enable --now backstop', or a guard here with "
 	    "'sudo backstop guard'",
-	    NULL },
+	    NULL, NULL },
 	  check_guard },
 	{ { "desktop", "a program that shows a hold on the desktop", NEED_BETTER, false,
 	    "who sits at the screen learns of a hold by 'backstop watch' and 'backstop pending'",
-	    "apt-get install libnotify-bin, or say 'notify: false' in the settings", NULL },
+	    "apt-get install libnotify-bin, or say 'notify: false' in the settings", NULL, NULL },
 	  check_desktop },
-	{ { "agents", "agents that are installed here", NEED_BETTER, false, NULL, NULL, NULL },
+	{ { "agents", "agents that are installed here", NEED_BETTER, false, NULL, NULL, NULL,
+	    NULL },
 	  check_agents },
 };
 
+/* --- what the security hooks are used for */
+
+static struct probe uses[TIER_USES];
+
+static void run_use(struct result *r, const struct tiers *t, enum tier_use u)
+{
+	enum bs_tier tier = tier_of_use(t, u);
+
+	uses[u] = (struct probe) {
+		.name = tier_uses[u].name,
+		.what = tier_uses[u].what,
+		.need = NEED_BETTER,
+		.cost = tier_uses[u].cost,
+		.remedy = tier_of(t) == BS_TIER_TRACE
+				  ? "see lsm and fmod-ret above: one of them is enough"
+				  : "use a newer kernel: this one lacks some hook",
+	};
+	r->probe = &uses[u];
+	r->state = geteuid() != 0 ? PROBE_UNKNOWN : tier ? PROBE_OK : PROBE_MISSING;
+	if (r->state == PROBE_UNKNOWN)
+		return;
+	tier_explain(t, u, &r->detail);
+	if (!r->detail.len)
+		strbuf_addf(&r->detail, "tier %s", tier_name(tier));
+}
+
 /* --- results */
 
-static void run_all(const struct options *o, struct result *results)
-{
-	for (size_t i = 0; i < probes_count; i++) {
-		results[i].probe = &probes[i];
-		results[i].state = probe_run(&probes[i], &results[i].detail);
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {
-		const struct check *c = &checks[i];
-		struct result *r = &results[probes_count + i];
+#define RESULTS (probes_count + TIER_USES + ARRAY_SIZE(checks))
 
-		r->probe = &c->probe;
-		if (c->probe.privileged && geteuid() != 0)
-			r->state = PROBE_UNKNOWN;
-		else
-			r->state = c->run(o, &r->detail) ? PROBE_MISSING : PROBE_OK;
+static void run_check(struct result *r, const struct check *c, const struct options *o)
+{
+	r->probe = &c->probe;
+	if (c->probe.privileged && geteuid() != 0)
+		r->state = PROBE_UNKNOWN;
+	else
+		r->state = c->run(o, &r->detail) ? PROBE_MISSING : PROBE_OK;
+}
+
+static void run_all(const struct options *o, const struct tiers *t, struct result *results)
+{
+	struct result *r = results;
+
+	for (size_t i = 0; i < probes_count; i++, r++) {
+		r->probe = &probes[i];
+		r->state = probe_run(r->probe, &r->detail);
 	}
+	for (int u = 0; u < TIER_USES; u++, r++)
+		run_use(r, t, u);
+	for (size_t i = 0; i < ARRAY_SIZE(checks); i++, r++)
+		run_check(r, &checks[i], o);
+	for (r = results; r < results + RESULTS; r++)
+		if (r->state == PROBE_MISSING && (r->probe->remedy || r->probe->advise))
+			probe_advise(r->probe, &r->remedy);
 }
 
 static enum probe_state state_of(const struct result *results, size_t count, const char *name)
@@ -260,18 +298,19 @@ static void put_result(struct json *j, const struct result *r)
 	json_put_string(j, "detail", r->detail.len ? strbuf_str(&r->detail) : NULL);
 	if (r->state == PROBE_MISSING) {
 		json_put_string(j, "cost", r->probe->cost);
-		json_put_string(j, "remedy", r->probe->remedy);
+		json_put_string(j, "remedy", r->remedy.len ? strbuf_str(&r->remedy) : NULL);
 	}
 	json_close_object(j);
 }
 
-static void add_json(struct strbuf *out, const struct result *results, size_t count)
+static void add_json(struct strbuf *out, const struct result *results, size_t count,
+		     enum bs_tier tier)
 {
 	struct json j = JSON_INIT(out);
 
 	json_open_object(&j, NULL);
 	json_put_bool(&j, "works", can_work(results, count));
-	json_put_string(&j, "tier", can_work(results, count) ? "trace" : NULL);
+	json_put_string(&j, "tier", can_work(results, count) ? tier_name(tier) : NULL);
 	json_open_array(&j, "checks");
 	for (size_t i = 0; i < count; i++)
 		put_result(&j, &results[i]);
@@ -295,17 +334,19 @@ static void add_result(struct strbuf *out, const struct result *r)
 	if (r->state == PROBE_MISSING)
 		strbuf_addf(out, "%*scosts: %s%s\n%*sremedy: %s\n", NAME_WIDTH + 10, "",
 			    r->probe->need == NEED_LATER ? "nothing yet; later: " : "",
-			    r->probe->cost, NAME_WIDTH + 10, "", r->probe->remedy);
+			    r->probe->cost, NAME_WIDTH + 10, "", strbuf_str(&r->remedy));
 }
 
-static void add_sum(struct strbuf *out, const struct result *results, size_t count)
+static void add_sum(struct strbuf *out, const struct result *results, size_t count,
+		    enum bs_tier tier)
 {
 	bool guard = state_of(results, count, "guard") == PROBE_OK;
 
 	if (can_work(results, count))
 		strbuf_addf(out,
-			    "\ntier: trace. Programs%s can be held here%s; deletions "
-			    "and what is sent cannot yet, whatever else is ok.\n",
+			    "\ntier: %s. Programs%s can be held here%s; what is sent cannot "
+			    "yet, whatever else is ok.\n",
+			    geteuid() != 0 ? "not known without root" : tier_name(tier),
 			    state_of(results, count, "cgroup2") == PROBE_OK ? " and connections"
 									    : "",
 			    guard ? ", by the guard that runs" : "");
@@ -323,23 +364,30 @@ static void add_sum(struct strbuf *out, const struct result *results, size_t cou
 static int run(const void *options, int argc _unused_, char **argv _unused_)
 {
 	const struct options *o = options;
-	size_t count = probes_count + ARRAY_SIZE(checks);
+	size_t count = RESULTS;
+	struct tiers tiers = { 0 };
+	enum bs_tier tier;
 	_cleanup_free_ struct result *results = calloc(count, sizeof(*results));
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 	bool works;
 
 	if (!results)
 		return log_errno(-ENOMEM, "cannot look"), EXIT_FAILURE;
-	run_all(o, results);
+	if (geteuid() == 0)
+		tier_find(&tiers);
+	tier = tier_of(&tiers);
+	run_all(o, &tiers, results);
 	works = can_work(results, count);
 	if (o->json)
-		add_json(&out, results, count);
+		add_json(&out, results, count, tier);
 	for (size_t i = 0; !o->json && i < count; i++)
 		add_result(&out, &results[i]);
 	if (!o->json)
-		add_sum(&out, results, count);
-	for (size_t i = 0; i < count; i++)
+		add_sum(&out, results, count, tier);
+	for (size_t i = 0; i < count; i++) {
 		strbuf_free(&results[i].detail);
+		strbuf_free(&results[i].remedy);
+	}
 	fputs(strbuf_str(&out), stdout);
 	return works ? EXIT_SUCCESS : EXIT_FAILURE;
 }

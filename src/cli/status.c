@@ -36,6 +36,23 @@ static void add_part(struct strbuf *out, const char *before, const json_t *s, co
 	add_member(out, s, name);
 }
 
+/* What the tier does not give. */
+static void add_tiers(struct strbuf *out, const json_t *tiers)
+{
+	const json_t *t;
+	size_t i;
+
+	json_array_foreach(tiers, i, t)
+	{
+		if (!json_is_string(json_object_get(t, "cost")))
+			continue;
+		add_part(out, "\nwithout    ", t, "use");
+		add_part(out, ": ", t, "cost");
+		if (json_is_string(json_object_get(t, "why")))
+			add_part(out, " (", t, "why"), strbuf_addc(out, ')');
+	}
+}
+
 static void add_guard(struct strbuf *out, const json_t *s)
 {
 	add_part(out, "guard      pid ", s, "pid");
@@ -48,6 +65,7 @@ static void add_guard(struct strbuf *out, const json_t *s)
 		add_part(out, ", restarts ", s, "restarts");
 	add_part(out, "\nmode       ", s, "mode");
 	add_part(out, ", tier ", s, "tier");
+	add_tiers(out, json_object_get(s, "tiers"));
 	if (json_is_string(json_object_get(s, "blind")))
 		add_part(out, "\nblind      connects are neither seen nor held: ", s, "blind");
 }

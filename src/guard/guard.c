@@ -421,16 +421,18 @@ static int guard_start(struct guard *g, int link)
 
 static void say_ready(struct guard *g)
 {
+	_cleanup_strbuf_ struct strbuf tiers = STRBUF_INIT;
 	bool again = kernel_was_adopted(g->kernel);
 
+	tier_describe(kernel_tiers(g->kernel), &tiers);
 	log_to(g->options.log_fd);
 	report_guard(g, NULL, "guard started",
 		     "the guard started: tier %s, mode %s, policy %s, %u sessions and %u holds "
 		     "taken over",
-		     g->host.tier, mode_name(g->options.mode), policy_version(g->policy),
+		     strbuf_str(&tiers), mode_name(g->options.mode), policy_version(g->policy),
 		     (unsigned int)g->sessions.count, g->open_holds);
 	log_info("ready%s: tier %s, mode %s, %u signatures (policy %s), socket %s",
-		 again ? " again" : "", g->host.tier, mode_name(g->options.mode),
+		 again ? " again" : "", strbuf_str(&tiers), mode_name(g->options.mode),
 		 policy_signature_count(g->policy), policy_version(g->policy), g->options.socket);
 	report_blind(g);
 }

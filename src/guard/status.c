@@ -104,6 +104,27 @@ static void describe_policy(struct guard *g, struct json *j)
 	json_put_uint(j, "hold_timeout", g->options.hold_timeout);
 }
 
+/* What the security hooks give, and what it costs where they do not. */
+static void describe_tiers(const struct guard *g, struct json *j)
+{
+	const struct tiers *t = kernel_tiers(g->kernel);
+
+	json_open_array(j, "tiers");
+	for (int u = 0; u < TIER_USES; u++) {
+		_cleanup_strbuf_ struct strbuf why = STRBUF_INIT;
+		enum bs_tier tier = tier_of_use(t, u);
+
+		tier_explain(t, u, &why);
+		json_open_object(j, NULL);
+		json_put_string(j, "use", tier_uses[u].name);
+		json_put_string(j, "tier", tier_name(tier));
+		json_put_string(j, "why", why.len ? strbuf_str(&why) : NULL);
+		json_put_string(j, "cost", tier ? NULL : tier_uses[u].cost);
+		json_close_object(j);
+	}
+	json_close_array(j);
+}
+
 const char *guard_approvers(const struct guard *g)
 {
 	return policy_settings(g->policy)->approvers;
@@ -118,6 +139,7 @@ void guard_describe_status(struct guard *g, struct json *j)
 	json_put_uint(j, "restarts", g->options.restarts);
 	json_put_string(j, "version", BACKSTOP_VERSION);
 	json_put_string(j, "tier", g->host.tier);
+	describe_tiers(g, j);
 	json_put_string(j, "blind", kernel_blind(g->kernel)); /* why connects are not seen */
 	json_put_bool(j, "embedded", g->options.embedded);
 	json_put_int(j, "uptime_ms", now_ms() - g->started_ms);

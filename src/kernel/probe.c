@@ -17,55 +17,60 @@ const char *probe_state_name(enum probe_state s)
 const struct probe probes[] = {
 	{ "privileges", "capabilities of this process", NEED_REQUIRED, false,
 	  "it can neither start a guard nor try what only root may",
-	  "run it as root: sudo backstop doctor", try_privileges },
+	  "run it as root: sudo backstop doctor", try_privileges, NULL },
 	{ "btf", "type information of the kernel", NEED_REQUIRED, false, "nothing can be loaded",
 	  "use a kernel built with CONFIG_DEBUG_INFO_BTF=y; those of Debian 12, Ubuntu 22.04 and "
 	  "Fedora 36 or later are",
-	  try_btf },
+	  try_btf, NULL },
 	{ "tracepoints", "programs on exec, new task, exit and system call", NEED_REQUIRED, true,
 	  "actions are not seen",
 	  "use a kernel with CONFIG_BPF_SYSCALL=y, CONFIG_BPF_EVENTS=y and "
 	  "CONFIG_FTRACE_SYSCALLS=y, "
 	  "and do not lock it down to 'confidentiality'",
-	  try_tracepoints },
+	  try_tracepoints, NULL },
 	{ "helpers", "what those programs call", NEED_REQUIRED, true, "actions are not decided",
-	  "use Linux 6.1 or later, and do not lock it down to 'confidentiality'", try_helpers },
+	  "use Linux 6.1 or later, and do not lock it down to 'confidentiality'", try_helpers,
+	  NULL },
 	{ "ring-buffer", "maps that carry events", NEED_REQUIRED, true, "the guard learns nothing",
-	  "use Linux 6.1 or later", try_ring_buffer },
+	  "use Linux 6.1 or later", try_ring_buffer, NULL },
 	{ "task-storage", "maps that carry labels", NEED_REQUIRED, true,
-	  "sessions cannot be followed", "use Linux 6.1 or later", try_task_storage },
+	  "sessions cannot be followed", "use Linux 6.1 or later", try_task_storage, NULL },
 	{ "ptrace", "seizing a held task", NEED_REQUIRED, true,
 	  "any SIGCONT would let a held task run",
 	  "set kernel.yama.ptrace_scope to 2 or less (3 stays until the next boot: look for it in "
 	  "/etc/sysctl.d), and allow ptrace in the container's seccomp profile",
-	  try_ptrace },
+	  try_ptrace, NULL },
 	{ "pidfd-getfd", "reaching the stderr of a held task", NEED_BETTER, true,
 	  "an agent is not told why it was held, and what to do instead",
-	  "as for ptrace; a seccomp profile may have to allow pidfd_getfd", try_pidfd_getfd },
+	  "as for ptrace; a seccomp profile may have to allow pidfd_getfd", try_pidfd_getfd, NULL },
 	{ "realtime", "scheduling the guard as SCHED_FIFO", NEED_BETTER, true,
 	  "on a busy machine decisions take longer, and a storm of SIGCONT may win",
 	  "start the guard where real-time scheduling is allowed: in the root cgroup or with "
 	  "cpu.rt_runtime_us set, without LimitRTPRIO=0",
-	  try_realtime },
+	  try_realtime, NULL },
 	{ "cgroup2", "a mounted cgroup2 hierarchy", NEED_BETTER, false,
 	  "connections are neither seen nor held",
 	  "mount -t cgroup2 cgroup2 /sys/fs/cgroup, or /sys/fs/cgroup/unified where cgroup v1 is "
 	  "in use, or boot with systemd.unified_cgroup_hierarchy=1",
-	  try_cgroup2 },
+	  try_cgroup2, NULL },
 	{ "uprobes", "programs on functions of libraries", NEED_LATER, true,
 	  "what is written through TLS cannot be seen", "use a kernel with CONFIG_UPROBE_EVENTS=y",
-	  try_uprobe },
-	{ "lsm", "BPF among the security modules", NEED_LATER, true, "deletions cannot be refused",
-	  "boot with bpf in the list of lsm=, which /sys/kernel/security/lsm shows; where it is "
-	  "there "
-	  "and the program is refused all the same, who runs this machine forbids it",
-	  try_lsm },
-	{ "fmod-ret", "programs that change the result of security hooks", NEED_LATER, true,
-	  "without the BPF security module, deletions cannot be refused",
-	  "use a kernel with CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS=y and BPF trampolines; where "
-	  "it "
-	  "has them, who runs this machine forbids them",
-	  try_fmod_ret },
+	  try_uprobe, NULL },
+	{ .name = "lsm",
+	  .what = "programs on security hooks, as a security module that refuses",
+	  .need = NEED_BETTER,
+	  .privileged = true,
+	  .cost = "nothing where fmod-ret is ok; else the tier is trace, which the lines below "
+		  "explain",
+	  .run = try_lsm,
+	  .advise = advise_lsm },
+	{ .name = "fmod-ret",
+	  .what = "programs on security hooks, by trampolines that refuse",
+	  .need = NEED_BETTER,
+	  .privileged = true,
+	  .cost = "nothing where lsm is ok; else the tier is trace, which the lines below explain",
+	  .run = try_fmod_ret,
+	  .advise = advise_fmod_ret },
 };
 const size_t probes_count = ARRAY_SIZE(probes);
 
@@ -82,4 +87,15 @@ enum probe_state probe_run(const struct probe *p, struct strbuf *detail)
 	if (err < 0 && detail->len == 0)
 		strbuf_adds(detail, strerror(-err));
 	return err < 0 ? PROBE_MISSING : PROBE_OK;
+}
+
+void probe_advise(const struct probe *p, struct strbuf *text)
+{
+	libbpf_print_fn_t print = libbpf_set_print(NULL);
+
+	if (p->advise)
+		p->advise(text);
+	else
+		strbuf_adds(text, p->remedy);
+	libbpf_set_print(print);
 }

@@ -25,19 +25,18 @@ struct probe {
 	enum probe_need need;
 	bool privileged;    /* takes root to try */
 	const char *cost;   /* what it costs where it is missing */
-	const char *remedy; /* what to do then */
+	const char *remedy; /* what to do then; NULL: advise() says it for this machine */
 	/* 0, or a negative errno: missing; says more in `detail`, which may stay empty */
 	int (*run)(struct strbuf *detail);
+	void (*advise)(struct strbuf *text);
 };
 
 extern const struct probe probes[];
 extern const size_t probes_count;
 
-/* Is bpf among the security modules that were booted with? 1, 0, or a negative errno: who knows.
- * Appends which there are, or why not. */
-int probe_lsm_active(struct strbuf *detail);
-
 /* Tries it. */
 enum probe_state probe_run(const struct probe *p, struct strbuf *detail);
+/* What to do where it is missing. */
+void probe_advise(const struct probe *p, struct strbuf *text);
 
 #endif

@@ -11,14 +11,9 @@
 #include <sys/syscall.h>
 
 #include "base/io.h"
-#include "kernel/probe.h"
 #include "kernel/probe_internal.h"
 
 #define LIST_MAX 4096 /* bytes of a line in sysfs */
-#ifndef SYS_lsm_list_modules
-#define SYS_lsm_list_modules 461
-#endif
-#define LSM_ID_OF_BPF 109
 
 /* --- programs */
 
@@ -75,11 +70,6 @@ int try_tracepoints(struct strbuf *detail)
 	for (size_t i = 0; !err && i < ARRAY_SIZE(targets); i++)
 		err = try_attach(BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, targets[i], detail);
 	return err;
-}
-
-int try_fmod_ret(struct strbuf *detail)
-{
-	return try_attach(BPF_PROG_TYPE_TRACING, BPF_MODIFY_RETURN, "security_sb_umount", detail);
 }
 
 /* Does the verifier know the helper in a program of ours? It is called without arguments: a helper
@@ -139,63 +129,6 @@ int try_ring_buffer(struct strbuf *detail _unused_)
 int try_task_storage(struct strbuf *detail _unused_)
 {
 	return try_map(BPF_MAP_TYPE_TASK_STORAGE);
-}
-
-/* --- the security modules */
-
-/* 1: bpf is in the list, 0: it is not; or a negative errno. Needs Linux 6.8. */
-static int ask_for_modules(struct strbuf *detail)
-{
-	uint64_t ids[64];
-	uint32_t size = sizeof(ids);
-	long n = syscall(SYS_lsm_list_modules, ids, &size, 0);
-
-	if (n < 0)
-		return -errno;
-	for (long i = 0; i < n; i++)
-		if (ids[i] == LSM_ID_OF_BPF)
-			return 1;
-	strbuf_adds(detail,
-		    "bpf is not among the security modules that this kernel was booted with");
-	return 0;
-}
-
-/* The same from securityfs. */
-static int read_modules(struct strbuf *detail)
-{
-	_cleanup_strbuf_ struct strbuf list = STRBUF_INIT;
-	int err = io_read_file(AT_FDCWD, "/sys/kernel/security/lsm", LIST_MAX, &list);
-	char *save, *name;
-
-	if (err) {
-		strbuf_addf(detail, "/sys/kernel/security/lsm: %s", strerror(-err));
-		return err;
-	}
-	strbuf_addf(detail, "active: %s", list.data);
-	for (name = strtok_r(list.data, ",\n", &save); name; name = strtok_r(NULL, ",\n", &save))
-		if (strcmp(name, "bpf") == 0)
-			return 1;
-	return 0;
-}
-
-int probe_lsm_active(struct strbuf *detail)
-{
-	int active = ask_for_modules(detail);
-
-	return active < 0 ? read_modules(detail) : active;
-}
-
-/* A program attaches also where the module is not active; then it is never called. */
-int try_lsm(struct strbuf *detail)
-{
-	_cleanup_strbuf_ struct strbuf why = STRBUF_INIT;
-	int active = probe_lsm_active(&why);
-
-	if (active <= 0) {
-		strbuf_adds(detail, strbuf_str(&why));
-		return active < 0 ? active : -ENOENT;
-	}
-	return try_attach(BPF_PROG_TYPE_LSM, BPF_LSM_MAC, "sb_umount", detail);
 }
 
 /* --- uprobes */

@@ -9,9 +9,13 @@ int try_tracepoints(struct strbuf *detail);
 int try_helpers(struct strbuf *detail);
 int try_ring_buffer(struct strbuf *detail);
 int try_task_storage(struct strbuf *detail);
+int try_uprobe(struct strbuf *detail);
+
+/* tier_probe.c */
 int try_lsm(struct strbuf *detail);
 int try_fmod_ret(struct strbuf *detail);
-int try_uprobe(struct strbuf *detail);
+void advise_lsm(struct strbuf *text);
+void advise_fmod_ret(struct strbuf *text);
 
 /* probe_task.c */
 int try_privileges(struct strbuf *detail);

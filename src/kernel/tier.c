@@ -1,18 +1,17 @@
 #include "kernel/tier.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
 #include "backstop.skel.h"
 #include "base/strbuf.h"
-#include "kernel/probe.h"
+#include "kernel/modules.h"
+#include "kernel/tier_internal.h"
 
 /* The first is the one that the self-test goes through. */
 const struct tier_hook tier_hooks[] = {
@@ -49,52 +48,19 @@ const char *tier_name(enum bs_tier t)
 	return names[t];
 }
 
-const char *tier_use_name(enum tier_use u)
-{
-	static const char *const names[] = {
-		[TIER_HOLD] = "hold",
-		[TIER_FENCE] = "fence",
-		[TIER_DELETE] = "delete",
-		[TIER_PROTECT] = "protect",
-	};
-
-	_Static_assert(ARRAY_SIZE(names) == TIER_USES, "a name for each use");
-	return names[u];
-}
-
-/* ---- what the kernel takes */
-
-static const struct form {
-	const char *program, *target;
-	enum bpf_prog_type type;
-	enum bpf_attach_type attach;
-} forms[] = {
-	[BS_TIER_FMOD_RET] = { "fmod_%s", "security_%s", BPF_PROG_TYPE_TRACING, BPF_MODIFY_RETURN },
-	[BS_TIER_LSM] = { "lsm_%s", "bpf_lsm_%s", BPF_PROG_TYPE_LSM, BPF_LSM_MAC },
+const struct tier_use_text tier_uses[] = {
+	[TIER_HOLD] = { "hold", "nobody but the guard continues a held task",
+			"a SIGCONT from elsewhere may let a held task go on: the keeper's trace "
+			"stands in its way, and a tripwire kills it at its first system call" },
+	[TIER_FENCE] = { "fence", "a held task that runs all the same is refused what it asks for",
+			 "its first system call takes effect before it is killed" },
+	[TIER_DELETE] = { "delete", "deletions are refused, and held",
+			  "a deletion is seen when it has happened: its session is stopped after "
+			  "the first" },
+	[TIER_PROTECT] = { "protect", "no session harms the guard",
+			   "an agent that is root can stop the guard, and detach its programs" },
 };
-
-/* Would a program that allows everything be loaded there? */
-static int try_load(const struct btf *kernel, const struct form *form, const char *hook)
-{
-	const struct bpf_insn allow[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0 },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = form->attach);
-	char target[64];
-	int id, fd;
-
-	snprintf(target, sizeof(target), form->target, hook);
-	id = btf__find_by_name_kind(kernel, target, BTF_KIND_FUNC);
-	if (id < 0)
-		return -ENOENT;
-	opts.attach_btf_id = id;
-	fd = bpf_prog_load(form->type, "tier", "GPL", allow, ARRAY_SIZE(allow), &opts);
-	if (fd < 0)
-		return -errno;
-	close(fd);
-	return 0;
-}
+_Static_assert(ARRAY_SIZE(tier_uses) == TIER_USES, "a text for each use");
 
 /* ---- choosing */
 
@@ -133,7 +99,7 @@ static void try_one(const struct btf *kernel, struct tiers *t, size_t hook, enum
 
 	if (t->without[hook] & 1 << tier)
 		return;
-	err = kernel ? try_load(kernel, &forms[tier], tier_hooks[hook].name) : -ENOENT;
+	err = tier_try_load(kernel, tier, tier_hooks[hook].name);
 	if (err)
 		tier_fail(t, hook, tier, err);
 }
@@ -148,6 +114,22 @@ static void choose_one(const struct btf *kernel, struct tiers *t, size_t hook)
 			break;
 	}
 	t->of[hook] = tier;
+}
+
+/* Else it would take loading all twice to find out. */
+static void skip_silent_lsm(struct tiers *t)
+{
+	if (!modules_have_bpf())
+		tier_fail(t, 0, BS_TIER_LSM, -ENODATA);
+}
+
+static void choose_all(const struct btf *kernel, struct tiers *t)
+{
+	skip_silent_lsm(t);
+	for (int tier = BS_TIER_FMOD_RET; tier < BS_TIERS; tier++)
+		try_one(kernel, t, 0, tier);
+	for (size_t i = 0; i < tier_hooks_count; i++)
+		choose_one(kernel, t, i);
 }
 
 static bool is_used(const struct tiers *t, enum bs_tier tier)
@@ -167,51 +149,33 @@ struct bpf_program *tier_program(const struct backstop_bpf *s, size_t hook, enum
 {
 	char name[64];
 
-	snprintf(name, sizeof(name), forms[t].program, tier_hooks[hook].name);
+	snprintf(name, sizeof(name), t == BS_TIER_LSM ? "lsm_%s" : "fmod_%s",
+		 tier_hooks[hook].name);
 	return bpf_object__find_program_by_name(s->obj, name);
-}
-
-/* Else it would take loading all twice to find out. */
-static void skip_silent_lsm(struct tiers *t)
-{
-	_cleanup_strbuf_ struct strbuf ignored = STRBUF_INIT;
-
-	if (!probe_lsm_active(&ignored))
-		tier_fail(t, 0, BS_TIER_LSM, -ENODATA);
 }
 
 void tier_choose(struct backstop_bpf *s, struct tiers *t)
 {
 	struct btf *kernel = btf__load_vmlinux_btf();
 
-	skip_silent_lsm(t);
-	for (int tier = BS_TIER_FMOD_RET; tier < BS_TIERS; tier++)
-		try_one(kernel, t, 0, tier);
-	for (size_t i = 0; i < tier_hooks_count; i++)
-		choose_one(kernel, t, i);
+	choose_all(kernel, t);
+	btf__free(kernel);
 	for (size_t i = 0; i < tier_hooks_count; i++)
 		for (int tier = BS_TIER_FMOD_RET; tier < BS_TIERS; tier++)
 			bpf_program__set_autoload(tier_program(s, i, tier),
 						  tier_is_wanted(t, i, tier));
-	btf__free(kernel);
 }
 
 /* ---- proving */
 
-/* Nothing is sent: the hook is asked, and the signal is none. */
-static bool is_refused(void)
-{
-	return kill(getpid(), 0) && errno == EPERM;
-}
-
 static bool refuses(struct bs_shared *shared, u32 generation, enum bs_tier tier)
 {
 	struct bs_state *s = &shared->state;
-	bool before = is_refused(), refused;
+	bool before = tier_is_refused(), refused;
 
 	s->self_tested = BS_TESTED(generation, tier);
 	__atomic_store_n(&s->self_test, (u32)gettid(), __ATOMIC_SEQ_CST);
-	refused = is_refused();
+	refused = tier_is_refused();
 	__atomic_store_n(&s->self_test, 0, __ATOMIC_SEQ_CST);
 	return refused && !before;
 }
@@ -222,11 +186,24 @@ bool tier_prove(struct bs_shared *shared, u32 generation, struct tiers *t)
 
 	for (int tier = BS_TIER_FMOD_RET; tier < BS_TIERS; tier++)
 		if (is_used(t, tier) && !refuses(shared, generation, tier)) {
-			t->silent[tier] = true;
 			tier_fail(t, 0, tier, -ENODATA);
 			all = false;
 		}
 	return all;
+}
+
+void tier_find(struct tiers *t)
+{
+	struct btf *kernel = btf__load_vmlinux_btf();
+
+	for (int tier = BS_TIER_FMOD_RET; tier < BS_TIERS; tier++) {
+		int err = tier_try(kernel, tier);
+
+		if (err)
+			tier_fail(t, 0, tier, err);
+	}
+	choose_all(kernel, t);
+	btf__free(kernel);
 }
 
 /* ---- telling */
@@ -248,21 +225,30 @@ static bool is_spared(const struct tiers *t, size_t hook)
 
 enum bs_tier tier_of_use(const struct tiers *t, enum tier_use u)
 {
-	enum bs_tier weakest = BS_TIER_LSM;
+	enum bs_tier weakest = BS_TIERS;
 
 	for (size_t i = 0; i < tier_hooks_count; i++)
 		if (tier_hooks[i].use == u && !is_spared(t, i))
 			weakest = MIN(weakest, (enum bs_tier)t->of[i]);
-	return weakest;
+	return weakest == BS_TIERS ? BS_TIER_TRACE : weakest;
 }
 
-static const char *reason_of(int err)
+const char *tier_reason(int err)
 {
 	if (err == -ENOENT)
 		return "this kernel has no such hook";
 	if (err == -ENODATA)
 		return "a program can be attached, but refuses nothing";
 	return strerror(-err);
+}
+
+void tier_describe(const struct tiers *t, struct strbuf *text)
+{
+	strbuf_adds(text, tier_name(tier_of(t)));
+	for (int u = 0; u < TIER_USES; u++)
+		if (tier_of_use(t, u) != tier_of(t))
+			strbuf_addf(text, ", %s %s", tier_uses[u].name,
+				    tier_name(tier_of_use(t, u)));
 }
 
 void tier_explain(const struct tiers *t, enum tier_use u, struct strbuf *text)
@@ -272,5 +258,6 @@ void tier_explain(const struct tiers *t, enum tier_use u, struct strbuf *text)
 	for (size_t i = 0; i < tier_hooks_count; i++)
 		if (tier_hooks[i].use == u && t->of[i] < best && !is_spared(t, i))
 			strbuf_addf(text, "%s%s: %s (%s)", text->len ? ", " : "",
-				    tier_hooks[i].name, tier_name(t->of[i]), reason_of(t->err[i]));
+				    tier_hooks[i].name, tier_name(t->of[i]),
+				    tier_reason(t->err[i]));
 }

@@ -25,6 +25,13 @@ enum tier_demand {
 	TIER_BY_DELETES = 1 << 1, /* while a session is alive */
 };
 
+struct tier_use_text {
+	const char *name; /* "hold" */
+	const char *what; /* for people */
+	const char *cost; /* what it costs where it is in no tier */
+};
+extern const struct tier_use_text tier_uses[];
+
 struct tier_hook {
 	const char *name; /* task_kill: programs lsm_task_kill and fmod_task_kill */
 	enum tier_use use;
@@ -40,7 +47,6 @@ struct tiers {
 	u8 of[TIER_HOOKS_MAX];	    /* enum bs_tier of each hook */
 	u8 without[TIER_HOOKS_MAX]; /* bit of each tier that failed for the hook */
 	int err[TIER_HOOKS_MAX];    /* why the first of those failed, negative errno */
-	bool silent[BS_TIERS];	    /* attached, but refused nothing in the self-test */
 };
 
 /* Chooses the best tier of each hook but those in `without`, and has only its programs loaded. */
@@ -56,12 +62,18 @@ bool tier_refused(struct tiers *t, int err);
  * false. The programs of `generation` are attached, and need not act yet. */
 bool tier_prove(struct bs_shared *shared, u32 generation, struct tiers *t);
 
-const char *tier_name(enum bs_tier t);	    /* "lsm" … */
-const char *tier_use_name(enum tier_use u); /* "hold" … */
+/* What a guard that is not there would get: loads and attaches for a moment. `t` is all zeros. */
+void tier_find(struct tiers *t);
+
+const char *tier_name(enum bs_tier t); /* "lsm" … */
+/* Of an error that is kept in struct tiers. */
+const char *tier_reason(int err);
 /* The weakest of all hooks that this use has. */
 enum bs_tier tier_of_use(const struct tiers *t, enum tier_use u);
 /* The best of all hooks. */
 enum bs_tier tier_of(const struct tiers *t);
+/* "lsm", or "lsm, delete trace" where not all uses have the best. */
+void tier_describe(const struct tiers *t, struct strbuf *text);
 /* Which hooks of the use are weaker than the best, and why; nothing where none is. */
 void tier_explain(const struct tiers *t, enum tier_use u, struct strbuf *text);
 

@@ -19,7 +19,8 @@
 
 #define STATUS                                                                                     \
 	"{\"ok\":true,\"pid\":812,\"keeper\":811,\"version\":\"9.9\",\"mode\":\"enforce\","        \
-	"\"tier\":\"trace\",\"blind\":\"no "                                                       \
+	"\"tier\":\"trace\",\"tiers\":[{\"use\":\"fence\",\"tier\":\"trace\",\"why\":"             \
+	"\"no hook\",\"cost\":\"it runs\"}],\"blind\":\"no "                                       \
 	"cgroup2\",\"settings\":null,\"follows_agents\":true,\"restarts\":2,"                      \
 	"\"policy\":\"/p\\u001b[2J.image\",\"policy_version\":\"abcd\",\"signatures\":312,"        \
 	"\"uptime_ms\":3723000,\"scheduling\":\"fifo\",\"holds\":2,\"sessions\":[{\"id\":"         \

@@ -1,0 +1,18 @@
+/* What tier.c and tier_probe.c share. */
+#ifndef KERNEL_TIER_INTERNAL_H
+#define KERNEL_TIER_INTERNAL_H
+
+#include "kernel/probe_internal.h"
+#include "kernel/tier.h"
+
+struct btf;
+
+/* Would a program that allows everything be loaded there? 0 or a negative errno. */
+int tier_try_load(const struct btf *kernel, enum bs_tier tier, const char *hook);
+/* Is this thread refused to send a signal, which would be none, to itself? */
+bool tier_is_refused(void);
+/* Attaches a program that refuses this thread, for a moment. 0, -ENODATA: nothing was refused, or
+ * another negative errno. */
+int tier_try(const struct btf *kernel, enum bs_tier tier);
+
+#endif
