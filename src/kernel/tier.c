@@ -69,7 +69,8 @@ static void exclude(struct tiers *t, size_t hook, enum bs_tier tier, int err)
 	if (t->without[hook] & 1 << tier)
 		return;
 	t->without[hook] |= 1 << tier;
-	t->err[hook] = t->err[hook] ?: err;
+	if (!t->err[hook] || err == -ENOENT)
+		t->err[hook] = err;
 }
 
 void tier_fail(struct tiers *t, size_t hook, enum bs_tier tier, int err)

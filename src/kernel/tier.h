@@ -46,7 +46,7 @@ extern const size_t tier_hooks_count;
 struct tiers {
 	u8 of[TIER_HOOKS_MAX];	    /* enum bs_tier of each hook */
 	u8 without[TIER_HOOKS_MAX]; /* bit of each tier that failed for the hook */
-	int err[TIER_HOOKS_MAX];    /* why the first of those failed, negative errno */
+	int err[TIER_HOOKS_MAX];    /* why; -ENOENT above all: negative errno */
 };
 
 /* Chooses the best tier of each hook but those in `without`, and has only its programs loaded. */

@@ -96,10 +96,27 @@ static void a_tier_without_proof_is_given_up_for_all_hooks(void **state)
 	tier_fail(&t, 0, BS_TIER_LSM, -ENODATA);
 	for (size_t i = 0; i < tier_hooks_count; i++)
 		assert_int_equal(t.without[i], 1 << BS_TIER_LSM);
-	tier_fail(&t, 1, BS_TIER_FMOD_RET, -ENOENT);
+	tier_fail(&t, 1, BS_TIER_FMOD_RET, -EPERM);
 	assert_int_equal(t.without[1], 1 << BS_TIER_LSM | 1 << BS_TIER_FMOD_RET);
 	assert_int_equal(t.without[0], 1 << BS_TIER_LSM);
 	assert_int_equal(t.err[1], -ENODATA); /* the better tier's */
+}
+
+/* Of a hook that is in neither form, the better tier may have been given up for another reason. */
+static void a_hook_that_need_not_be_there_costs_nothing(void **state)
+{
+	struct tiers t = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < tier_hooks_count; i++) {
+		tier_fail(&t, i, BS_TIER_LSM, -ENODATA);
+		t.of[i] = BS_TIER_FMOD_RET;
+		if (!tier_hooks[i].optional)
+			continue;
+		tier_fail(&t, i, BS_TIER_FMOD_RET, -ENOENT);
+		t.of[i] = BS_TIER_TRACE;
+	}
+	assert_int_equal(tier_of_use(&t, TIER_DELETE), BS_TIER_FMOD_RET);
 }
 
 static void what_is_out_of_memory_is_not_weaker_for_that(void **state)
@@ -153,6 +170,7 @@ int main(void)
 		cmocka_unit_test(what_a_kernel_does_not_take_is_not_loaded),
 		cmocka_unit_test(the_first_hook_is_loaded_in_each_tier_that_is_used),
 		cmocka_unit_test(a_tier_without_proof_is_given_up_for_all_hooks),
+		cmocka_unit_test(a_hook_that_need_not_be_there_costs_nothing),
 		cmocka_unit_test(what_is_out_of_memory_is_not_weaker_for_that),
 		cmocka_unit_test(nothing_refuses_where_nothing_is_attached),
 		cmocka_unit_test(mixed_tiers_are_told),
