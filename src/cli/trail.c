@@ -6,44 +6,14 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/path.h"
+#include "base/strbuf.h"
 #include "cli/client.h"
 #include "cli/feed.h"
 #include "journal/journal.h"
 #include "journal/ocsf.h"
 
 /* ---- paths */
-
-/* Without "//", "." and "..". */
-static char *normalize(const char *path)
-{
-	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
-
-	for (const char *p = path; *p;) {
-		size_t len = strcspn(p, "/");
-
-		if (len == 2 && !strncmp(p, "..", 2)) {
-			while (out.len && out.data[out.len - 1] != '/')
-				strbuf_truncate(&out, out.len - 1);
-			strbuf_truncate(&out, out.len ? out.len - 1 : 0);
-		} else if (len && !(len == 1 && *p == '.')) {
-			strbuf_addc(&out, '/');
-			strbuf_add(&out, p, len);
-		}
-		p += len + (p[len] == '/');
-	}
-	if (!out.len)
-		strbuf_addc(&out, '/');
-	return strbuf_take(&out);
-}
-
-static char *join(const char *dir, const char *path)
-{
-	_cleanup_free_ char *joined = NULL;
-
-	if (path[0] == '/')
-		return normalize(path);
-	return asprintf(&joined, "%s/%s", dir, path) < 0 ? NULL : normalize(joined);
-}
 
 /* The directories that are still there may be links. */
 static char *resolve_links(char *path)
@@ -72,7 +42,7 @@ char *trail_resolve(const char *path)
 
 	if (path[0] != '/' && !getcwd(cwd, sizeof(cwd)))
 		return NULL;
-	whole = join(cwd, path);
+	whole = path_join(cwd, path);
 	return whole ? resolve_links(whole) : NULL;
 }
 
@@ -320,7 +290,7 @@ static bool names_path(const struct search *s, const json_t *finding, const json
 
 		if (!word || word[0] == '-' || (word[0] != '/' && !cwd))
 			continue;
-		path = join(cwd, word);
+		path = path_join(cwd, word);
 		if (path && relate_text(s, path) != APART)
 			return true;
 	}

@@ -14,12 +14,18 @@ static struct bs_slot *slot_of(const struct guard *g, const struct exec *x)
 	return &kernel_slots(g->kernel)[x->slot];
 }
 
+static void report_decided(struct guard *g, const struct exec *x, const struct decision *d,
+			   enum ocsf_disposition disposition)
+{
+	report_unknown(g, x, disposition, d->again ? d->reason : NULL);
+}
+
 static void report_allowed(struct guard *g, const struct exec *x, const struct decision *d)
 {
 	bool alert = d->verdict == VERDICT_ALERT;
 
-	report_action(g, x, alert ? OCSF_ALERT : OCSF_ALLOWED);
-	if (d->finding.id)
+	report_decided(g, x, d, alert ? OCSF_ALERT : OCSF_ALLOWED);
+	if (d->finding.id && !d->again)
 		report_finding(g, x, d, NULL,
 			       alert	     ? OCSF_ALERT
 			       : d->approval ? OCSF_APPROVED
@@ -27,12 +33,15 @@ static void report_allowed(struct guard *g, const struct exec *x, const struct d
 			       boot_ns() - x->time);
 	if (x->kind == BS_SLOT_EXEC)
 		process_exec(g, x);
+	if (exec_is_deletion(x))
+		delete_is_gone(g, x);
 }
 
 static void report_blocked(struct guard *g, const struct exec *x, const struct decision *d)
 {
-	report_action(g, x, OCSF_BLOCKED);
-	report_finding(g, x, d, NULL, OCSF_BLOCKED, boot_ns() - x->time);
+	report_decided(g, x, d, OCSF_BLOCKED);
+	if (!d->again)
+		report_finding(g, x, d, NULL, OCSF_BLOCKED, boot_ns() - x->time);
 }
 
 static bool is_shadowed(const struct guard *g, const struct decision *d)
@@ -90,9 +99,24 @@ static void decide_exec(struct guard *g, struct exec *exec)
 	hold_seize(g, TAKE_PTR(x), &d);
 }
 
-/* ---- connects */
+/* ---- connects and deletions */
 
-bool connect_settle(struct guard *g, const struct exec *x, bool pass)
+void candidate_answer(struct guard *g, const struct exec *x, enum bs_answer answer)
+{
+	struct bs_waiting w = { .kind = x->kind, .answer = answer, .flags = x->flags };
+	int r;
+
+	if (x->kind == BS_SLOT_CONNECT)
+		w.dest = x->dest;
+	else
+		w.object = x->object.id;
+	r = kernel_answer_connect(g->kernel, x->tid, &w);
+	if (r && r != -ENOENT)
+		log_errno(r, "thread %u cannot be answered: what it does is asked about again",
+			  x->tid);
+}
+
+bool candidate_settle(struct guard *g, const struct exec *x, bool pass)
 {
 	struct bs_slot *s = slot_of(g, x);
 
@@ -100,16 +124,16 @@ bool connect_settle(struct guard *g, const struct exec *x, bool pass)
 		return true;
 	if (slot_state(s, x->ticket) == BS_SLOT_FREE)
 		return false;
-	connect_answer(g, x, pass ? BS_ANSWER_PASS : BS_ANSWER_REFUSE);
+	candidate_answer(g, x, pass ? BS_ANSWER_PASS : BS_ANSWER_REFUSE);
 	unstop(g, x);
 	return true;
 }
 
-static void allow_connect(struct guard *g, const struct exec *x, struct decision *d)
+static void allow_call(struct guard *g, const struct exec *x, struct decision *d)
 {
-	if (is_shadowed(g, d))
+	if (is_shadowed(g, d) && !d->again)
 		explain_action(g, x, d);
-	if (connect_settle(g, x, true)) {
+	if (candidate_settle(g, x, true)) {
 		report_allowed(g, x, d);
 		return;
 	}
@@ -118,58 +142,121 @@ static void allow_connect(struct guard *g, const struct exec *x, struct decision
 }
 
 /* No hold, as its system call fails by itself: the agent reads why first. */
-static void refuse_connect(struct guard *g, const struct exec *x, const struct decision *d)
+static void refuse_call(struct guard *g, const struct exec *x, const struct decision *d)
 {
-	explain_action(g, x, d);
+	if (!d->again)
+		explain_action(g, x, d);
 	if (d->verdict == VERDICT_KILL)
 		kill(x->tgid, SIGKILL);
-	connect_settle(g, x, false);
+	candidate_settle(g, x, false);
 	report_blocked(g, x, d);
-	report_sync(g);
+	if (!d->again)
+		report_sync(g);
 }
 
-static void decide_connect(struct guard *g, struct exec *exec)
+/* The flags of connects and deletions are the same. */
+static void deny_what_cannot_wait(const struct exec *x, struct decision *d)
+{
+	if (d->verdict != VERDICT_HOLD || !(x->flags & (BS_CONNECT_FIXED | BS_CONNECT_TRACED)))
+		return;
+	d->verdict = VERDICT_DENY;
+	d->reason = x->flags & BS_CONNECT_TRACED ? "it is being traced, and could not be held"
+						 : "this system call cannot be held";
+}
+
+/* What is held is remembered once it is decided. */
+static void remember(struct guard *g, const struct exec *x, struct decision *d)
+{
+	if (!exec_is_deletion(x))
+		return;
+	if (d->verdict <= VERDICT_ALERT && d->finding.verdict > VERDICT_ALERT)
+		delete_allow_burst(g, x);
+	if (d->verdict != VERDICT_HOLD)
+		delete_remember(g, x, d, d->verdict > VERDICT_ALERT);
+}
+
+static void decide_call(struct guard *g, struct exec *exec)
 {
 	_cleanup_(exec_free_ptr) struct exec *x = exec;
 	struct decision d;
 
 	decide(g, x, &d);
-	if (d.verdict == VERDICT_HOLD && x->flags & (BS_CONNECT_FIXED | BS_CONNECT_TRACED)) {
-		d.verdict = VERDICT_DENY;
-		d.reason = x->flags & BS_CONNECT_TRACED
-				   ? "it is being traced, and could not be held"
-				   : "this system call cannot be held";
-	}
+	deny_what_cannot_wait(x, &d);
+	remember(g, x, &d);
 	if (d.verdict <= VERDICT_ALERT)
-		allow_connect(g, x, &d);
+		allow_call(g, x, &d);
 	else if (d.verdict == VERDICT_HOLD)
 		hold_seize(g, TAKE_PTR(x), &d);
 	else
-		refuse_connect(g, x, &d);
+		refuse_call(g, x, &d);
+}
+
+/* It has happened: all that can be stopped is what follows. */
+static void decide_deleted(struct guard *g, struct exec *exec)
+{
+	_cleanup_(exec_free_ptr) struct exec *x = exec;
+	struct decision d;
+
+	decide(g, x, &d);
+	delete_is_gone(g, x);
+	remember(g, x, &d);
+	if (x->flags & BS_DELETE_TRACED) {
+		decide_traced(g, x, &d);
+	} else if (d.verdict <= VERDICT_ALERT) {
+		if (is_shadowed(g, &d) && !d.again)
+			explain_action(g, x, &d);
+		if (!slot_take(slot_of(g, x), x->ticket, BS_SLOT_ALLOWED))
+			unstop(g, x);
+		report_allowed(g, x, &d);
+	} else {
+		hold_seize(g, TAKE_PTR(x), &d);
+	}
 }
 
 /* ---- of all kinds */
 
 void candidate_decide(struct guard *g, struct exec *x)
 {
-	if (x->kind == BS_SLOT_CONNECT)
-		decide_connect(g, x);
+	if (slot_restarts(x->kind))
+		decide_call(g, x);
+	else if (x->kind == BS_SLOT_DELETED)
+		decide_deleted(g, x);
 	else
 		decide_exec(g, x);
 }
 
+void candidate_passed(struct guard *g, struct exec *x)
+{
+	struct decision d;
+
+	decide(g, x, &d);
+	if (d.verdict > VERDICT_ALERT) { /* a policy that was in force a moment later */
+		d.verdict = VERDICT_ALERT;
+		d.reason = "the policy was changed meanwhile";
+	}
+	remember(g, x, &d);
+	if (d.finding.id && !d.again && !exec_read_proc(g, x) && is_shadowed(g, &d))
+		explain_action(g, x, &d);
+	if (exec_is_deletion(x))
+		delete_is_gone(g, x);
+	report_decided(g, x, &d, d.verdict == VERDICT_ALERT ? OCSF_ALERT : OCSF_ALLOWED);
+	if (d.finding.id && !d.again)
+		report_finding(g, x, &d, NULL,
+			       d.verdict == VERDICT_ALERT ? OCSF_ALERT : OCSF_ALLOWED, 0);
+}
+
 void candidate_missed(struct guard *g, const struct exec *x)
 {
-	bool connect = x->kind == BS_SLOT_CONNECT;
-	bool refused = x->flags & (connect ? BS_CONNECT_REFUSED : BS_EXEC_KILLED);
-	bool down = x->flags & (connect ? BS_CONNECT_DOWN : BS_EXEC_DOWN);
+	bool call = x->kind != BS_SLOT_EXEC;
+	bool refused = x->flags & (call ? BS_CONNECT_REFUSED : BS_EXEC_KILLED);
+	bool down = x->flags & (call ? BS_CONNECT_DOWN : BS_EXEC_DOWN);
 	struct decision d = { .finding.signature = (u32)-1 };
 
 	if (refused) {
-		d.verdict = connect ? VERDICT_DENY : VERDICT_KILL;
-		d.reason = down	     ? "no guard ran, and when_down is kill"
-			   : connect ? "too many actions are held: it was refused"
-				     : "too many actions are held: it was killed";
+		d.verdict = call ? VERDICT_DENY : VERDICT_KILL;
+		d.reason = down	  ? "no guard ran, and when_down is kill"
+			   : call ? "too many actions are held: it was refused"
+				  : "too many actions are held: it was killed";
 		report_blocked(g, x, &d);
 		return;
 	}
@@ -210,9 +297,15 @@ void candidate_event(struct guard *g, const struct bs_exec_event *e)
 
 struct exec *candidate_from_slot(struct guard *g, u32 slot, u32 ticket)
 {
-	return kernel_slots(g->kernel)[slot].kind == BS_SLOT_CONNECT
-		       ? connect_from_slot(g, slot, ticket)
-		       : exec_from_slot(g, slot, ticket);
+	switch ((enum bs_slot_kind)kernel_slots(g->kernel)[slot].kind) {
+	case BS_SLOT_CONNECT:
+		return connect_from_slot(g, slot, ticket);
+	case BS_SLOT_DELETE:
+	case BS_SLOT_DELETED:
+		return delete_from_slot(g, slot, ticket);
+	default:
+		return exec_from_slot(g, slot, ticket);
+	}
 }
 
 void candidate_sweep(struct guard *g)
@@ -229,7 +322,7 @@ void candidate_sweep(struct guard *g)
 			candidate_decide(g, x);
 			continue;
 		}
-		if (s->kind == BS_SLOT_CONNECT) /* it asks again, unless it is gone */
+		if (slot_restarts(s->kind)) /* it asks again, unless it is gone */
 			slot_unstop(s, ticket);
 		slot_free(s, ticket);
 	}

@@ -1,12 +1,10 @@
 /* Connects: what a session's processes reach out to. */
 #include <arpa/inet.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/io.h"
-#include "base/log.h"
 #include "guard/internal.h"
 
 static bool is_ip4(const struct bs_dest *d)
@@ -83,82 +81,7 @@ bool connect_is_own(const struct exec *x)
 				: is_own_ip6(x->tgid, x->dest.addr);
 }
 
-/* ---- what humans approved */
-
-struct pass {
-	LIST_ENTRY(pass) entry;
-	u32 tgid;
-	u64 start, hold;
-	struct bs_dest dest;
-};
-
-void connect_remember(struct guard *g, const struct exec *x, u64 hold)
-{
-	struct pass *p = calloc(1, sizeof(*p));
-
-	if (!p)
-		return;
-	p->tgid = x->tgid;
-	p->start = x->start;
-	p->dest = x->dest;
-	p->hold = hold;
-	LIST_INSERT_HEAD(&g->passes, p, entry);
-}
-
-u64 connect_remembered(const struct guard *g, const struct exec *x)
-{
-	const struct pass *p;
-
-	LIST_FOREACH (p, &g->passes, entry)
-		if (p->tgid == x->tgid && p->start == x->start && p->dest.port == x->dest.port &&
-		    !memcmp(p->dest.addr, x->dest.addr, sizeof(p->dest.addr)))
-			return p->hold;
-	return 0;
-}
-
-void connect_forget(struct guard *g, u32 tgid)
-{
-	struct pass *p, *next;
-
-	for (p = LIST_FIRST(&g->passes); p; p = next) {
-		next = LIST_NEXT(p, entry);
-		if (p->tgid != tgid)
-			continue;
-		LIST_REMOVE(p, entry);
-		free(p);
-	}
-}
-
-void connect_forget_all(struct guard *g)
-{
-	struct pass *p;
-
-	while ((p = LIST_FIRST(&g->passes))) {
-		LIST_REMOVE(p, entry);
-		free(p);
-	}
-}
-
 /* ---- events */
-
-/* The program that connects, as its last exec left it; a fork has that of its parent. */
-static void copy_process(struct guard *g, struct exec *x, u32 parent)
-{
-	const struct process *p = map_get(&g->processes, x->tgid);
-	int own = !p;
-
-	if (!p)
-		p = map_get(&g->processes, parent);
-	if (!p)
-		return;
-	x->path = p->path ? strdup(p->path) : NULL;
-	x->cwd = p->cwd ? strdup(p->cwd) : NULL;
-	x->tty = p->tty;
-	x->cgroup = p->cgroup;
-	x->ancestors[0] = parent;
-	memcpy(x->ancestors + own, p->ancestors, sizeof(x->ancestors) - own * sizeof(u32));
-	x->command = p->command ? strdup(p->command) : NULL;
-}
 
 struct exec *connect_decode(struct guard *g, const struct bs_connect_event *e)
 {
@@ -180,7 +103,7 @@ struct exec *connect_decode(struct guard *g, const struct bs_connect_event *e)
 	x->slot = e->slot;
 	x->ticket = e->ticket;
 	if (!(e->flags & BS_CONNECT_CANDIDATE) || exec_read_proc(g, x))
-		copy_process(g, x, e->parent);
+		process_copy(g, x, e->parent);
 	return TAKE_PTR(x);
 }
 
@@ -198,37 +121,6 @@ struct exec *connect_from_slot(struct guard *g, u32 slot, u32 ticket)
 	return TAKE_PTR(x);
 }
 
-void connect_answer(struct guard *g, const struct exec *x, enum bs_answer answer)
-{
-	const struct bs_waiting w = { .dest = x->dest, .answer = answer, .flags = x->flags };
-	int r = kernel_answer_connect(g->kernel, x->tid, &w);
-
-	if (r && r != -ENOENT)
-		log_errno(r, "the connect of thread %u cannot be answered: it is asked about again",
-			  x->tid);
-}
-
-/* Nothing waits for it: reported, and with it what a signature says of it. */
-static void report_passed(struct guard *g, struct exec *x)
-{
-	struct decision d;
-
-	decide(g, x, &d);
-	if (!d.finding.id) {
-		report_action(g, x, OCSF_ALLOWED);
-		return;
-	}
-	if (!exec_read_proc(g, x) && g->options.mode == MODE_SHADOW &&
-	    d.finding.verdict > VERDICT_ALERT)
-		explain_action(g, x, &d);
-	if (d.verdict > VERDICT_ALERT) { /* a policy that was in force a moment later */
-		d.verdict = VERDICT_ALERT;
-		d.reason = "the policy was changed meanwhile";
-	}
-	report_action(g, x, d.verdict == VERDICT_ALERT ? OCSF_ALERT : OCSF_ALLOWED);
-	report_finding(g, x, &d, NULL, d.verdict == VERDICT_ALERT ? OCSF_ALERT : OCSF_ALLOWED, 0);
-}
-
 void connect_event(struct guard *g, const struct bs_connect_event *e)
 {
 	_cleanup_(exec_free_ptr) struct exec *x = NULL;
@@ -240,7 +132,7 @@ void connect_event(struct guard *g, const struct bs_connect_event *e)
 	if (!x)
 		return; /* a candidate fails, or waits for the next sweep */
 	if (!(e->flags & BS_CONNECT_CANDIDATE))
-		report_passed(g, x);
+		candidate_passed(g, x);
 	else if (e->slot >= BS_SLOTS)
 		candidate_missed(g, x);
 	else

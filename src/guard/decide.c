@@ -1,4 +1,4 @@
-/* The verdict on a frozen exec, in the order of DESIGN section 5. */
+/* The verdict on an action, in the order of DESIGN section 5. */
 #include <fcntl.h>
 #include <stdio.h>
 
@@ -83,6 +83,8 @@ void decide(struct guard *g, const struct exec *x, struct decision *ret)
 	*ret = (struct decision) { 0 };
 	if (x->kind == BS_SLOT_CONNECT)
 		match_connect(g, x, &ret->finding);
+	else if (exec_is_deletion(x))
+		delete_match(g, x, &ret->finding);
 	else
 		match(g, x, &ret->finding);
 	ret->verdict = ret->finding.verdict;
@@ -92,9 +94,11 @@ void decide(struct guard *g, const struct exec *x, struct decision *ret)
 		let_pass(ret, x->approval, "it follows from an approved action");
 		return;
 	}
-	grant = x->kind == BS_SLOT_CONNECT ? connect_remembered(g, x) : 0;
+	grant = pass_of(g, x);
 	if (grant) {
-		let_pass(ret, grant, "its process was allowed to connect there");
+		let_pass(ret, grant,
+			 exec_is_deletion(x) ? "a human allowed its program"
+					     : "its process was allowed to connect there");
 		return;
 	}
 	if (g->options.mode == MODE_ENFORCE) {
@@ -105,4 +109,6 @@ void decide(struct guard *g, const struct exec *x, struct decision *ret)
 		}
 	}
 	bend(g, x, ret);
+	if (exec_is_deletion(x))
+		delete_recall(g, x, ret);
 }

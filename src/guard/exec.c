@@ -28,16 +28,17 @@ void exec_free(struct exec *x)
 	if (!x)
 		return;
 	drop_program(x);
+	free(x->object.path);
+	free(x->object.inner);
 	free(x);
 }
 
-/* Components from the last to the first, each ended by NUL -> "/first/…/last". */
-static char *join_cwd(const char *parts, size_t len, bool deep)
+char *exec_join_parts(const char *parts, size_t len, bool cut)
 {
 	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
 	size_t end = len;
 
-	if (deep)
+	if (cut)
 		strbuf_adds(&sb, "/…");
 	while (end > 0) {
 		size_t start = end - 1;
@@ -184,7 +185,7 @@ struct exec *exec_decode(struct guard *g, const struct bs_exec_event *e)
 	x->file = strndup(file, e->file_len);
 	x->cwd = e->cwd_deep ? proc_readlink(x->tgid, "cwd") : NULL;
 	if (!x->cwd)
-		x->cwd = join_cwd(cwd, e->cwd_len, e->cwd_deep);
+		x->cwd = exec_join_parts(cwd, e->cwd_len, e->cwd_deep);
 	if (!x->name || !x->file || !x->cwd || gather_args(g, e, first, &args) ||
 	    set_argv(g, x, &args))
 		return NULL;
@@ -290,6 +291,12 @@ static bool same_string(const char *a, const char *b)
 	return a && b && !strcmp(a, b);
 }
 
+static bool same_object(const struct object *a, const struct object *b)
+{
+	return a->id.op == b->id.op && a->id.dev == b->id.dev && a->id.inode == b->id.inode &&
+	       same_string(a->path, b->path);
+}
+
 bool exec_same(const struct exec *a, const struct exec *b)
 {
 	if (a->kind != b->kind || a->session_id != b->session_id)
@@ -297,6 +304,8 @@ bool exec_same(const struct exec *a, const struct exec *b)
 	if (a->kind == BS_SLOT_CONNECT)
 		return same_string(a->path, b->path) &&
 		       !memcmp(&a->dest, &b->dest, sizeof(a->dest));
+	if (exec_is_deletion(a))
+		return same_string(a->path, b->path) && same_object(&a->object, &b->object);
 	if (a->inode != b->inode || a->dev != b->dev || !same_string(a->path, b->path) ||
 	    !same_string(a->cwd, b->cwd))
 		return false;

@@ -12,6 +12,7 @@
 #include <sys/vfs.h>
 
 #include "base/escape.h"
+#include "base/path.h"
 #include "guard/internal.h"
 
 #define COMMAND_MAX 400 /* bytes of the command that is shown */
@@ -65,6 +66,30 @@ static void say(struct guard *g, int pidfd, const struct strbuf *text)
 		g->explanations_lost++;
 }
 
+/* What happened to a file that could not be kept. */
+static const char *outcome_of(enum bs_delete_op op)
+{
+	static const char *const words[BS_DELETE_OPS] = {
+		[0] = "is gone",
+		[BS_DELETE_UNLINK] = "is gone",
+		[BS_DELETE_RMDIR] = "is gone",
+		[BS_DELETE_TRUNCATE] = "is emptied",
+		[BS_DELETE_RENAME] = "is replaced",
+		[BS_DELETE_PUNCH] = "has lost content",
+		[BS_DELETE_EXCHANGE] = "has changed places",
+		[BS_DELETE_MOVE] = "is moved",
+	};
+
+	return words[op < BS_DELETE_OPS ? op : 0];
+}
+
+static void add_program(struct strbuf *sb, const struct exec *x)
+{
+	const char *name = path_base(x->path ?: x->name ?: "?");
+
+	escape_bytes(sb, name, strlen(name));
+}
+
 static const char *verdict_word(const struct guard *g, enum verdict v)
 {
 	static const char *const words[VERDICT_COUNT] = {
@@ -95,6 +120,57 @@ static void add_action(struct strbuf *sb, const struct exec *x)
 	strbuf_addc(sb, ')');
 }
 
+/* A deletion that has happened can only be stopped. */
+static const char *word_of(const struct guard *g, const struct exec *x, enum verdict v)
+{
+	if (x->kind == BS_SLOT_DELETED && v == VERDICT_HOLD && g->options.mode != MODE_SHADOW)
+		return "stopped";
+	return verdict_word(g, v);
+}
+
+static const char *ordinal_end(u32 n)
+{
+	static const char *const ends[] = { "th", "st", "nd", "rd" };
+
+	return n % 100 / 10 != 1 && n % 10 < ARRAY_SIZE(ends) ? ends[n % 10] : ends[0];
+}
+
+/* "unlink /srv/app/x (by python3.11)", "the 200th deletion within 10 s: …" */
+static void add_deletion(struct guard *g, struct strbuf *sb, const struct exec *x, bool burst)
+{
+	const struct object *o = &x->object;
+
+	if (burst)
+		strbuf_addf(sb, "the %u%s deletion within %u s: ", o->burst, ordinal_end(o->burst),
+			    policy_burst(g->policy).seconds);
+	else if (x->kind == BS_SLOT_DELETE)
+		strbuf_addf(sb, "%s ", ocsf_deletion_word(o->id.op));
+	escape_bytes(sb, o->path, strlen(o->path));
+	if (x->kind == BS_SLOT_DELETE) {
+		strbuf_adds(sb, " (by ");
+		add_program(sb, x);
+		strbuf_addc(sb, ')');
+	} else {
+		strbuf_addf(sb,
+			    " %s: this kernel cannot refuse a deletion ('backstop doctor' says "
+			    "what it needs)",
+			    outcome_of(o->id.op));
+	}
+}
+
+static void add_gone(struct guard *g, struct strbuf *sb, const struct exec *x)
+{
+	u32 count = delete_count_gone(g, x);
+
+	if (!count)
+		return;
+	strbuf_addf(sb, "backstop: %u %s gone: ", count, count == 1 ? "file is" : "files are");
+	delete_list_gone(g, x, sb);
+	if (x->session)
+		strbuf_addf(sb, " (backstop log --kind delete --session %s)", x->session->name);
+	strbuf_addc(sb, '\n');
+}
+
 static void add_why(struct strbuf *sb, const struct finding *f)
 {
 	size_t len = f->why ? strlen(f->why) : 0;
@@ -113,17 +189,24 @@ void explain_to(struct guard *g, int pidfd, u64 hold, const struct exec *x,
 	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
 	const struct finding *f = &d->finding;
 	bool shadow = g->options.mode == MODE_SHADOW;
+	bool burst = exec_is_deletion(x) && delete_is_burst(g, x, f);
 
-	strbuf_addf(&sb, "backstop: %s: ", verdict_word(g, shadow ? f->verdict : d->verdict));
-	add_action(&sb, x);
+	strbuf_addf(&sb, "backstop: %s: ", word_of(g, x, shadow ? f->verdict : d->verdict));
+	if (exec_is_deletion(x))
+		add_deletion(g, &sb, x, burst);
+	else
+		add_action(&sb, x);
 	strbuf_addc(&sb, '\n');
+	if (burst)
+		add_gone(g, &sb, x);
 	add_why(&sb, f);
 	if (f->instead)
 		strbuf_addf(&sb, "backstop: instead: %s\n", f->instead);
 	if (d->reason && !shadow)
 		strbuf_addf(&sb, "backstop: %s\n", d->reason);
 	if (hold && !shadow)
-		strbuf_addf(&sb, "backstop: a human can allow it once: backstop approve %llu\n",
+		strbuf_addf(&sb, "backstop: a human can %s: backstop approve %llu\n",
+			    x->kind == BS_SLOT_DELETED || burst ? "let it go on" : "allow it once",
 			    (unsigned long long)hold);
 	say(g, pidfd, &sb);
 }

@@ -64,6 +64,8 @@ static void on_decision(void *data, const struct bs_event *e)
 
 	if (e->type == BS_EVENT_CONNECT)
 		connect_event(data, (const struct bs_connect_event *)e);
+	else if (e->type == BS_EVENT_DELETE)
+		delete_event(data, (const struct bs_delete_event *)e);
 	else if (e->type == BS_EVENT_EXEC && x->flags & BS_EXEC_AGENT)
 		agent_event(data, x);
 	else if (e->type == BS_EVENT_EXEC)
@@ -101,6 +103,8 @@ static void on_event(void *data, const struct bs_event *e)
 		connect_event(g, (const struct bs_connect_event *)e);
 		break;
 	case BS_EVENT_DELETE:
+		delete_event(g, (const struct bs_delete_event *)e);
+		break;
 	case BS_EVENT_TAMPER:
 		break;
 	case BS_EVENT_END:
@@ -144,6 +148,14 @@ static int consume(struct guard *g, enum kernel_ring ring)
 	if (n)
 		kernel_release(g->kernel, ring);
 	return n;
+}
+
+#define READ_BATCHES 8 /* in which others may wait to be decided */
+
+void guard_read_events(struct guard *g, bool all)
+{
+	for (int i = 0; (all || i < READ_BATCHES) && consume(g, KERNEL_EVENTS) == BATCH; i++)
+		;
 }
 
 /* Decisions come first: they are looked at after each batch of events. Returns how many events
@@ -488,7 +500,8 @@ static void guard_free(struct guard *g)
 	recorded_free(g);
 	policy_free(g->policy);
 	exec_drop_args(g);
-	connect_forget_all(g);
+	pass_forget_all(g);
+	delete_forget_all(g);
 	process_free_all(g);
 	session_free_all(g);
 	grant_free_all(g);

@@ -35,9 +35,15 @@ static struct bs_slot *slot_of(const struct hold *h)
 	return &kernel_slots(h->guard->kernel)[h->slot];
 }
 
-static bool is_connect(const struct hold *h)
+static bool restarts(const struct hold *h)
 {
-	return h->exec->kind == BS_SLOT_CONNECT;
+	return slot_restarts(h->exec->kind);
+}
+
+/* Has its program not begun? Else a thread of it is held. */
+static bool is_exec(const struct hold *h)
+{
+	return h->exec->kind == BS_SLOT_EXEC;
 }
 
 /* ---- from first to last */
@@ -53,7 +59,7 @@ static struct hold *hold_new(struct guard *g, struct exec *x, const struct decis
 		.exec = x,
 		.decision = *d,
 		.policy = g->policy,
-		.tid = x->kind == BS_SLOT_CONNECT ? x->tid : x->tgid,
+		.tid = x->kind == BS_SLOT_EXEC ? x->tgid : x->tid,
 		.slot = x->slot,
 		.ticket = x->ticket,
 		.pidfd = pidfd_open(x->tgid, 0),
@@ -96,7 +102,7 @@ static void uncount(struct hold *h)
 	if (!h->counted)
 		return;
 	h->counted = false;
-	if (!is_connect(h) && --g->open_execs == 0)
+	if (!restarts(h) && --g->open_execs == 0)
 		rest_later(g);
 	if (--g->open_holds > 0)
 		return;
@@ -164,16 +170,18 @@ static void hold_finish(struct hold *h)
 	bool release = h->outcome == HOLD_RELEASE;
 	enum keeper_op op = KEEPER_LET_GO;
 
-	if (h->outcome == HOLD_KILL) {
+	if (h->outcome == HOLD_KILL || (!release && h->exec->kind == BS_SLOT_DELETED)) {
 		pidfd_send_signal(h->pidfd, SIGKILL, NULL, 0);
 		return;
 	}
-	if (is_connect(h))
-		connect_answer(g, h->exec, release ? BS_ANSWER_PASS : BS_ANSWER_REFUSE);
+	if (restarts(h))
+		candidate_answer(g, h->exec, release ? BS_ANSWER_PASS : BS_ANSWER_REFUSE);
 	else if (!release)
 		op = KEEPER_REFUSE;
-	else if (h->decision.approval)
+	else if (h->decision.approval && is_exec(h))
 		label_approved(g, h);
+	if (release && h->decision.approval && !exec_is_deletion(h->exec))
+		pass_remember(g, h->exec, h->decision.approval);
 	link_tell(g, op, h->slot, h->ticket);
 	hold_free(h);
 }
@@ -197,6 +205,18 @@ u64 signature_key(const struct finding *f)
 	return hash;
 }
 
+static void remember_deletion(struct hold *h, bool released)
+{
+	struct guard *g = h->guard;
+
+	delete_remember(g, h->exec, &h->decision, !released);
+	if (!released)
+		return;
+	delete_allow_burst(g, h->exec);
+	if (restarts(h))
+		delete_is_gone(g, h->exec);
+}
+
 void hold_decide(struct hold *h, enum hold_outcome outcome, enum ocsf_disposition disposition,
 		 const char *by, const char *because)
 {
@@ -208,9 +228,9 @@ void hold_decide(struct hold *h, enum hold_outcome outcome, enum ocsf_dispositio
 		check_noted(h, kernel_put_approval(g->kernel, h->id,
 						   signature_key(&h->decision.finding)));
 		h->decision.approval = h->id;
-		if (is_connect(h))
-			connect_remember(g, h->exec, h->id);
 	}
+	if (exec_is_deletion(h->exec))
+		remember_deletion(h, outcome == HOLD_RELEASE);
 	report_finding(g, h->exec, &h->decision, h, disposition, boot_ns() - h->exec->time);
 	report_sync(g);
 	if (outcome != HOLD_RELEASE) {
@@ -237,7 +257,7 @@ static void hold_timed_out(void *data)
 static const uint64_t not_fatal = SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGURG) | SIGNAL_BIT(SIGWINCH) |
 				  SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) |
 				  SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU);
-/* What people and time-outs send; a program that connects may handle any other. */
+/* What people and time-outs send; a program that runs may handle any other. */
 static const uint64_t ending = SIGNAL_BIT(SIGINT) | SIGNAL_BIT(SIGTERM) | SIGNAL_BIT(SIGHUP) |
 			       SIGNAL_BIT(SIGQUIT) | SIGNAL_BIT(SIGALRM);
 
@@ -248,20 +268,20 @@ static int ending_signal(const struct hold *h)
 	struct proc_signals s;
 	uint64_t deadly;
 
-	if (proc_read_signals(h->tid, &s) || (s.init && !is_connect(h)))
+	if (proc_read_signals(h->tid, &s) || (s.init && is_exec(h)))
 		return 0;
-	deadly = s.pending & ~s.blocked & ~s.ignored & (is_connect(h) ? ending : ~not_fatal);
+	deadly = s.pending & ~s.blocked & ~s.ignored & (is_exec(h) ? ~not_fatal : ending);
 	return deadly ? __builtin_ctzll(deadly) + 1 : 0;
 }
 
 /* Ctrl-C or a closed terminal ends a held command: it is let go into the signal that waits for it.
- * A connect fails first. */
+ * A connect or a deletion fails first. */
 static void end_by_signal(struct hold *h, int signo)
 {
 	char because[64];
 
 	snprintf(because, sizeof(because), "it was sent SIG%s", sigabbrev_np(signo) ?: "?");
-	hold_decide(h, is_connect(h) ? HOLD_REFUSE : HOLD_RELEASE, OCSF_BLOCKED, "signal", because);
+	hold_decide(h, is_exec(h) ? HOLD_RELEASE : HOLD_REFUSE, OCSF_BLOCKED, "signal", because);
 }
 
 /* A thread that another one's exec ended is gone without a word to its tracer. */
@@ -269,7 +289,7 @@ static bool is_lost(const struct hold *h)
 {
 	struct proc_stat s;
 
-	return is_connect(h) && proc_read_stat(h->tid, &s) == -ESRCH;
+	return !is_exec(h) && proc_read_stat(h->tid, &s) == -ESRCH;
 }
 
 static void look_for_signals(void *data);
@@ -313,7 +333,7 @@ static void count(struct hold *h)
 	struct guard *g = h->guard;
 
 	h->counted = true;
-	if (!is_connect(h) && g->open_execs++ == 0)
+	if (!restarts(h) && g->open_execs++ == 0)
 		set_tripwire(g);
 	if (g->open_holds++ == 0)
 		look_later(g);
@@ -397,8 +417,8 @@ static void hold_fail(struct hold *h, int err)
 	struct guard *g = h->guard;
 	struct decision d = h->decision;
 
-	if (is_connect(h))
-		connect_settle(g, h->exec, false);
+	if (restarts(h))
+		candidate_settle(g, h->exec, false);
 	else
 		pidfd_send_signal(h->pidfd, SIGKILL, NULL, 0);
 	slot_free(slot_of(h), h->ticket);
@@ -440,8 +460,8 @@ void hold_restore(struct guard *g, u32 slot, u32 ticket)
 		decide(g, x, &d);
 		h = hold_new(g, x, &d);
 	}
-	if (!h) { /* it is gone, or cannot be decided on; a connect asks again once it trapped */
-		if (kernel_slots(g->kernel)[slot].kind != BS_SLOT_CONNECT)
+	if (!h) { /* it is gone, or cannot be decided on; a system call asks again */
+		if (!slot_restarts(kernel_slots(g->kernel)[slot].kind))
 			kill(kernel_slots(g->kernel)[slot].tgid, SIGKILL);
 		exec_free(x);
 		return;
@@ -463,7 +483,7 @@ void hold_trapped(struct guard *g, u32 slot, u32 ticket)
 {
 	struct hold *h = find_slot(g, slot, ticket);
 
-	if (!h && kernel_slots(g->kernel)[slot].kind == BS_SLOT_CONNECT)
+	if (!h && slot_restarts(kernel_slots(g->kernel)[slot].kind))
 		link_tell(g, KEEPER_LET_GO, slot, ticket);
 	if (!h || h->trapped)
 		return;
@@ -491,8 +511,8 @@ void hold_gone(struct guard *g, u32 slot, u32 ticket)
 #define END_WAIT_MS 10
 #define END_WAITS   100
 
-/* Until the connects that were refused have failed, or their threads are gone: the hooks must still
- * be there. */
+/* Until the system calls that were refused have failed, or their threads are gone: the hooks must
+ * still be there. */
 static void wait_for_answers(struct guard *g, const u32 *tids, unsigned int count)
 {
 	unsigned int i = 0;
@@ -511,14 +531,14 @@ static void wait_for_answers(struct guard *g, const u32 *tids, unsigned int coun
 
 unsigned int hold_end_all(struct guard *g, const char *why)
 {
-	unsigned int open = 0, connects = 0;
+	unsigned int open = 0, calls = 0;
 	u32 tids[BS_SLOTS];
 	struct hold *h, *next;
 
 	wake_end(g);
 	LIST_FOREACH (h, &g->holds, entry)
-		if (is_connect(h) && connects < BS_SLOTS)
-			tids[connects++] = h->tid;
+		if (restarts(h) && calls < BS_SLOTS)
+			tids[calls++] = h->tid;
 	for (h = LIST_FIRST(&g->holds); h; h = next) {
 		next = LIST_NEXT(h, entry);
 		if (h->outcome != HOLD_OPEN)
@@ -532,6 +552,6 @@ unsigned int hold_end_all(struct guard *g, const char *why)
 		pidfd_send_signal(h->pidfd, SIGKILL, NULL, 0);
 		hold_free(h);
 	}
-	wait_for_answers(g, tids, connects);
+	wait_for_answers(g, tids, calls);
 	return open;
 }

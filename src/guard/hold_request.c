@@ -52,7 +52,17 @@ static void describe_action(struct json *j, const struct exec *x)
 {
 	char text[128];
 
-	json_put_string(j, "action", x->kind == BS_SLOT_CONNECT ? "connect" : "exec");
+	json_put_string(j, "action",
+			x->kind == BS_SLOT_CONNECT ? "connect"
+			: exec_is_deletion(x)	   ? "delete"
+						   : "exec");
+	if (exec_is_deletion(x)) {
+		json_put_string(j, "deletion", ocsf_deletion_word(x->object.id.op));
+		json_put_string(j, "path", x->object.path);
+		json_put_bool(j, "done", x->kind == BS_SLOT_DELETED);
+		if (x->flags & BS_DELETE_BURST)
+			json_put_uint(j, "burst", x->object.burst);
+	}
 	if (x->kind != BS_SLOT_CONNECT)
 		return;
 	ocsf_dest(&x->dest, text, sizeof(text)); /* behind its verb */

@@ -17,6 +17,7 @@
 
 struct users;
 struct paths;
+struct gone;
 
 struct session {
 	u64 id;
@@ -31,6 +32,7 @@ struct session {
 	char *subagents;	 /* ids of other profiles seen in it, "codex, aider"; NULL: none */
 	struct project *project; /* what its workspace tightens; NULL: nothing */
 	char *project_text;	 /* which was made of this; NULL: of nothing */
+	struct gone *gone;	 /* what was deleted of late; NULL: nothing */
 };
 
 /* A process of a session, as its last exec left it; for the names of ancestors. */
@@ -38,17 +40,32 @@ struct process {
 	u32 tgid;
 	u64 start;
 	char *path, *cwd;
+	char *name;    /* as given to execve */
+	char **argv;   /* its first words; one block; NULL: not known */
 	char *command; /* escaped, shortened */
 	u32 ancestors[BS_ANCESTORS];
 	u32 tty;
 	u64 cgroup;
 };
 
-/* An exec as the guard sees it: the kernel's event, decoded. Or a connect: then `kind` and `dest`
- * say so, and the rest is the program that connects. Owns its strings. */
+/* What a deletion takes away. Owns its strings. */
+struct object {
+	struct bs_object id;
+	char *path;  /* as the task's root has it; "": not known */
+	char *inner; /* inside its file system, where that is another */
+	u64 bytes;
+	u32 links;
+	u32 burst;   /* deletions in the window that ends with it, as the kernel counts */
+	bool counts; /* in a burst */
+};
+
+/* An exec as the guard sees it: the kernel's event, decoded. Or a connect or a deletion: then
+ * `kind` and `dest` or `object` say so, and the rest is the program that does it. Owns its strings.
+ */
 struct exec {
 	enum bs_slot_kind kind;
 	struct bs_dest dest;
+	struct object object;
 	u64 number; /* of the kernel's event */
 	u64 time, start, inode;
 	u32 tgid, tid, uid, euid, dev, tty, flags, approval, slot, ticket;
@@ -61,6 +78,8 @@ struct exec {
 	size_t argc;
 	char *command; /* where argv is not known: its words, escaped; may be NULL too */
 	char *name, *file, *path, *cwd;
+	u32 program; /* the process whose exec that was, where it was not its own; or 0 */
+	u64 program_start;
 	bool truncated;
 	bool found; /* by its slot, without its event */
 };
@@ -70,6 +89,7 @@ struct decision {
 	struct finding finding;
 	const char *reason; /* why it is not the finding's verdict; may be NULL */
 	u64 approval;	    /* the hold whose grant or approval let it pass, 0: none */
+	bool again;	    /* it was said of its process a moment ago: not once more */
 };
 
 enum hold_outcome { HOLD_OPEN, HOLD_RELEASE, HOLD_REFUSE, HOLD_KILL };
@@ -105,7 +125,8 @@ struct grant {
 LIST_HEAD(grant_list, grant);
 LIST_HEAD(waker_list, waker);	  /* wake.c */
 LIST_HEAD(reading_list, reading); /* workspace.c */
-LIST_HEAD(pass_list, pass);	  /* connect.c */
+LIST_HEAD(pass_list, pass);	  /* pass.c */
+LIST_HEAD(remark_list, remark);	  /* delete.c */
 
 /* Which events of the kernel's stand in the journal. */
 struct recorded {
@@ -116,6 +137,7 @@ struct recorded {
 	u64 unwritten;		/* the journal could not take them */
 	u64 found_count;	/* whose decision the kernel lost, found by their slot */
 	struct map found;	/* number -> 1: of this guard's */
+	struct map deletions;	/* number -> line of a deletion that was held before this guard */
 	u64 of;			/* the event that the next line of the guard's own is about */
 	bool batch, sync;	/* lines wait for report_flush(), which also syncs */
 };
@@ -154,7 +176,9 @@ struct guard {
 	struct map processes; /* tgid -> struct process */
 	struct map
 		args; /* tgid -> struct strbuf: argv beyond the first chunk, until its exec event */
-	struct pass_list passes; /* connect.c */
+	struct pass_list passes;       /* pass.c */
+	struct remark_list remarks;    /* delete.c */
+	u64 burst_losses, burst_since; /* delete.c: lost events, and since when none was */
 	struct hold_list holds;
 	struct grant_list grants;
 	struct waker_list wakers;
@@ -185,7 +209,14 @@ struct exec *exec_from_slot(struct guard *g, u32 slot, u32 ticket);
 int exec_read_proc(struct guard *g, struct exec *x);
 void exec_free(struct exec *x);
 DEFINE_CLEANUP(struct exec, exec_free);
-/* File, argv, cwd and session; of connects file, destination and session. */
+static inline bool exec_is_deletion(const struct exec *x)
+{
+	return x->kind == BS_SLOT_DELETE || x->kind == BS_SLOT_DELETED;
+}
+/* Components from the last to the first, each ended by NUL -> "/first/…/last". */
+char *exec_join_parts(const char *parts, size_t len, bool cut);
+/* File, argv, cwd and session; of connects file, destination and session; of deletions file,
+ * object and session. */
 bool exec_same(const struct exec *a, const struct exec *b);
 /* Is the argv in the frozen process still the one that was decided on? Its own user could have
  * written to its memory. */
@@ -196,6 +227,10 @@ void exec_forget_args(struct guard *g, u32 tgid);
 
 /* process.c */
 void process_exec(struct guard *g, const struct exec *x);
+/* That of `tgid`, or, of a fork that has not exec'ed, of its parent; NULL: not known. */
+const struct process *process_of(const struct guard *g, u32 tgid, u32 parent);
+/* The program of one that is not looked at itself. False: nothing is known of it. */
+bool process_copy(const struct guard *g, struct exec *x, u32 parent);
 void process_exit(struct guard *g, u32 tgid);
 void process_sweep(struct guard *g);
 void process_free_all(struct guard *g);
@@ -222,15 +257,36 @@ void connect_event(struct guard *g, const struct bs_connect_event *e);
 struct exec *connect_decode(struct guard *g, const struct bs_connect_event *e);
 /* Is it an address of the task's own host? */
 bool connect_is_own(const struct exec *x);
-/* A human approved it: the same process may connect there again. */
-void connect_remember(struct guard *g, const struct exec *x, u64 hold);
-u64 connect_remembered(const struct guard *g, const struct exec *x); /* the hold, or 0 */
-void connect_forget(struct guard *g, u32 tgid);
-void connect_forget_all(struct guard *g);
 /* A frozen connect whose event was lost; NULL where it is gone. */
 struct exec *connect_from_slot(struct guard *g, u32 slot, u32 ticket);
-/* What the system call finds when it restarts. */
-void connect_answer(struct guard *g, const struct exec *x, enum bs_answer answer);
+
+/* delete.c */
+void delete_event(struct guard *g, const struct bs_delete_event *e);
+/* NULL: no memory. */
+struct exec *delete_decode(struct guard *g, const struct bs_delete_event *e);
+/* A frozen deletion, as the journal has it; NULL where it is not known, or gone. */
+struct exec *delete_from_slot(struct guard *g, u32 slot, u32 ticket);
+void delete_match(struct guard *g, const struct exec *x, struct finding *ret);
+/* Was it found as a burst, and not for its path? */
+bool delete_is_burst(struct guard *g, const struct exec *x, const struct finding *f);
+/* It happens: it counts from now on. */
+void delete_is_gone(struct guard *g, const struct exec *x);
+/* The session's others of late, in words. */
+void delete_list_gone(const struct guard *g, const struct exec *x, struct strbuf *out);
+u32 delete_count_gone(const struct guard *g, const struct exec *x);
+/* Where it is the deletion that reached the session's limit: its process goes on. */
+void delete_allow_burst(struct guard *g, const struct exec *x);
+/* What was said of it is remembered for a moment, and changes what is said of the next. */
+void delete_remember(struct guard *g, const struct exec *x, const struct decision *d, bool refused);
+void delete_recall(struct guard *g, const struct exec *x, struct decision *d);
+void delete_forget_all(struct guard *g);
+
+/* pass.c: what humans approved for as long as a process runs its program */
+/* It may connect there again; and what it was started to delete it may delete. */
+void pass_remember(struct guard *g, const struct exec *x, u64 hold);
+u64 pass_of(const struct guard *g, const struct exec *x); /* the hold, or 0 */
+void pass_forget(struct guard *g, u32 tgid);
+void pass_forget_all(struct guard *g);
 
 /* agent.c: profiles */
 /* An untracked exec that may be an agent's; it waits a moment in the kernel. */
@@ -251,6 +307,8 @@ void candidate_event(struct guard *g, const struct bs_exec_event *e);
 void candidate_sweep(struct guard *g); /* finds those whose event was lost */
 /* A new guard has taken over what is held: whose slot is seized all the same is not. */
 void candidate_free_stale(struct guard *g);
+/* An action that was not frozen: reported, and with it what a signature says of it. */
+void candidate_passed(struct guard *g, struct exec *x);
 /* For events of other kinds. Was it found by its slot, and so decided, before its event was read?
  * `asks`: it can only wait in the kernel. */
 bool candidate_is_known(const struct guard *g, u32 slot, u32 ticket, bool asks);
@@ -261,6 +319,9 @@ void candidate_missed(struct guard *g, const struct exec *x);
 /* hold.c */
 /* What an approval of the signature is noted under. */
 u64 signature_key(const struct finding *f);
+
+/* guard.c: what happened before a decision is known then; `all`: however much that is. */
+void guard_read_events(struct guard *g, bool all);
 
 /* guard.c: true when `fd` is readable, false after `ms` milliseconds. Candidates are decided
  * meanwhile. Not for what drain() calls. */
@@ -296,6 +357,8 @@ void report_flush(struct guard *g);
 void report_counts(const struct guard *g, struct report_counts *ret);
 /* For a line that is being made of event `number`: its mark. */
 void recorded_mark(struct guard *g, u64 number, bool found, struct ocsf_event *ret);
+/* What the journal says of a deletion that was held before this guard. 0 or -ENOENT. */
+int recorded_object(const struct guard *g, u64 number, struct object *ret);
 /* For struct journal_options; `data` is the guard. */
 void recorded_lost(void *data, const char *line, size_t len);
 

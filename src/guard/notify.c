@@ -84,6 +84,11 @@ static void add_action(struct strbuf *out, const struct exec *x)
 		ocsf_dest(&x->dest, text, sizeof(text));
 		strbuf_addf(out, "%s: ", text);
 	}
+	if (exec_is_deletion(x)) {
+		strbuf_addf(out, "%s ", ocsf_deletion_word(x->object.id.op));
+		escape_bytes(out, x->object.path, strlen(x->object.path));
+		strbuf_adds(out, ": ");
+	}
 	escape_argv(out, exec_shown(x), COMMAND_MAX);
 }
 

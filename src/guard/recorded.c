@@ -17,9 +17,38 @@
 struct tail {
 	struct guard *guard;
 	size_t lines;
+	u64 *wanted; /* numbers of held deletions, of which more must be known */
+	size_t wanted_count;
 	int64_t oldest_ms; /* of the last line that was read */
 	int err;
 };
+
+static int want_held(struct tail *t)
+{
+	const struct bs_slot *slots = kernel_slots(t->guard->kernel);
+
+	t->wanted = calloc(BS_SLOTS, sizeof(*t->wanted));
+	for (u32 i = 0; t->wanted && i < BS_SLOTS; i++)
+		if (BS_SLOT_STATE(slots[i].word) != BS_SLOT_FREE &&
+		    (slots[i].kind == BS_SLOT_DELETE || slots[i].kind == BS_SLOT_DELETED))
+			t->wanted[t->wanted_count++] = slots[i].number;
+	return t->wanted ? 0 : -ENOMEM;
+}
+
+static void keep_wanted(struct tail *t, u64 number, const char *line, size_t len)
+{
+	for (size_t i = 0; i < t->wanted_count; i++) {
+		char *copy;
+
+		if (t->wanted[i] != number || !ocsf_is_deletion(line, len))
+			continue;
+		copy = strndup(line, len);
+		if (copy && map_set(&t->guard->recorded.deletions, number, copy))
+			free(copy);
+		t->wanted[i] = t->wanted[--t->wanted_count];
+		return;
+	}
+}
 
 static bool take_line(void *data, const char *line, size_t len)
 {
@@ -38,7 +67,8 @@ static bool take_line(void *data, const char *line, size_t len)
 		r->found_count = m.found;
 	}
 	t->oldest_ms = m.time_ms;
-	return !t->err && ++t->lines < TAIL_LINES;
+	keep_wanted(t, m.number, line, len);
+	return !t->err && (++t->lines < TAIL_LINES || t->wanted_count);
 }
 
 /* What has been held since before the tail begins was recorded then. */
@@ -65,9 +95,12 @@ static int read_tail(struct guard *g)
 
 	if (asprintf(&dir, "%s/journal", g->options.state_dir) < 0)
 		return -ENOMEM;
-	r = journal_read_back(dir, TAIL_BYTES, take_line, &t);
+	r = want_held(&t);
+	if (!r)
+		r = journal_read_back(dir, TAIL_BYTES, take_line, &t);
 	if (!r)
 		r = t.err;
+	free(t.wanted);
 	return r ?: add_old_holds(g, &t);
 }
 
@@ -85,9 +118,30 @@ int recorded_start(struct guard *g)
 
 void recorded_free(struct guard *g)
 {
+	void *line;
+
+	map_for_each (&g->recorded.deletions, line)
+		free(line);
+	map_free(&g->recorded.deletions);
 	numbers_free(&g->recorded.numbers);
 	numbers_free(&g->recorded.before);
 	map_free(&g->recorded.found);
+}
+
+int recorded_object(const struct guard *g, u64 number, struct object *ret)
+{
+	const char *line = map_get(&g->recorded.deletions, number);
+	struct ocsf_deletion d;
+
+	if (!line || ocsf_read_deletion(line, strlen(line), &d))
+		return -ENOENT;
+	*ret = (struct object) { .id = { .op = d.op, .dev = d.dev, .inode = d.inode },
+				 .path = (char *)d.path,
+				 .inner = (char *)d.inner,
+				 .bytes = d.bytes,
+				 .links = d.links,
+				 .burst = d.burst };
+	return 0;
 }
 
 bool report_is_recorded(const struct guard *g, u64 number)
@@ -132,6 +186,8 @@ static struct exec *decode(struct guard *g, const struct bs_event *e)
 {
 	if (e->type == BS_EVENT_CONNECT)
 		return connect_decode(g, (const struct bs_connect_event *)e);
+	if (e->type == BS_EVENT_DELETE)
+		return delete_decode(g, (const struct bs_delete_event *)e);
 	if (e->type == BS_EVENT_EXEC)
 		return exec_decode(g, (const struct bs_exec_event *)e);
 	return NULL;

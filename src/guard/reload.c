@@ -27,7 +27,22 @@ static void apply_settings(struct guard *g)
 		g->options.hold_timeout = s->hold_timeout;
 }
 
-/* A connect is frozen only to prevent it: the other modes learn of it by its event. */
+#define OUTPUT_MAX 256 /* names */
+
+static const char *const *list_build_output(const struct policy *p)
+{
+	static const char *names[OUTPUT_MAX + 1];
+	const char *name;
+	u32 n = 0;
+
+	while (n < OUTPUT_MAX && (name = policy_build_output(p, n)))
+		names[n++] = name;
+	names[n] = NULL;
+	return names;
+}
+
+/* A connect or a deletion is frozen only to prevent it: the other modes learn of it by its event.
+ */
 void reload_tables(const struct guard *g, const struct policy *p, struct kernel_tables *ret)
 {
 	static const struct net_tables none;
@@ -36,6 +51,11 @@ void reload_tables(const struct guard *g, const struct policy *p, struct kernel_
 	*ret = (struct kernel_tables) { .scan = policy_scan_tables(p),
 					.nets = mode == MODE_ENFORCE ? policy_net_tables(p)
 								     : &none };
+	if (mode == MODE_ENFORCE) {
+		ret->deletes = policy_delete_tables(p);
+		ret->burst = policy_burst(p);
+	}
+	ret->build_output = list_build_output(p);
 	if (policy_settings(p)->follow_agents && !g->options.embedded)
 		ret->agents = policy_agent_keys(p, &ret->agents_count);
 }

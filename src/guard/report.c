@@ -145,12 +145,32 @@ static void fill_event(struct guard *g, const struct session *s, u64 number, boo
 	recorded_mark(g, number, found, ret);
 }
 
-/* What a line about an exec or a connect has in common. */
+/* What lines about actions have in common. */
 struct told {
 	struct ocsf_event event;
 	struct ocsf_process ancestors[BS_ANCESTORS];
+	struct ocsf_deletion deletion;
 	char tty[32];
 };
+
+static void fill_deletion(const struct exec *x, struct ocsf_deletion *ret)
+{
+	const struct object *o = &x->object;
+
+	*ret = (struct ocsf_deletion) {
+		.op = o->id.op,
+		.path = o->path ?: "",
+		.inner = o->inner,
+		.inode = o->id.inode,
+		.dev = o->id.dev,
+		.bytes = o->bytes,
+		.links = o->links,
+		.burst = x->flags & BS_DELETE_BURST ? o->burst : 0,
+		.done = x->kind == BS_SLOT_DELETED,
+		.program_pid = (pid_t)x->program,
+		.program_start_ns = x->program_start,
+	};
+}
 
 static void tell(struct guard *g, const struct exec *x, enum ocsf_disposition disposition,
 		 struct told *t)
@@ -160,13 +180,17 @@ static void tell(struct guard *g, const struct exec *x, enum ocsf_disposition di
 	t->event.ancestors = t->ancestors;
 	t->event.ancestor_count = fill_ancestors(g, x, t->ancestors);
 	t->event.dest = x->kind == BS_SLOT_CONNECT ? &x->dest : NULL;
+	if (exec_is_deletion(x)) {
+		fill_deletion(x, &t->deletion);
+		t->event.deletion = &t->deletion;
+	}
 	t->event.disposition = disposition;
 }
 
 static bool is_candidate(const struct exec *x)
 {
 	return x->flags &
-	       (x->kind == BS_SLOT_CONNECT ? (u32)BS_CONNECT_CANDIDATE : (u32)BS_EXEC_CANDIDATE);
+	       (x->kind == BS_SLOT_EXEC ? (u32)BS_EXEC_CANDIDATE : (u32)BS_CONNECT_CANDIDATE);
 }
 
 void report_unknown(struct guard *g, const struct exec *x, enum ocsf_disposition disposition,
@@ -182,7 +206,9 @@ void report_unknown(struct guard *g, const struct exec *x, enum ocsf_disposition
 	t.event.reason = reason;
 	if (is_candidate(x) && !reason)
 		t.event.latency_ns = boot_ns() - x->time;
-	if (t.event.dest)
+	if (t.event.deletion)
+		ocsf_delete(&line, &g->host, &t.event);
+	else if (t.event.dest)
 		ocsf_connect(&line, &g->host, &t.event);
 	else
 		ocsf_exec(&line, &g->host, &t.event);

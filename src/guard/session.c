@@ -11,6 +11,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/proc.h"
+#include "guard/burst.h"
 #include "guard/internal.h"
 #include "guard/workspace.h"
 
@@ -25,6 +26,7 @@ static void session_free(struct session *s)
 	free(s->subagents);
 	free(s->project_text);
 	project_free(s->project);
+	gone_free(s->gone);
 	free(s);
 }
 DEFINE_CLEANUP(struct session, session_free);
@@ -131,6 +133,15 @@ static int too_many(struct strbuf *err, int r)
 	return r;
 }
 
+/* What sees deletions costs every task something, on some kernels: it is there for sessions. */
+static void watch_deletions(struct guard *g)
+{
+	int r = kernel_watch_deletions(g->kernel, g->sessions.count > 0);
+
+	if (r)
+		log_errno(r, "deletions are not seen");
+}
+
 /* In the kernel, with `tasks` of them labelled by the caller; then in the guard. Takes `s`. */
 static int session_add(struct guard *g, struct session *session, u64 tasks, struct strbuf *err)
 {
@@ -146,6 +157,7 @@ static int session_add(struct guard *g, struct session *session, u64 tasks, stru
 		return too_many(err, r);
 	}
 	session_keep(g, TAKE_PTR(s));
+	watch_deletions(g);
 	return 0;
 }
 
@@ -163,6 +175,7 @@ static void session_undo(struct guard *g, u64 id)
 
 	kernel_remove_session(g->kernel, id);
 	session_free(s);
+	watch_deletions(g);
 }
 
 int guard_start_session(struct guard *g, pid_t pid, int pidfd, const struct session_options *o,
@@ -372,6 +385,7 @@ void session_restore_all(struct guard *g)
 
 	while (!kernel_next_session(g->kernel, &id))
 		session_restore(g, id);
+	watch_deletions(g);
 	session_sweep(g);
 }
 
@@ -406,6 +420,7 @@ void session_end(struct guard *g, u64 id)
 		return;
 	session_leave_holds(g, s);
 	kernel_remove_session(g->kernel, id);
+	watch_deletions(g);
 	report_guard(g, s, "session ended", "session %s ended", s->name);
 	session_free(s);
 	if (g->options.embedded && !g->sessions.count)

@@ -7,6 +7,11 @@
 #include "base/proc.h"
 #include "base/util.h"
 
+bool slot_restarts(enum bs_slot_kind kind)
+{
+	return kind == BS_SLOT_CONNECT || kind == BS_SLOT_DELETE;
+}
+
 static bool change(struct bs_slot *s, u32 ticket, enum bs_slot_state from, enum bs_slot_state to)
 {
 	u32 word = BS_SLOT_WORD(ticket, from);

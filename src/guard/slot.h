@@ -8,6 +8,9 @@
 
 /* FREE where the slot is not that ticket's any more. */
 enum bs_slot_state slot_state(const struct bs_slot *s, u32 ticket);
+/* Does its system call restart after the decision? Else the task is stopped where it is: nothing of
+ * it must run before. */
+bool slot_restarts(enum bs_slot_kind kind);
 /* ASKED -> `state`; false where the kernel was faster. */
 bool slot_take(struct bs_slot *s, u32 ticket, enum bs_slot_state state);
 /* After a slot_take() that failed: takes the kernel's SIGSTOP back, so that the task goes on or

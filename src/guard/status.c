@@ -32,6 +32,7 @@ static void describe_session(struct guard *g, struct json *j, const struct sessi
 	json_put_uint(j, "tasks", counts.tasks);
 	json_put_uint(j, "execs", counts.execs);
 	json_put_uint(j, "connects", counts.connects);
+	json_put_uint(j, "deletes", counts.deletes);
 	json_put_uint(j, "holds", s->holds);
 	json_put_uint(j, "open_holds", open_holds_of(g, s));
 	json_close_object(j);

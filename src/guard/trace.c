@@ -58,7 +58,7 @@ static struct tracee *tracee_new(struct tracer *t, u32 tid, u32 slot, u32 ticket
  * restart, and be frozen again. */
 static long options_of(const struct bs_slot *s)
 {
-	return s->kind == BS_SLOT_EXEC ? PTRACE_O_EXITKILL : 0;
+	return slot_restarts(s->kind) ? 0 : PTRACE_O_EXITKILL;
 }
 
 int trace_seize(struct tracer *t, u32 tid, u32 slot, u32 ticket)
@@ -207,6 +207,6 @@ void trace_end_stopped(struct tracer *t)
 		const struct bs_slot *s = &t->slots[i];
 
 		if (is_stopped(s))
-			kill(s->tgid, s->kind == BS_SLOT_EXEC ? SIGKILL : SIGCONT);
+			kill(s->tgid, slot_restarts(s->kind) ? SIGCONT : SIGKILL);
 	}
 }

@@ -3,7 +3,10 @@
  * the same process. */
 #include "journal/file.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/escape.h"
@@ -173,4 +176,46 @@ void ocsf_delete(struct strbuf *out, const struct ocsf_host *h, const struct ocs
 	file_put_object(&j, e->deletion);
 	put_unmapped(&j, h, e);
 	json_close_object(&j);
+}
+
+/* ---- read back */
+
+bool ocsf_is_deletion(const char *line, size_t len)
+{
+	static const char head[] = "{\"class_uid\":1001,";
+
+	return len > strlen(head) && !memcmp(line, head, strlen(head));
+}
+
+static uint64_t number_of(const json_t *o, const char *key)
+{
+	return (uint64_t)json_integer_value(json_object_get(o, key));
+}
+
+int ocsf_read_deletion(const char *line, size_t len, struct ocsf_deletion *ret)
+{
+	json_t *event = json_loadb(line, len, 0, NULL), *file = json_object_get(event, "file");
+	json_t *more = json_object_get(json_object_get(event, "unmapped"), "backstop");
+	const char *path = json_string_value(json_object_get(file, "path"));
+	const char *inner = json_string_value(json_object_get(more, "inner"));
+	const char *uid = json_string_value(json_object_get(file, "uid"));
+	struct ocsf_deletion d = { .bytes = number_of(file, "size"),
+				   .links = (uint32_t)number_of(more, "links"),
+				   .burst = (uint32_t)number_of(more, "burst"),
+				   .done = json_is_true(json_object_get(more, "done")) };
+	uint32_t major = 0, minor = 0;
+
+	d.op = ocsf_deletion_op(json_string_value(json_object_get(more, "deletion")));
+	if (uid && sscanf(uid, "%" SCNu32 ":%" SCNu32 ":%" SCNu64, &major, &minor, &d.inode) == 3)
+		d.dev = major << 20 | minor;
+	d.path = path ? strdup(path) : NULL;
+	d.inner = inner ? strdup(inner) : NULL;
+	json_decref(event);
+	if (!d.path || !d.op) {
+		free((char *)d.path);
+		free((char *)d.inner);
+		return -EINVAL;
+	}
+	*ret = d;
+	return 0;
 }

@@ -100,6 +100,11 @@ struct ocsf_event_mark {
 /* Reads it out of a line that was made here: true where the line is of an event of `run`. */
 bool ocsf_read_mark(const char *line, size_t len, const char *run, struct ocsf_event_mark *ret);
 
+/* Does the line state a deletion? */
+bool ocsf_is_deletion(const char *line, size_t len);
+/* Reads it; the strings are the caller's. 0, -EINVAL, or -ENOMEM. */
+int ocsf_read_deletion(const char *line, size_t len, struct ocsf_deletion *ret);
+
 /* One line each, without newline, appended to `out`. */
 
 /* A program was started (1007, Launch). */

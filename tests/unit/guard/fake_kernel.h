@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "kernel/kernel.h"
+#include "kernel/tier.h"
 
 static struct {
 	struct bs_slot slots[BS_SLOTS];
@@ -22,6 +23,9 @@ static struct {
 	u32 waiting_tid; /* 0: nobody waits */
 	struct bs_waiting waiting;
 	const char *blind;
+	bool watches_deletions;
+	enum bs_burst bursts[4]; /* what kernel_burst() was told, in order */
+	int bursts_count;
 } fake;
 
 int kernel_open(const char *pins _unused_, const struct kernel_tables *t _unused_,
@@ -208,6 +212,27 @@ struct bs_shared *kernel_shared(const struct kernel *k _unused_)
 const volatile struct bs_counters *kernel_counters(const struct kernel *k _unused_)
 {
 	return &fake.shared.counters;
+}
+
+int kernel_watch_deletions(struct kernel *k _unused_, bool on)
+{
+	fake.watches_deletions = on;
+	return 0;
+}
+
+int kernel_burst(struct kernel *k _unused_, u32 tgid _unused_, u64 start _unused_,
+		 enum bs_burst what)
+{
+	if (fake.bursts_count < (int)ARRAY_SIZE(fake.bursts))
+		fake.bursts[fake.bursts_count++] = what;
+	return 0;
+}
+
+const struct tiers *kernel_tiers(const struct kernel *k _unused_)
+{
+	static const struct tiers none;
+
+	return &none;
 }
 
 int kernel_set_tripwire(struct kernel *k _unused_, bool on _unused_)

@@ -248,7 +248,7 @@ static void test_settle_refuses(void **state _unused_)
 	x->slot = SLOT;
 	x->ticket = TICKET;
 	set_word(TICKET, BS_SLOT_ASKED);
-	assert_true(connect_settle(&guard, x, false));
+	assert_true(candidate_settle(&guard, x, false));
 	assert_word(TICKET, BS_SLOT_REFUSED);
 }
 
@@ -309,6 +309,25 @@ static void test_sweep_leaves_the_others(void **state _unused_)
 	}
 }
 
+static void test_answer_is_left_for_its_thread(void **state _unused_)
+{
+	struct exec x = { .kind = BS_SLOT_DELETE,
+			  .tgid = 100,
+			  .tid = 101,
+			  .object.id = { .op = BS_DELETE_UNLINK, .inode = 7 } };
+
+	candidate_answer(&guard, &x, BS_ANSWER_REFUSE);
+	assert_int_equal(fake.waiting_tid, 101);
+	assert_int_equal(fake.waiting.kind, BS_SLOT_DELETE);
+	assert_int_equal(fake.waiting.answer, BS_ANSWER_REFUSE);
+	assert_memory_equal(&fake.waiting.object, &x.object.id, sizeof(x.object.id));
+	x.kind = BS_SLOT_CONNECT;
+	x.dest.port = 53;
+	candidate_answer(&guard, &x, BS_ANSWER_PASS);
+	assert_int_equal(fake.waiting.kind, BS_SLOT_CONNECT);
+	assert_memory_equal(&fake.waiting.dest, &x.dest, sizeof(x.dest));
+}
+
 int main(void)
 {
 #define CANDIDATE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -331,6 +350,7 @@ int main(void)
 		CANDIDATE_TEST(test_sweep_finds_a_stopped_task),
 		CANDIDATE_TEST(test_sweep_frees_the_slot_of_the_dead),
 		CANDIDATE_TEST(test_sweep_leaves_the_others),
+		CANDIDATE_TEST(test_answer_is_left_for_its_thread),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* Where connections go, in words, and whether that is the host itself; what humans approved. */
+/* Where connections go, in words, and whether that is the host itself. */
 #include "fixture.h"
 #include "fake_kernel.h"
 
@@ -69,50 +69,12 @@ static void test_own_address_of_an_interface(void **state _unused_)
 	assert_true(is_own(line));
 }
 
-static void test_remembered_for_its_process(void **state _unused_)
-{
-	struct exec x = {
-		.kind = BS_SLOT_CONNECT, .tgid = 100, .start = 5, .dest = dest("10.0.0.5", 5432)
-	};
-
-	assert_int_equal(connect_remembered(&guard, &x), 0);
-	connect_remember(&guard, &x, 7);
-	assert_int_equal(connect_remembered(&guard, &x), 7);
-	x.dest.port++;
-	assert_int_equal(connect_remembered(&guard, &x), 0);
-	x.dest = dest("10.0.0.6", 5432);
-	assert_int_equal(connect_remembered(&guard, &x), 0);
-	x.dest = dest("10.0.0.5", 5432);
-	x.start++;
-	assert_int_equal(connect_remembered(&guard, &x), 0);
-	x.start--;
-	connect_forget(&guard, 101);
-	assert_int_equal(connect_remembered(&guard, &x), 7);
-	connect_forget(&guard, 100);
-	assert_int_equal(connect_remembered(&guard, &x), 0);
-	connect_remember(&guard, &x, 8);
-	connect_forget_all(&guard);
-	assert_int_equal(connect_remembered(&guard, &x), 0);
-}
-
-static void test_answer_is_left_for_its_thread(void **state _unused_)
-{
-	struct exec x = { .tgid = 100, .tid = 101, .dest = dest("10.0.0.5", 5432) };
-
-	connect_answer(&guard, &x, BS_ANSWER_REFUSE);
-	assert_int_equal(fake.waiting_tid, 101);
-	assert_int_equal(fake.waiting.answer, BS_ANSWER_REFUSE);
-	assert_memory_equal(&fake.waiting.dest, &x.dest, sizeof(x.dest));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		GUARD_TEST(test_text),
 		GUARD_TEST(test_own_addresses),
 		GUARD_TEST(test_own_address_of_an_interface),
-		GUARD_TEST(test_remembered_for_its_process),
-		GUARD_TEST(test_answer_is_left_for_its_thread),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,7 +33,7 @@ static int tear_down(void **state)
 	hold_free_all(&guard);
 	link_close(&guard);
 	close(keeper);
-	connect_forget_all(&guard);
+	pass_forget_all(&guard);
 	loop_free(guard.loop);
 	return guard_tear_down(state);
 }

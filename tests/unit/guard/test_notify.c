@@ -59,6 +59,11 @@ const struct settings *policy_settings(const struct policy *p _unused_)
 	return &settings;
 }
 
+const char *ocsf_deletion_word(enum bs_delete_op op _unused_)
+{
+	return "unlink";
+}
+
 void ocsf_dest(const struct bs_dest *d, char *buf, size_t size)
 {
 	snprintf(buf, size, "connect 10.0.0.5:%u", d->port);

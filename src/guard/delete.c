@@ -1,0 +1,383 @@
+/* Deletions: what a session's processes take away. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/path.h"
+#include "base/proc.h"
+#include "guard/burst.h"
+#include "guard/candidate.h"
+
+#define BEHIND_MAX (2 * BS_ANCESTORS)
+
+/* ---- what a policy is asked */
+
+static const char *base_of(const char *path)
+{
+	return path ? path_base(path) : NULL;
+}
+
+/* What those that it descends from run: their programs and scripts. */
+static void list_behind(const struct guard *g, const struct exec *x, const char **ret)
+{
+	size_t n = 0;
+
+	for (int i = 0; i < BS_ANCESTORS && x->ancestors[i]; i++) {
+		const struct process *p = map_get(&g->processes, x->ancestors[i]);
+		const char *program = p ? base_of(p->path) : NULL,
+			   *name = p ? base_of(p->name) : NULL;
+
+		if (program)
+			ret[n++] = program;
+		if (name && (!program || strcmp(name, program)))
+			ret[n++] = name;
+	}
+	ret[n] = NULL;
+}
+
+struct question {
+	struct deletion deletion;
+	const char *behind[BEHIND_MAX + 1];
+};
+
+static void fill_question(const struct guard *g, const struct exec *x, struct question *q)
+{
+	const struct process *p = process_of(g, x->tgid, x->ancestors[0]);
+	const struct session *s = x->session;
+
+	q->deletion = (struct deletion) {
+		.op = x->object.id.op,
+		.path = x->object.path,
+		.inner = x->object.inner,
+		.program = base_of(x->path),
+		.argv = x->argv
+				?: p ? p->argv
+				     : NULL,
+		.behind = q->behind,
+		.links = x->object.links,
+		.home = s ? s->home : NULL,
+		.workspace = s ? s->workspace : NULL,
+		.project = s ? s->project : NULL,
+		.protected_inode = x->flags & BS_DELETE_INODE,
+	};
+	list_behind(g, x, q->behind);
+}
+
+/* ---- bursts */
+
+static u64 window_of(const struct guard *g, const struct exec *x)
+{
+	u64 window = policy_burst(g->policy).seconds * 1000000000ULL;
+
+	return x->time > window ? x->time - window : 0;
+}
+
+/* Of a window in which events were lost, or that began before this guard, the kernel knows more. */
+static bool has_seen_all(const struct guard *g, const struct exec *x)
+{
+	const volatile struct bs_counters *c = kernel_counters(g->kernel);
+
+	return g->burst_losses == c->losses[BS_LOSS_EVENT] && g->burst_since <= window_of(g, x);
+}
+
+static void note_losses(struct guard *g, const struct exec *x)
+{
+	u64 losses = kernel_counters(g->kernel)->losses[BS_LOSS_EVENT];
+
+	if (g->burst_since && g->burst_losses == losses)
+		return;
+	g->burst_losses = losses;
+	g->burst_since = x->time;
+}
+
+/* The kernel counts by the names of directories alone; what does not count here makes no burst.
+ * Where nothing is prevented it does not count at all. */
+static bool is_burst(const struct guard *g, const struct exec *x)
+{
+	u32 limit = policy_burst(g->policy).count;
+	bool asked = x->flags & BS_DELETE_BURST;
+
+	if (!x->object.counts || !x->session || !limit ||
+	    (!asked && g->options.mode == MODE_ENFORCE))
+		return false;
+	return (asked && !has_seen_all(g, x)) ||
+	       gone_count(x->session->gone, window_of(g, x)) + 1 >= limit;
+}
+
+void delete_is_gone(struct guard *g, const struct exec *x)
+{
+	u32 limit = policy_burst(g->policy).count;
+
+	if (x->object.counts && x->session && limit)
+		gone_add(&x->session->gone, limit, x->time, x->object.path);
+}
+
+void delete_list_gone(const struct guard *g, const struct exec *x, struct strbuf *out)
+{
+	if (x->session)
+		gone_describe(x->session->gone, window_of(g, x), out);
+}
+
+u32 delete_count_gone(const struct guard *g, const struct exec *x)
+{
+	return x->session ? gone_count(x->session->gone, window_of(g, x)) : 0;
+}
+
+void delete_match(struct guard *g, const struct exec *x, struct finding *ret)
+{
+	struct question q;
+
+	fill_question(g, x, &q);
+	q.deletion.burst = is_burst(g, x);
+	policy_match_delete(g->policy, &q.deletion, ret);
+}
+
+bool delete_is_burst(struct guard *g, const struct exec *x, const struct finding *f)
+{
+	struct finding without;
+	struct question q;
+
+	if (!f->id || !is_burst(g, x))
+		return false;
+	fill_question(g, x, &q);
+	policy_match_delete(g->policy, &q.deletion, &without);
+	return without.signature != f->signature;
+}
+
+/* The process, and those that it makes, may go on; others of the session have their limit anew. */
+void delete_allow_burst(struct guard *g, const struct exec *x)
+{
+	if (!(x->flags & BS_DELETE_BURST))
+		return;
+	kernel_burst(g->kernel, x->tgid, x->start, BS_BURST_RESET);
+	kernel_burst(g->kernel, x->tgid, x->start, BS_BURST_ALLOWED);
+	if (!x->session)
+		return;
+	gone_free(x->session->gone);
+	x->session->gone = NULL;
+}
+
+/* ---- what was said of a process a moment ago
+ *
+ * Whoever removes a tree comes with its next file at once: nobody is asked again what was just
+ * refused, and nothing is explained twice. */
+
+#define AGAIN_NS  (10 * 1000000000ULL) /* since the last time */
+#define AGAIN_MAX 256
+
+struct remark {
+	LIST_ENTRY(remark) entry;
+	u32 tgid;
+	u64 start, signature, time;
+	bool refused;
+};
+
+static void remark_free(struct remark *t)
+{
+	LIST_REMOVE(t, entry);
+	free(t);
+}
+
+static struct remark *find_remark(struct guard *g, const struct exec *x, u64 signature)
+{
+	struct remark *t, *next, *found = NULL;
+	u64 now = boot_ns();
+
+	for (t = LIST_FIRST(&g->remarks); t; t = next) {
+		next = LIST_NEXT(t, entry);
+		if (t->time + AGAIN_NS < now)
+			remark_free(t);
+		else if (t->tgid == x->tgid && t->start == x->start && t->signature == signature)
+			found = t;
+	}
+	return found;
+}
+
+static struct remark *add_remark(struct guard *g, const struct exec *x, u64 signature)
+{
+	struct remark *t, *oldest = NULL;
+	unsigned int n = 0;
+
+	LIST_FOREACH (t, &g->remarks, entry) {
+		n++;
+		if (!oldest || t->time < oldest->time)
+			oldest = t;
+	}
+	if (n >= AGAIN_MAX)
+		remark_free(oldest);
+	t = calloc(1, sizeof(*t));
+	if (!t)
+		return NULL;
+	t->tgid = x->tgid;
+	t->start = x->start;
+	t->signature = signature;
+	LIST_INSERT_HEAD(&g->remarks, t, entry);
+	return t;
+}
+
+void delete_remember(struct guard *g, const struct exec *x, const struct decision *d, bool refused)
+{
+	u64 signature = signature_key(&d->finding);
+	struct remark *t;
+
+	if (!d->finding.id)
+		return;
+	t = find_remark(g, x, signature) ?: add_remark(g, x, signature);
+	if (!t)
+		return;
+	t->time = boot_ns();
+	t->refused = refused;
+}
+
+void delete_recall(struct guard *g, const struct exec *x, struct decision *d)
+{
+	struct remark *t = d->finding.id ? find_remark(g, x, signature_key(&d->finding)) : NULL;
+
+	if (!t)
+		return;
+	if (d->verdict == VERDICT_HOLD && t->refused) {
+		d->verdict = VERDICT_DENY;
+		d->reason = "the same was refused to its process a moment ago";
+	}
+	d->again = d->verdict != VERDICT_HOLD && t->refused == (d->verdict > VERDICT_ALERT);
+}
+
+void delete_forget_all(struct guard *g)
+{
+	while (!LIST_EMPTY(&g->remarks))
+		remark_free(LIST_FIRST(&g->remarks));
+}
+
+/* ---- events */
+
+static char *given_dir(const struct exec *x, const struct bs_delete_event *e)
+{
+	char name[32];
+
+	if (e->inner_len)
+		return exec_join_parts(e->data + e->path_len, e->inner_len, false);
+	snprintf(name, sizeof(name), "fd/%d", e->dirfd);
+	return proc_readlink((pid_t)x->tid, e->dirfd == AT_FDCWD ? "cwd" : name)
+		       ?: strdup(x->cwd ?: "/");
+}
+
+/* As a system call was given it. */
+static char *given_path(const struct exec *x, const struct bs_delete_event *e)
+{
+	_cleanup_free_ char *path = strndup(e->data, e->path_len), *dir = NULL;
+
+	if (!path)
+		return NULL;
+	dir = path[0] == '/' ? strdup("/") : given_dir(x, e);
+	return dir ? path_join(dir, path) : NULL;
+}
+
+static int decode_object(struct exec *x, const struct bs_delete_event *e)
+{
+	struct object *o = &x->object;
+
+	o->id = (struct bs_object) {
+		.op = e->op, .dev = e->dev, .inode = e->inode, .parent_inode = e->parent_inode
+	};
+	o->bytes = e->bytes;
+	o->links = e->links;
+	o->burst = e->burst;
+	if (e->flags & BS_DELETE_DONE) {
+		o->path = given_path(x, e);
+		return o->path ? 0 : -ENOMEM;
+	}
+	o->path = exec_join_parts(e->data, e->path_len, e->flags & BS_DELETE_CUT);
+	if (e->inner_len)
+		o->inner = exec_join_parts(e->data + e->path_len, e->inner_len, false);
+	return o->path ? 0 : -ENOMEM;
+}
+
+static void copy_head(struct guard *g, struct exec *x, const struct bs_delete_event *e)
+{
+	x->kind = e->flags & BS_DELETE_DONE ? BS_SLOT_DELETED : BS_SLOT_DELETE;
+	x->number = e->head.number;
+	x->time = e->head.time;
+	x->start = e->start;
+	x->tgid = e->head.tgid;
+	x->tid = e->head.tid;
+	x->uid = x->euid = e->uid;
+	x->session_id = e->head.session;
+	x->session = session_get(g, e->head.session);
+	x->flags = e->flags;
+	x->slot = e->slot;
+	x->ticket = e->ticket;
+}
+
+static void find_program(struct guard *g, struct exec *x, u32 parent)
+{
+	bool frozen = x->flags & BS_DELETE_CANDIDATE;
+
+	if (!frozen && process_copy(g, x, parent))
+		return;
+	if (exec_read_proc(g, x))
+		process_copy(g, x, parent);
+	else if (!process_of(g, x->tgid, parent))
+		process_exec(g, x); /* one that began before this guard */
+}
+
+struct exec *delete_decode(struct guard *g, const struct bs_delete_event *e)
+{
+	_cleanup_(exec_free_ptr) struct exec *x = calloc(1, sizeof(*x));
+	struct question q;
+
+	if (!x)
+		return NULL;
+	copy_head(g, x, e);
+	find_program(g, x, e->parent);
+	if (decode_object(x, e))
+		return NULL;
+	note_losses(g, x);
+	fill_question(g, x, &q);
+	x->object.counts = policy_counts(g->policy, &q.deletion);
+	return TAKE_PTR(x);
+}
+
+struct exec *delete_from_slot(struct guard *g, u32 slot, u32 ticket)
+{
+	const struct bs_slot *s = &kernel_slots(g->kernel)[slot];
+	_cleanup_(exec_free_ptr) struct exec *x = exec_from_slot(g, slot, ticket);
+	struct bs_waiting w;
+
+	if (!x)
+		return NULL;
+	x->kind = s->kind;
+	x->flags = BS_DELETE_CANDIDATE | BS_DELETE_DONE;
+	if (recorded_object(g, s->number, &x->object))
+		x->object.path = x->kind == BS_SLOT_DELETED ? strdup("") : NULL;
+	if (!x->object.path)
+		return NULL; /* it asks again */
+	if (x->kind == BS_SLOT_DELETED)
+		return TAKE_PTR(x);
+	if (kernel_get_waiting(g->kernel, s->tid, &w))
+		return NULL;
+	x->flags = w.flags;
+	x->object.id = w.object;
+	return TAKE_PTR(x);
+}
+
+void delete_event(struct guard *g, const struct bs_delete_event *e)
+{
+	_cleanup_(exec_free_ptr) struct exec *x = NULL;
+	bool candidate = e->flags & BS_DELETE_CANDIDATE;
+	bool asks = e->flags & (BS_DELETE_FIXED | BS_DELETE_TRACED);
+
+	if (e->slot < BS_SLOTS && candidate_is_known(g, e->slot, e->ticket, asks))
+		return;
+	if (candidate)
+		guard_read_events(g, e->flags & BS_DELETE_BURST);
+	x = delete_decode(g, e);
+	if (!x)
+		return; /* a candidate fails, or waits for the next sweep */
+	if (!candidate)
+		candidate_passed(g, x);
+	else if (e->slot >= BS_SLOTS)
+		candidate_missed(g, x);
+	else
+		candidate_decide(g, TAKE_PTR(x));
+}
