@@ -92,7 +92,8 @@ static const char *find_glob_fault(const char *glob, bool allow)
 			return "a path is written as it resolves, without . and ..";
 		at += len + (at[len] == '/');
 	}
-	return glob[strspn(glob, "*/~")] ? NULL : "a name is needed in it";
+	glob += glob[0] == '~';
+	return glob[strspn(glob, "*/")] ? NULL : "a name is needed in it";
 }
 
 static void read_glob(struct yaml_reader *r, struct yaml v, void *data)

@@ -176,6 +176,8 @@ static void try_path(const struct policy *p, const struct pack *pack, const stru
 {
 	struct text by_text = { e->by, e->run.spot };
 	char **by = e->by ? split(&pack->src, by_text) : NULL;
+	struct project project = { .precious = (char **)e->precious,
+				   .precious_count = (u32)e->precious_count };
 	struct deletion d;
 
 	if (!make_deletion(e, by, &d)) {
@@ -184,7 +186,9 @@ static void try_path(const struct policy *p, const struct pack *pack, const stru
 			     "unlink /srv/app.db, or of a burst how many, such as 200/10s",
 			     e->run.s);
 	} else {
-		d.protected_inode = s->deletes.all[0].kind == DELETE_OTHER_NAME;
+		d.project = &project;
+		d.protected_inode =
+			s->deletes.all[0].kind == DELETE_OTHER_NAME || e->precious_count;
 		check_path(p, pack, s, e, &d, hit);
 	}
 	if (by)

@@ -51,6 +51,8 @@ struct example {
 	const char *by;
 	const char **behind;
 	size_t behind_count;
+	const char **precious; /* globs of the project's, by which its file is protected */
+	size_t precious_count;
 	u32 links;
 };
 

@@ -118,6 +118,20 @@ static void read_example_under(struct yaml_reader *r, struct yaml v, void *data)
 	ARENA_PUSH(r->arena, e->behind, NULL);
 }
 
+static void read_precious(struct yaml_reader *r, struct yaml v, void *data)
+{
+	struct example *e = data;
+	struct text t = yaml_text(r, v);
+
+	if (t.s)
+		ARENA_PUSH(r->arena, e->precious, t.s);
+}
+
+static void read_all_precious(struct yaml_reader *r, struct yaml v, void *data)
+{
+	yaml_list(r, v, true, read_precious, data);
+}
+
 static void read_links(struct yaml_reader *r, struct yaml v, void *data)
 {
 	struct text t = yaml_text(r, v);
@@ -129,12 +143,19 @@ static void read_links(struct yaml_reader *r, struct yaml v, void *data)
 }
 
 static const struct yaml_key example_keys[] = {
-	{ "run", read_run, false },	  { "cwd", read_cwd, false },
-	{ "to", read_run, false },	  { "own", read_own, false },
-	{ "files", read_files, false },	  { "git", read_git, false },
-	{ "plan", read_plan, false },	  { "env", read_env, false },
-	{ "by", read_example_by, false }, { "under", read_example_under, false },
-	{ "links", read_links, false },	  { NULL, NULL, false },
+	{ "run", read_run, false },
+	{ "cwd", read_cwd, false },
+	{ "to", read_run, false },
+	{ "own", read_own, false },
+	{ "files", read_files, false },
+	{ "git", read_git, false },
+	{ "plan", read_plan, false },
+	{ "env", read_env, false },
+	{ "by", read_example_by, false },
+	{ "under", read_example_under, false },
+	{ "precious", read_all_precious, false },
+	{ "links", read_links, false },
+	{ NULL, NULL, false },
 };
 
 struct example pack_read_example(struct yaml_reader *r, struct yaml v)
