@@ -3,6 +3,7 @@
 # sudo make demo    installs what is missing, builds, re-enacts the incident
 # sudo make test    installs what is missing, builds, runs all tests
 # make unit|policy|e2e|vm|fuzz|bench|check   parts of the above
+# make test-vm      each kernel in each tier, with a table (half an hour)
 # make docs         a page of Markdown for each pack into build/docs
 
 VERSION  := 0.1.0
@@ -36,7 +37,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all docs unit policy e2e vm fuzz bench check test demo install uninstall clean deps
+.PHONY: all docs unit policy e2e vm test-vm fuzz bench check test demo install uninstall clean deps
 
 all: $(BUILD)/backstop $(BUILD)/backstop-context $(BUILD)/policy.image
 
@@ -135,6 +136,9 @@ e2e: all $(VICTIMS)
 
 vm: all $(VICTIMS)
 	tests/run vm $(BUILD)
+
+test-vm: all $(VICTIMS)
+	tests/run vm-all $(BUILD)
 
 # The fuzzers link only what knows no kernel.
 FUZZ_SRC := $(foreach p,base policy journal,$(call SRC_OF,$(p)))
