@@ -87,7 +87,19 @@ static __always_inline bool is_one_of(u64 nr, u64 first, u64 bits)
 
 #define BIT(nr, first) (1ULL << ((nr) - (first)))
 
-/* open, creat, truncate, rename, unlink, rmdir, fallocate and their like. */
+/* open, creat, truncate, rename, unlink, rmdir, fallocate and their like, in 64 bits. */
+static __always_inline bool is_deleting_number(u64 nr)
+{
+	return nr == 2 ||
+	       is_one_of(nr, 76,
+			 BIT(76, 76) | BIT(77, 76) | BIT(82, 76) | BIT(84, 76) | BIT(85, 76) |
+				 BIT(87, 76)) ||
+	       is_one_of(nr, 257,
+			 BIT(257, 257) | BIT(263, 257) | BIT(264, 257) | BIT(285, 257) |
+				 BIT(304, 257) | BIT(316, 257)) ||
+	       nr == 437;
+}
+
 static __always_inline bool is_delete_call(struct task_struct *t)
 {
 	u64 nr = call_number(call_regs(t));
@@ -101,14 +113,7 @@ static __always_inline bool is_delete_call(struct task_struct *t)
 		       is_one_of(nr, 295,
 				 BIT(295, 295) | BIT(301, 295) | BIT(302, 295) | BIT(324, 295) |
 					 BIT(342, 295) | BIT(353, 295));
-	return nr == 2 ||
-	       is_one_of(nr, 76,
-			 BIT(76, 76) | BIT(77, 76) | BIT(82, 76) | BIT(84, 76) | BIT(85, 76) |
-				 BIT(87, 76)) ||
-	       is_one_of(nr, 257,
-			 BIT(257, 257) | BIT(263, 257) | BIT(264, 257) | BIT(285, 257) |
-				 BIT(304, 257) | BIT(316, 257)) ||
-	       nr == 437;
+	return is_deleting_number(nr);
 }
 
 #endif

@@ -1,8 +1,7 @@
 /* delete: judges deletions of tracked tasks.
  *
  * the security hooks	of security.bpf.c, by way of delete.h: before it happens
- * tp_btf/sys_exit	where there are no security hooks, while a session is alive: after it has
- *			happened, by what the system call was given
+ * deleted.bpf.c	where there are none: after it has happened
  */
 #include "shared.h"
 #define SCAN(name) delete_##name
@@ -83,7 +82,7 @@ __noinline int delete_note(struct delete_work *w, u32 at, u32 n)
 {
 	u64 word;
 
-	if (!w || at > PATH_ROOM)
+	if (!w || at > BS_CHUNK - BS_FILE_MAX)
 		return 0;
 	word = *(u64 *)(w->data + at);
 	if (n < sizeof(word))
@@ -191,13 +190,19 @@ static __always_inline u32 burst_verdict(const struct bs_delete_event *e, struct
 	return BS_BURST_COUNTS;
 }
 
+/* Whether a rename has replaced something nobody can tell any more. */
+static __always_inline bool is_guess(const struct bs_delete_event *e)
+{
+	return e->op == BS_DELETE_RENAME && e->flags & BS_DELETE_DONE;
+}
+
 /* Counts a deletion. REFUSE: the burst that it belongs to was denied; WAIT: it reaches the limit.
  */
 static __always_inline int judge_burst(struct bs_delete_event *e, struct bs_session *s)
 {
 	u32 verdict;
 
-	if (!burst_limit || !loses_content(e))
+	if (!burst_limit || !loses_content(e) || is_guess(e))
 		return PASS;
 	verdict = burst_verdict(e, s);
 	if (verdict == BS_BURST_ALLOWED)
@@ -247,15 +252,10 @@ static __always_inline void look(struct task_struct *t, struct bs_waiting *w)
 		w->until = bpf_ktime_get_ns() + ROUNDS_NS;
 }
 
-static __always_inline u32 event_size(const struct bs_delete_event *e)
-{
-	return sizeof(*e) + (path_bytes(e) & (BS_CHUNK - 1));
-}
-
 static __always_inline void send_candidate(struct delete_work *w, u32 flags)
 {
 	w->event.flags |= flags;
-	send_decision(&w->event.head, event_size(&w->event));
+	send_decision(&w->event.head, delete_size(&w->event));
 	delete_release(w);
 }
 
@@ -290,20 +290,50 @@ static __always_inline int ask_about(struct delete_work *w)
 
 /* ---- judging */
 
-/* For the record alone. */
-static __always_inline int send_event(struct delete_work *w, struct bs_session *s, int verdict)
+/* WAIT: it is a candidate; REFUSE: its burst was denied; else PASS. */
+__noinline int delete_weigh(struct delete_work *w)
+{
+	struct bs_delete_event *e = &w->event;
+	struct bs_session *s;
+	int verdict;
+	u64 session;
+
+	if (!w)
+		return REFUSE;
+	session = e->head.session;
+	e->head.size = delete_size(e);
+	verdict = scan_path(w, path_bytes(e)) ? WAIT : PASS;
+	if (is_protected(e)) {
+		e->flags |= BS_DELETE_INODE;
+		verdict = WAIT;
+	}
+	s = bpf_map_lookup_elem(&sessions, &session);
+	if (!s || w->uncounted)
+		return verdict;
+	__sync_fetch_and_add(&s->deletes, 1);
+	switch (judge_burst(e, s)) {
+	case REFUSE:
+		return REFUSE;
+	case WAIT:
+		return WAIT;
+	}
+	return verdict;
+}
+
+/* Sends the event of what is decided, for the record alone; gives the memory back. */
+__noinline int delete_send(struct delete_work *w, int verdict)
 {
 	struct bs_delete_event *e = &w->event;
 
+	if (!w)
+		return verdict;
 	if (verdict == REFUSE)
 		e->flags |= BS_DELETE_REFUSED;
 	if (w->uncounted) {
 		COUNT(uncounted);
 	} else if (!w->quiet) {
 		COUNT(deletes);
-		if (s)
-			__sync_fetch_and_add(&s->deletes, 1);
-		emit(&e->head, event_size(e));
+		emit(&e->head, delete_size(e));
 	}
 	delete_release(w);
 	return verdict;
@@ -313,34 +343,9 @@ static __always_inline int send_event(struct delete_work *w, struct bs_session *
  * PASSED. */
 __noinline int delete_judge(struct delete_work *w)
 {
-	struct bs_delete_event *e = &w->event;
-	struct bs_session *s;
-	bool candidate;
-	int burst = PASS;
-	u64 session;
+	int verdict = w ? delete_weigh(w) : REFUSE;
 
 	if (!w)
 		return REFUSE;
-	session = e->head.session;
-	e->head.size = event_size(e);
-	s = bpf_map_lookup_elem(&sessions, &session);
-	candidate = scan_path(w, path_bytes(e));
-	if (is_protected(e)) {
-		e->flags |= BS_DELETE_INODE;
-		candidate = true;
-	}
-	if (s && !w->uncounted)
-		burst = judge_burst(e, s);
-	if (burst == REFUSE)
-		return send_event(w, s, REFUSE);
-	if (!candidate && burst == PASS)
-		return send_event(w, s, PASS);
-	return ask_about(w);
-}
-/* ---- after it has happened */
-
-SEC("tp_btf/sys_exit")
-int BPF_PROG(delete_done, struct pt_regs *regs, long ret)
-{
-	return 0;
+	return verdict == WAIT ? ask_about(w) : delete_send(w, verdict);
 }

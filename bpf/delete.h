@@ -36,6 +36,8 @@ extern const volatile u32 delete_works_mask;
 int delete_note(struct delete_work *w, u32 at, u32 n);
 int delete_again(struct bs_waiting *same);
 int delete_judge(struct delete_work *w);
+int delete_weigh(struct delete_work *w);
+int delete_send(struct delete_work *w, int verdict);
 int delete_linked(struct delete_work *w);
 int delete_later(void);
 
@@ -65,6 +67,11 @@ static __always_inline struct delete_work *delete_claim(void)
 		}
 	}
 	return NULL;
+}
+
+static __always_inline u32 delete_size(const struct bs_delete_event *e)
+{
+	return sizeof(*e) + (((u32)e->path_len + e->inner_len) & (BS_CHUNK - 1));
 }
 
 static __always_inline void delete_release(struct delete_work *w)

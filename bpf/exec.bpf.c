@@ -17,6 +17,11 @@ struct work {
 	u8 more_data[BS_CHUNK + BS_PADDING];
 };
 
+#define PATH_OWNER	    struct work
+#define PATH_ROOM	    BS_EVENT_DATA_MAX
+#define PATH_NOTE(w, at, n) ((void)0)
+#include "path.h"
+
 /* Scratch, one a CPU: this tracepoint runs with preemption off. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -65,100 +70,21 @@ __noinline int scan_result(struct work *w)
 	return w ? bs_scan_end(&w->scan, NULL) : 1;
 }
 
-struct cwd_walk {
-	struct work *w;
-	struct dentry *dentry, *root;
-	struct vfsmount *mnt, *root_mnt;
-	u32 start; /* where cwd begins in data[] */
-};
-
-/* Appends a component; false where there is no room. The length is kept in the map's memory, so
- * that the verifier does not follow it through all rounds. */
-static __always_inline bool cwd_add(struct work *w, u32 start, const unsigned char *name)
-{
-	u32 to = start + w->event.cwd_len;
-	long n;
-
-	if (to > BS_EVENT_DATA_MAX) {
-		w->event.cwd_deep = 1;
-		return false;
-	}
-	n = bpf_probe_read_kernel_str(w->data + to, BS_FILE_MAX, name);
-	if (n <= 0)
-		return false;
-	w->event.cwd_len += n;
-	return true;
-}
-
-/* From a mount's root up to where it is mounted; false at the very top. */
-static __always_inline bool cwd_cross(struct cwd_walk *c)
-{
-	struct mount *m = (void *)c->mnt - bpf_core_field_offset(struct mount, mnt);
-	struct mount *up = BPF_CORE_READ(m, mnt_parent);
-
-	if (up == m)
-		return false;
-	c->dentry = BPF_CORE_READ(m, mnt_mountpoint);
-	c->mnt = (void *)up + bpf_core_field_offset(struct mount, mnt);
-	return true;
-}
-
-/* Writes one component, or crosses a mount; 1 at the task's root, or where there is no room. */
-static long cwd_step(u32 i, void *data)
-{
-	struct cwd_walk *c = data;
-	struct dentry *dentry = c->dentry;
-	struct vfsmount *mnt = c->mnt;
-
-	if (dentry == c->root && mnt == c->root_mnt)
-		return 1;
-	if (dentry == BPF_CORE_READ(mnt, mnt_root))
-		return !cwd_cross(c);
-	if (!cwd_add(c->w, c->start, BPF_CORE_READ(dentry, d_name.name)))
-		return 1;
-	c->dentry = BPF_CORE_READ(dentry, d_parent);
-	return 0;
-}
-
-/* The general walk, over mounts and many components. */
-static __always_inline void walk_cwd(struct work *w, struct fs_struct *fs, u32 start)
-{
-	struct cwd_walk c = {
-		.w = w,
-		.dentry = BPF_CORE_READ(fs, pwd.dentry),
-		.mnt = BPF_CORE_READ(fs, pwd.mnt),
-		.root = BPF_CORE_READ(fs, root.dentry),
-		.root_mnt = BPF_CORE_READ(fs, root.mnt),
-		.start = start,
-	};
-
-	w->event.cwd_len = 0;
-	if (bpf_loop(2 * BS_CWD_PARTS, cwd_step, &c, 0) == 2 * BS_CWD_PARTS)
-		w->event.cwd_deep = 1;
-}
-
-#define CWD_NEAR 8 /* components that are walked by plain loads, five times as fast */
-
 /* The working directory as the task sees it, behind `start` in data[]. */
 static __always_inline void read_cwd(struct work *w, struct task_struct *t, u32 start)
 {
 	struct fs_struct *fs = t->fs;
-	struct dentry *root = fs->root.dentry, *d = fs->pwd.dentry;
+	struct path_walk c = { .w = w,
+			       .len = &w->event.cwd_len,
+			       .start = start,
+			       .most = PATH_ROOM,
+			       .dentry = fs->pwd.dentry,
+			       .mnt = fs->pwd.mnt,
+			       .root = fs->root.dentry,
+			       .root_mnt = fs->root.mnt };
 
-	w->event.cwd_deep = 0;
 	w->event.cwd_len = 0;
-	if (fs->pwd.mnt != fs->root.mnt)
-		goto walk;
-#pragma clang loop unroll(full)
-	for (int i = 0; i < CWD_NEAR; i++) {
-		if (d == root)
-			return;
-		if (!cwd_add(w, start, d->d_name.name))
-			goto walk;
-		d = d->d_parent;
-	}
-walk:
-	walk_cwd(w, fs, start);
+	w->event.cwd_deep = !path_walk(&c);
 }
 
 /* The name as given to execve, then the file's base name; returns where they end in data[]. */
@@ -306,34 +232,6 @@ static __always_inline bool is_candidate(struct work *w)
 	const u32 unsure = BS_EXEC_UNREADABLE | BS_EXEC_TOO_LONG;
 
 	return scan_result(w) || w->event.flags & unsure;
-}
-
-static __always_inline void stop_task(const struct place *p)
-{
-	COUNT(stopped);
-	if (bpf_send_signal_thread(SIGSTOP)) {
-		COUNT(losses[BS_LOSS_STOP]);
-		bpf_send_signal(SIGKILL);
-	}
-	set_slot(p, BS_SLOT_STOPPED);
-}
-
-/* A traced task is allowed while it waits here, or dies: its tracer could swallow any stop. */
-static __always_inline void ask_traced(const struct place *p)
-{
-	if (ask(p, BS_SLOT_FREE) != BS_SLOT_ALLOWED)
-		bpf_send_signal(SIGKILL);
-	set_slot(p, BS_SLOT_FREE);
-}
-
-static __always_inline void ask_guard(const struct place *p)
-{
-	enum bs_slot_state s = ask(p, BS_SLOT_STOPPING);
-
-	if (s == BS_SLOT_ASKED)
-		stop_task(p);
-	else if (s == BS_SLOT_ALLOWED)
-		set_slot(p, BS_SLOT_FREE);
 }
 
 /* Is it frozen already, by programs that acted a moment ago? */

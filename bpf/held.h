@@ -14,15 +14,21 @@ static __always_inline bool is_frozen_slot(const struct bs_slot *s, u32 tid)
 	return state >= BS_SLOT_SEIZED && state <= BS_SLOT_STOPPED;
 }
 
-/* Its exec is held: nothing of the new program may run. */
+/* When it runs nothing stops it any more: it was stopped after an exec, or after a deletion. */
+static __always_inline bool goes_on(const struct bs_slot *s)
+{
+	return s->kind == BS_SLOT_EXEC || s->kind == BS_SLOT_DELETED;
+}
+
+/* Its exec is held, and nothing of the new program may run; or what it has deleted is. */
 static __always_inline bool is_exec_held(struct task_struct *t)
 {
 	struct bs_label *l = label_of(t);
 	u32 at = l ? l->slot - 1 : BS_NO_SLOT;
 	struct bs_slot *s = bpf_map_lookup_elem(&slots, &at);
 
-	return is_frozen_slot(s, t->pid) && s->kind == BS_SLOT_EXEC &&
-	       s->start == t->start_boottime;
+	return is_frozen_slot(s, t->pid) && goes_on(s) &&
+	       s->start == t->group_leader->start_boottime;
 }
 
 /* Its system call is held: a connect or a deletion. */

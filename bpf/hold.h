@@ -120,4 +120,34 @@ static __always_inline void set_slot(const struct place *p, enum bs_slot_state s
 	p->slot->word = BS_SLOT_WORD(p->ticket, state);
 }
 
+/* ---- of a task that goes on when it is continued: an exec, or a deletion that has happened */
+
+static __always_inline void stop_task(const struct place *p)
+{
+	COUNT(stopped);
+	if (bpf_send_signal_thread(SIGSTOP)) {
+		COUNT(losses[BS_LOSS_STOP]);
+		bpf_send_signal(SIGKILL);
+	}
+	set_slot(p, BS_SLOT_STOPPED);
+}
+
+/* A traced task is allowed while it waits here, or dies: its tracer could swallow any stop. */
+static __always_inline void ask_traced(const struct place *p)
+{
+	if (ask(p, BS_SLOT_FREE) != BS_SLOT_ALLOWED)
+		bpf_send_signal(SIGKILL);
+	set_slot(p, BS_SLOT_FREE);
+}
+
+static __always_inline void ask_guard(const struct place *p)
+{
+	enum bs_slot_state s = ask(p, BS_SLOT_STOPPING);
+
+	if (s == BS_SLOT_ASKED)
+		stop_task(p);
+	else if (s == BS_SLOT_ALLOWED)
+		set_slot(p, BS_SLOT_FREE);
+}
+
 #endif

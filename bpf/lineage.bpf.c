@@ -22,13 +22,27 @@ static __always_inline void give_label(struct task_struct *child, struct bs_labe
 		bpf_send_signal(SIGKILL);
 }
 
+/* What was said of its maker's burst of deletions is said of it. */
+static __always_inline void inherit_burst(struct bs_process *p, struct task_struct *t, u32 maker)
+{
+	struct bs_process *its = bpf_map_lookup_elem(&processes, &maker);
+
+	if (!its || !its->burst || its->burst == BS_BURST_RESET)
+		return;
+	p->burst = its->burst;
+	p->start = t->start_boottime;
+}
+
 /* False where there is no room: the connects of the process would go unseen. */
-static __always_inline bool note_process(struct task_struct *t, u64 session)
+static __always_inline bool note_process(struct task_struct *t, u64 session, u32 maker)
 {
 	struct bs_process p = { .session = session };
 	u32 tgid = t->tgid;
 
-	if (t->pid != t->tgid || !bpf_map_update_elem(&processes, &tgid, &p, BPF_ANY))
+	if (t->pid != t->tgid)
+		return true;
+	inherit_burst(&p, t, maker);
+	if (!bpf_map_update_elem(&processes, &tgid, &p, BPF_ANY))
 		return true;
 	COUNT(losses[BS_LOSS_LABEL]);
 	return false;
@@ -45,7 +59,7 @@ int BPF_PROG(lineage_newtask, struct task_struct *child)
 	init.session = mine->session;
 	init.approval = mine->approval;
 	give_label(child, &init);
-	if (!note_process(child, init.session))
+	if (!note_process(child, init.session, bpf_get_current_pid_tgid() >> 32))
 		bpf_send_signal(SIGKILL);
 	s = bpf_map_lookup_elem(&sessions, &init.session);
 	if (s)
@@ -130,7 +144,7 @@ int lineage_adopt(struct bpf_iter__task *ctx)
 	if (!init.session ||
 	    !bpf_task_storage_get(&labels, t, &init, BPF_LOCAL_STORAGE_GET_F_CREATE))
 		return 0;
-	note_process(t, init.session); /* the current task is the guard: it is only counted */
+	note_process(t, init.session, 0); /* the current task is the guard: it is only counted */
 	s = bpf_map_lookup_elem(&sessions, &init.session);
 	if (s)
 		__sync_fetch_and_add(&s->tasks, 1);

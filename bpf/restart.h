@@ -145,8 +145,7 @@ static __always_inline int freeze_call(struct bs_waiting *w, const struct bs_eve
 {
 	int verdict = decide_down(w);
 
-	ret->slot = NULL;
-	ret->at = BS_NO_SLOT;
+	*ret = (struct place) { .at = BS_NO_SLOT };
 	if (verdict != WAIT)
 		return verdict;
 	*ret = claim_slot(w->kind, e, start);

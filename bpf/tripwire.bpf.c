@@ -4,6 +4,7 @@
  *			is woken restarts, and freezes again
  */
 #include "shared.h"
+#include "held.h"
 
 SEC("tp_btf/sys_enter")
 int BPF_PROG(tripwire_enter)
@@ -17,7 +18,8 @@ int BPF_PROG(tripwire_enter)
 		return 0;
 	at = l->slot - 1;
 	s = bpf_map_lookup_elem(&slots, &at);
-	if (!s || s->kind != BS_SLOT_EXEC || s->tid != (u32)t->pid || s->start != t->start_boottime)
+	if (!s || !goes_on(s) || s->tid != (u32)t->pid ||
+	    s->start != t->group_leader->start_boottime)
 		return 0;
 	state = BS_SLOT_STATE(s->word);
 	if (state != BS_SLOT_SEIZED && state != BS_SLOT_STOPPED)

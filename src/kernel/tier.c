@@ -28,7 +28,9 @@ const struct tier_hook tier_hooks[] = {
 	{ .name = "socket_sendmsg", .use = TIER_FENCE, .on_demand = TIER_BY_FENCE },
 	{ .name = "path_unlink", .use = TIER_DELETE, .ops = 1 << BS_DELETE_UNLINK },
 	{ .name = "path_rmdir", .use = TIER_DELETE, .ops = 1 << BS_DELETE_RMDIR },
-	{ .name = "path_rename", .use = TIER_DELETE, .ops = 1 << BS_DELETE_RENAME },
+	{ .name = "path_rename",
+	  .use = TIER_DELETE,
+	  .ops = 1 << BS_DELETE_RENAME | 1 << BS_DELETE_EXCHANGE | 1 << BS_DELETE_MOVE },
 	{ .name = "path_truncate", .use = TIER_DELETE, .ops = 1 << BS_DELETE_TRUNCATE },
 	{ .name = "file_truncate", .use = TIER_DELETE, .optional = true }, /* from 6.2 on */
 	{ .name = "path_link", .use = TIER_DELETE },
