@@ -167,11 +167,7 @@ static void deny_what_cannot_wait(const struct exec *x, struct decision *d)
 /* What is held is remembered once it is decided. */
 static void remember(struct guard *g, const struct exec *x, struct decision *d)
 {
-	if (!exec_is_deletion(x))
-		return;
-	if (d->verdict <= VERDICT_ALERT && d->finding.verdict > VERDICT_ALERT)
-		delete_allow_burst(g, x);
-	if (d->verdict != VERDICT_HOLD)
+	if (exec_is_deletion(x) && d->verdict != VERDICT_HOLD)
 		delete_remember(g, x, d, d->verdict > VERDICT_ALERT);
 }
 

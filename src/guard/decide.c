@@ -84,7 +84,7 @@ void decide(struct guard *g, const struct exec *x, struct decision *ret)
 	if (x->kind == BS_SLOT_CONNECT)
 		match_connect(g, x, &ret->finding);
 	else if (exec_is_deletion(x))
-		delete_match(g, x, &ret->finding);
+		delete_match(g, x, ret);
 	else
 		match(g, x, &ret->finding);
 	ret->verdict = ret->finding.verdict;

@@ -124,44 +124,26 @@ u32 delete_count_gone(const struct guard *g, const struct exec *x)
 	return x->session ? gone_count(x->session->gone, window_of(g, x)) : 0;
 }
 
-void delete_match(struct guard *g, const struct exec *x, struct finding *ret)
+void delete_match(struct guard *g, const struct exec *x, struct decision *ret)
 {
+	struct finding alone;
 	struct question q;
 
 	fill_question(g, x, &q);
-	q.deletion.burst = is_burst(g, x);
-	policy_match_delete(g->policy, &q.deletion, ret);
-}
-
-bool delete_is_burst(struct guard *g, const struct exec *x, const struct finding *f)
-{
-	struct finding without;
-	struct question q;
-
-	if (!f->id || !is_burst(g, x))
-		return false;
-	fill_question(g, x, &q);
-	policy_match_delete(g->policy, &q.deletion, &without);
-	return without.signature != f->signature;
-}
-
-/* The process, and those that it makes, may go on; others of the session have their limit anew. */
-void delete_allow_burst(struct guard *g, const struct exec *x)
-{
-	if (!(x->flags & BS_DELETE_BURST))
+	policy_match_delete(g->policy, &q.deletion, &ret->finding);
+	if (!is_burst(g, x))
 		return;
-	kernel_burst(g->kernel, x->tgid, x->start, BS_BURST_RESET);
-	kernel_burst(g->kernel, x->tgid, x->start, BS_BURST_ALLOWED);
-	if (!x->session)
-		return;
-	gone_free(x->session->gone);
-	x->session->gone = NULL;
+	alone = ret->finding;
+	q.deletion.burst = true;
+	policy_match_delete(g->policy, &q.deletion, &ret->finding);
+	ret->burst = ret->finding.id && ret->finding.signature != alone.signature;
 }
 
 /* ---- what was said of a process a moment ago
  *
  * Whoever removes a tree comes with its next file at once: nobody is asked again what was just
- * refused, and nothing is explained twice. */
+ * refused, and nothing is explained twice. What would count in a burst that was denied the kernel
+ * refuses by itself, until the process has tried nothing for a moment. */
 
 #define AGAIN_NS  (10 * 1000000000ULL) /* since the last time */
 #define AGAIN_MAX 256
@@ -171,82 +153,155 @@ struct remark {
 	u32 tgid;
 	u64 start, signature, time;
 	bool refused;
+	bool denied; /* in the kernel */
 };
 
-static void remark_free(struct remark *t)
+/* The kernel tells those that it makes what it tells the process. */
+static void lift(struct guard *g, const struct remark *r)
 {
-	LIST_REMOVE(t, entry);
-	free(t);
+	const struct process *p;
+
+	kernel_burst(g->kernel, r->tgid, r->start, BS_BURST_COUNTS);
+	map_for_each (&g->processes, p)
+		for (int i = 0; i < BS_ANCESTORS && p->ancestors[i]; i++)
+			if (p->ancestors[i] == r->tgid)
+				kernel_burst(g->kernel, p->tgid, p->start, BS_BURST_COUNTS);
+}
+
+static void remark_free(struct guard *g, struct remark *r)
+{
+	if (r->denied)
+		lift(g, r);
+	LIST_REMOVE(r, entry);
+	free(r);
 }
 
 static struct remark *find_remark(struct guard *g, const struct exec *x, u64 signature)
 {
-	struct remark *t, *next, *found = NULL;
+	struct remark *r, *next, *found = NULL;
 	u64 now = boot_ns();
 
-	for (t = LIST_FIRST(&g->remarks); t; t = next) {
-		next = LIST_NEXT(t, entry);
-		if (t->time + AGAIN_NS < now)
-			remark_free(t);
-		else if (t->tgid == x->tgid && t->start == x->start && t->signature == signature)
-			found = t;
+	for (r = LIST_FIRST(&g->remarks); r; r = next) {
+		next = LIST_NEXT(r, entry);
+		if (r->time + AGAIN_NS < now)
+			remark_free(g, r);
+		else if (r->tgid == x->tgid && r->start == x->start && r->signature == signature)
+			found = r;
 	}
 	return found;
 }
 
 static struct remark *add_remark(struct guard *g, const struct exec *x, u64 signature)
 {
-	struct remark *t, *oldest = NULL;
+	struct remark *r, *oldest = NULL;
 	unsigned int n = 0;
 
-	LIST_FOREACH (t, &g->remarks, entry) {
+	LIST_FOREACH (r, &g->remarks, entry) {
 		n++;
-		if (!oldest || t->time < oldest->time)
-			oldest = t;
+		if (!oldest || r->time < oldest->time)
+			oldest = r;
 	}
 	if (n >= AGAIN_MAX)
-		remark_free(oldest);
-	t = calloc(1, sizeof(*t));
-	if (!t)
+		remark_free(g, oldest);
+	r = calloc(1, sizeof(*r));
+	if (!r)
 		return NULL;
-	t->tgid = x->tgid;
-	t->start = x->start;
-	t->signature = signature;
-	LIST_INSERT_HEAD(&g->remarks, t, entry);
-	return t;
+	r->tgid = x->tgid;
+	r->start = x->start;
+	r->signature = signature;
+	LIST_INSERT_HEAD(&g->remarks, r, entry);
+	return r;
+}
+
+static struct remark *remark(struct guard *g, const struct exec *x, u64 signature, bool refused)
+{
+	struct remark *r = find_remark(g, x, signature) ?: add_remark(g, x, signature);
+
+	if (!r)
+		return NULL;
+	r->time = boot_ns();
+	r->refused = refused;
+	return r;
+}
+
+static void lift_old(void *data)
+{
+	struct guard *g = data;
+	const struct exec none = { 0 };
+	const struct remark *r;
+
+	g->lift = NULL;
+	find_remark(g, &none, 0);
+	LIST_FOREACH (r, &g->remarks, entry)
+		if (r->denied && !g->lift &&
+		    loop_add_timer(g->loop, AGAIN_NS / 1000, lift_old, g, &g->lift))
+			return;
+}
+
+/* Under no signature: it is none of the policy's that refuses then. */
+static void deny_burst(struct guard *g, const struct exec *x)
+{
+	struct remark *r = remark(g, x, 0, true);
+
+	if (!r)
+		return; /* it is asked about again */
+	if (!g->lift && loop_add_timer(g->loop, AGAIN_NS / 1000, lift_old, g, &g->lift))
+		return;
+	r->denied = true;
+	kernel_burst(g->kernel, x->tgid, x->start, BS_BURST_DENIED);
+}
+
+/* The process, and those that it makes, may go on; others of the session have their limit anew. */
+void delete_allow_burst(struct guard *g, const struct exec *x)
+{
+	if (!(x->flags & BS_DELETE_BURST))
+		return;
+	kernel_burst(g->kernel, x->tgid, x->start, BS_BURST_ALLOWED);
+	if (!x->session)
+		return;
+	gone_free(x->session->gone);
+	x->session->gone = NULL;
 }
 
 void delete_remember(struct guard *g, const struct exec *x, const struct decision *d, bool refused)
 {
-	u64 signature = signature_key(&d->finding);
-	struct remark *t;
-
 	if (!d->finding.id)
 		return;
-	t = find_remark(g, x, signature) ?: add_remark(g, x, signature);
-	if (!t)
-		return;
-	t->time = boot_ns();
-	t->refused = refused;
+	if (!refused && d->finding.verdict > VERDICT_ALERT)
+		delete_allow_burst(g, x);
+	else if (refused && d->burst && x->kind == BS_SLOT_DELETE)
+		deny_burst(g, x);
+	remark(g, x, signature_key(&d->finding), refused);
 }
 
 void delete_recall(struct guard *g, const struct exec *x, struct decision *d)
 {
-	struct remark *t = d->finding.id ? find_remark(g, x, signature_key(&d->finding)) : NULL;
+	struct remark *r = d->finding.id ? find_remark(g, x, signature_key(&d->finding)) : NULL;
 
-	if (!t)
+	if (!r)
 		return;
-	if (d->verdict == VERDICT_HOLD && t->refused) {
+	if (d->verdict == VERDICT_HOLD && r->refused) {
 		d->verdict = VERDICT_DENY;
 		d->reason = "the same was refused to its process a moment ago";
 	}
-	d->again = d->verdict != VERDICT_HOLD && t->refused == (d->verdict > VERDICT_ALERT);
+	d->again = d->verdict != VERDICT_HOLD && r->refused == (d->verdict > VERDICT_ALERT);
 }
 
 void delete_forget_all(struct guard *g)
 {
-	while (!LIST_EMPTY(&g->remarks))
-		remark_free(LIST_FIRST(&g->remarks));
+	loop_remove(g->lift);
+	g->lift = NULL;
+	while (!LIST_EMPTY(&g->remarks)) {
+		LIST_FIRST(&g->remarks)->denied = false; /* the guard after this one learns of it */
+		remark_free(g, LIST_FIRST(&g->remarks));
+	}
+}
+
+/* The kernel has refused it, as the rest of a burst that was denied. */
+static void report_refused(struct guard *g, const struct exec *x)
+{
+	deny_burst(g, x);
+	report_unknown(g, x, OCSF_BLOCKED, "its process was denied a burst of deletions");
 }
 
 /* ---- events */
@@ -334,7 +389,8 @@ struct exec *delete_decode(struct guard *g, const struct bs_delete_event *e)
 		return NULL;
 	note_losses(g, x);
 	fill_question(g, x, &q);
-	x->object.counts = policy_counts(g->policy, &q.deletion);
+	x->object.counts = policy_counts(g->policy, &q.deletion) &&
+			   (g->options.mode != MODE_ENFORCE || x->object.burst);
 	return TAKE_PTR(x);
 }
 
@@ -374,7 +430,9 @@ void delete_event(struct guard *g, const struct bs_delete_event *e)
 	x = delete_decode(g, e);
 	if (!x)
 		return; /* a candidate fails, or waits for the next sweep */
-	if (!candidate)
+	if (!candidate && e->flags & BS_DELETE_REFUSED)
+		report_refused(g, x);
+	else if (!candidate)
 		candidate_passed(g, x);
 	else if (e->slot >= BS_SLOTS)
 		candidate_missed(g, x);

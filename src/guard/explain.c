@@ -189,15 +189,14 @@ void explain_to(struct guard *g, int pidfd, u64 hold, const struct exec *x,
 	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
 	const struct finding *f = &d->finding;
 	bool shadow = g->options.mode == MODE_SHADOW;
-	bool burst = exec_is_deletion(x) && delete_is_burst(g, x, f);
 
 	strbuf_addf(&sb, "backstop: %s: ", word_of(g, x, shadow ? f->verdict : d->verdict));
 	if (exec_is_deletion(x))
-		add_deletion(g, &sb, x, burst);
+		add_deletion(g, &sb, x, d->burst);
 	else
 		add_action(&sb, x);
 	strbuf_addc(&sb, '\n');
-	if (burst)
+	if (d->burst)
 		add_gone(g, &sb, x);
 	add_why(&sb, f);
 	if (f->instead)
@@ -206,7 +205,8 @@ void explain_to(struct guard *g, int pidfd, u64 hold, const struct exec *x,
 		strbuf_addf(&sb, "backstop: %s\n", d->reason);
 	if (hold && !shadow)
 		strbuf_addf(&sb, "backstop: a human can %s: backstop approve %llu\n",
-			    x->kind == BS_SLOT_DELETED || burst ? "let it go on" : "allow it once",
+			    x->kind == BS_SLOT_DELETED || d->burst ? "let it go on"
+								   : "allow it once",
 			    (unsigned long long)hold);
 	say(g, pidfd, &sb);
 }

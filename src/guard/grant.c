@@ -61,6 +61,8 @@ int grant_approve(struct guard *g, u64 hold, const char *by, struct strbuf *err)
 		return -EALREADY;
 	}
 	r->by = strdup(by);
+	if (exec_is_deletion(r->exec))
+		delete_allow_burst(g, r->exec);
 	r->expires_ms = now_ms() + GRANT_LIFE_MS;
 	report_guard(g, session_get(g, r->exec->session_id), "grant",
 		     "hold %llu was approved by %s after its end: the same action is allowed once "

@@ -210,10 +210,7 @@ static void remember_deletion(struct hold *h, bool released)
 	struct guard *g = h->guard;
 
 	delete_remember(g, h->exec, &h->decision, !released);
-	if (!released)
-		return;
-	delete_allow_burst(g, h->exec);
-	if (restarts(h))
+	if (released && restarts(h))
 		delete_is_gone(g, h->exec);
 }
 

@@ -90,6 +90,7 @@ struct decision {
 	const char *reason; /* why it is not the finding's verdict; may be NULL */
 	u64 approval;	    /* the hold whose grant or approval let it pass, 0: none */
 	bool again;	    /* it was said of its process a moment ago: not once more */
+	bool burst;	    /* a deletion found for how many there are, not for its path */
 };
 
 enum hold_outcome { HOLD_OPEN, HOLD_RELEASE, HOLD_REFUSE, HOLD_KILL };
@@ -178,6 +179,7 @@ struct guard {
 		args; /* tgid -> struct strbuf: argv beyond the first chunk, until its exec event */
 	struct pass_list passes;       /* pass.c */
 	struct remark_list remarks;    /* delete.c */
+	struct loop_source *lift;      /* delete.c */
 	u64 burst_losses, burst_since; /* delete.c: lost events, and since when none was */
 	struct hold_list holds;
 	struct grant_list grants;
@@ -266,19 +268,18 @@ void delete_event(struct guard *g, const struct bs_delete_event *e);
 struct exec *delete_decode(struct guard *g, const struct bs_delete_event *e);
 /* A frozen deletion, as the journal has it; NULL where it is not known, or gone. */
 struct exec *delete_from_slot(struct guard *g, u32 slot, u32 ticket);
-void delete_match(struct guard *g, const struct exec *x, struct finding *ret);
-/* Was it found as a burst, and not for its path? */
-bool delete_is_burst(struct guard *g, const struct exec *x, const struct finding *f);
+void delete_match(struct guard *g, const struct exec *x, struct decision *ret);
 /* It happens: it counts from now on. */
 void delete_is_gone(struct guard *g, const struct exec *x);
 /* The session's others of late, in words. */
 void delete_list_gone(const struct guard *g, const struct exec *x, struct strbuf *out);
 u32 delete_count_gone(const struct guard *g, const struct exec *x);
-/* Where it is the deletion that reached the session's limit: its process goes on. */
-void delete_allow_burst(struct guard *g, const struct exec *x);
-/* What was said of it is remembered for a moment, and changes what is said of the next. */
+/* It is decided: what follows from the same process goes the same way, for a moment or, with a
+ * burst that may go on, for good. */
 void delete_remember(struct guard *g, const struct exec *x, const struct decision *d, bool refused);
 void delete_recall(struct guard *g, const struct exec *x, struct decision *d);
+/* A human let it go on after its end. */
+void delete_allow_burst(struct guard *g, const struct exec *x);
 void delete_forget_all(struct guard *g);
 
 /* pass.c: what humans approved for as long as a process runs its program */
