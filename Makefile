@@ -173,6 +173,7 @@ demo: deps
 # Where things go. The settings are the owner's: they are written once, and taken away unchanged only.
 SYSCONFDIR ?= /etc
 SHARE       = $(DESTDIR)$(PREFIX)/share/backstop
+LIBEXEC     = $(DESTDIR)$(PREFIX)/libexec/backstop
 DOC         = $(DESTDIR)$(PREFIX)/share/doc/backstop
 UNIT_FILE   = $(DESTDIR)$(PREFIX)/lib/systemd/system/backstop.service
 SYSUSERS    = $(DESTDIR)$(PREFIX)/lib/sysusers.d/backstop.conf
@@ -180,6 +181,7 @@ SETTINGS    = $(DESTDIR)$(SYSCONFDIR)/backstop/backstop.yaml
 
 install: all
 	install -D -m 755 $(BUILD)/backstop $(DESTDIR)$(PREFIX)/bin/backstop
+	install -D -m 755 $(BUILD)/backstop-context $(LIBEXEC)/backstop-context
 	rm -rf $(SHARE) # what a former release had and this one has not
 	install -d $(SHARE)/signatures $(SHARE)/agents $(DOC)/signatures $(DOC)/agents
 	install -m 644 $(BUILD)/policy.image $(SHARE)/policy.image
@@ -198,7 +200,7 @@ install: all
 uninstall:
 	[ -n "$(DESTDIR)" ] || packaging/uninstalling
 	rm -f $(DESTDIR)$(PREFIX)/bin/backstop $(UNIT_FILE) $(SYSUSERS)
-	rm -rf $(SHARE) $(DOC)
+	rm -rf $(SHARE) $(LIBEXEC) $(DOC)
 	if cmp -s packaging/backstop.yaml $(SETTINGS); then rm $(SETTINGS); fi
 	if [ -e $(SETTINGS) ]; then echo "$(SETTINGS) was changed, and is left"; fi
 	rmdir $(dir $(SETTINGS)) 2>/dev/null || true

@@ -5,7 +5,6 @@
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <linux/securebits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -77,16 +76,14 @@ static int open_dir(pid_t pid, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Root stays root, as files may be root's alone, but is no more than their owner. */
+/* Root stays root, as files may be root's alone, but is no more than their owner; nothing is
+ * exec'ed that could have them back. */
 static int drop_capabilities(void)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
 
-	if (prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED, 0, 0, 0) ||
-	    syscall(SYS_capset, &head, none))
-		return -errno;
-	return 0;
+	return syscall(SYS_capset, &head, none) ? -errno : 0;
 }
 
 static int become(const struct ids *ids)

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "guard/hold.h"
 #include "guard/slot.h"
+#include "policy/context.h"
 
 static struct bs_slot *slot_of(const struct guard *g, const struct exec *x)
 {
@@ -82,12 +83,15 @@ static void decide_exec(struct guard *g, struct exec *exec)
 	_cleanup_(exec_free_ptr) struct exec *x = exec;
 	struct decision d;
 
+	x->context = context_new((pid_t)x->tgid);
 	decide(g, x, &d);
 	if (x->flags & BS_EXEC_TRACED) {
+		if (d.pending)
+			decide_at_once(g, x, &d);
 		decide_traced(g, x, &d);
 		return;
 	}
-	if (d.verdict <= VERDICT_ALERT && !is_shadowed(g, &d) && !d.approval) {
+	if (!d.pending && d.verdict <= VERDICT_ALERT && !is_shadowed(g, &d) && !d.approval) {
 		if (!slot_take(slot_of(g, x), x->ticket, BS_SLOT_ALLOWED))
 			unstop(g, x);
 		report_allowed(g, x, &d);

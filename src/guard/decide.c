@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "guard/internal.h"
+#include "policy/context.h"
 
 static int open_root(pid_t pid)
 {
@@ -36,6 +37,7 @@ static void match(struct guard *g, const struct exec *x, struct finding *ret)
 		.home = s ? s->home : NULL,
 		.workspace = s ? s->workspace : NULL,
 		.project = s ? s->project : NULL,
+		.context = x->context,
 		.root_fd = root,
 	};
 
@@ -69,6 +71,12 @@ static bool is_covered(const struct guard *g, const struct exec *x, const struct
 	       approved == signature_key(f);
 }
 
+/* Could an answer that is missing change what is done? */
+static bool hangs_on_answers(const struct guard *g, const struct exec *x)
+{
+	return x->context && context_is_pending(x->context) && g->options.mode != MODE_RECORD;
+}
+
 static void let_pass(struct decision *d, u64 hold, const char *reason)
 {
 	d->verdict = VERDICT_ALLOW;
@@ -88,12 +96,13 @@ void decide(struct guard *g, const struct exec *x, struct decision *ret)
 	else
 		match(g, x, &ret->finding);
 	ret->verdict = ret->finding.verdict;
-	if (ret->verdict <= VERDICT_ALERT)
-		return;
-	if (is_covered(g, x, &ret->finding)) {
+	if (ret->verdict > VERDICT_ALERT && is_covered(g, x, &ret->finding)) {
 		let_pass(ret, x->approval, "it follows from an approved action");
 		return;
 	}
+	ret->pending = hangs_on_answers(g, x);
+	if (ret->pending || ret->verdict <= VERDICT_ALERT)
+		return;
 	grant = pass_of(g, x);
 	if (grant) {
 		let_pass(ret, grant,
@@ -111,4 +120,12 @@ void decide(struct guard *g, const struct exec *x, struct decision *ret)
 	bend(g, x, ret);
 	if (exec_is_deletion(x))
 		delete_recall(g, x, ret);
+}
+
+void decide_at_once(struct guard *g, const struct exec *x, struct decision *ret)
+{
+	do {
+		context_answer(x->context, NULL, 0);
+		decide(g, x, ret);
+	} while (ret->pending);
 }

@@ -7,6 +7,7 @@
 
 #include "base/proc.h"
 #include "guard/internal.h"
+#include "policy/context.h"
 
 #define ARGV_MAX (8UL * 1024 * 1024) /* the kernel's own limit is 6 MiB */
 
@@ -28,6 +29,7 @@ void exec_free(struct exec *x)
 	if (!x)
 		return;
 	drop_program(x);
+	context_free(x->context);
 	free(x->object.path);
 	free(x->object.inner);
 	free(x);

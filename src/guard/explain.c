@@ -199,6 +199,8 @@ void explain_to(struct guard *g, int pidfd, u64 hold, const struct exec *x,
 	if (d->burst)
 		add_gone(g, &sb, x);
 	add_why(&sb, f);
+	if (f->context)
+		strbuf_addf(&sb, "backstop: context: %s\n", f->context);
 	if (f->instead)
 		strbuf_addf(&sb, "backstop: instead: %s\n", f->instead);
 	if (d->reason && !shadow)
@@ -217,6 +219,14 @@ void explain_action(struct guard *g, const struct exec *x, const struct decision
 
 	if (pidfd >= 0)
 		explain_to(g, pidfd, 0, x, d);
+}
+
+void explain_text(struct guard *g, u32 tgid, const struct strbuf *text)
+{
+	_cleanup_close_ int pidfd = pidfd_open((pid_t)tgid, 0);
+
+	if (pidfd >= 0)
+		say(g, pidfd, text);
 }
 
 void explain_start(struct guard *g, const struct hold *h)

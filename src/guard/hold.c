@@ -10,8 +10,10 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "guard/candidate.h"
+#include "guard/inquiry.h"
 #include "guard/link.h"
 #include "guard/slot.h"
+#include "policy/context.h"
 
 #define SIGNALS_PERIOD (100 * 1000) /* microseconds between looks for a Ctrl-C or a hang-up */
 
@@ -125,6 +127,7 @@ void hold_drop_policy(struct guard *g, struct policy *p)
 static void hold_free(struct hold *h)
 {
 	LIST_REMOVE(h, entry);
+	inquiry_free(h->inquiry);
 	loop_remove(h->timeout);
 	uncount(h);
 	if (h->remembered)
@@ -378,7 +381,8 @@ static void hold_begin(struct hold *h)
 		report_finding(g, h->exec, d, h, disposition, boot_ns() - h->exec->time);
 	if (d->verdict >= VERDICT_HOLD)
 		report_sync(g);
-	if (d->verdict >= VERDICT_HOLD || g->options.mode == MODE_SHADOW)
+	if (d->verdict >= VERDICT_HOLD ||
+	    (g->options.mode == MODE_SHADOW && d->finding.verdict >= VERDICT_HOLD))
 		explain_start(g, h);
 	if (d->verdict == VERDICT_HOLD) {
 		notify_hold(g, h);
@@ -426,6 +430,17 @@ static void hold_fail(struct hold *h, int err)
 	hold_free(h);
 }
 
+void hold_settle(struct hold *h)
+{
+	if (h->id && h->decision.verdict == VERDICT_HOLD) { /* the human knows of it */
+		hold_open(h, slot_of(h)->since_ms ?: (u64)now_ms());
+		return;
+	}
+	if (!h->id)
+		take_number(h);
+	hold_begin(h);
+}
+
 void hold_seize(struct guard *g, struct exec *x, const struct decision *d)
 {
 	struct hold *h = hold_new(g, x, d);
@@ -436,7 +451,8 @@ void hold_seize(struct guard *g, struct exec *x, const struct decision *d)
 		exec_free(x);
 		return;
 	}
-	take_number(h);
+	if (!d->pending)
+		take_number(h);
 	r = link_seize(g, h->tid, h->slot, h->ticket);
 	if (r < 0) {
 		hold_fail(h, r);
@@ -444,7 +460,10 @@ void hold_seize(struct guard *g, struct exec *x, const struct decision *d)
 	}
 	if (r > 0)
 		wake_ancestors(g, x);
-	hold_begin(h);
+	if (d->pending)
+		hold_inquire(h);
+	else
+		hold_begin(h);
 }
 
 void hold_restore(struct guard *g, u32 slot, u32 ticket)
@@ -454,6 +473,7 @@ void hold_restore(struct guard *g, u32 slot, u32 ticket)
 	struct decision d;
 
 	if (x) {
+		x->context = x->kind == BS_SLOT_EXEC ? context_new((pid_t)x->tgid) : NULL;
 		decide(g, x, &d);
 		h = hold_new(g, x, &d);
 	}
@@ -464,13 +484,10 @@ void hold_restore(struct guard *g, u32 slot, u32 ticket)
 		return;
 	}
 	h->id = slot_of(h)->hold;
-	if (h->id && d.verdict == VERDICT_HOLD) {
-		hold_open(h, slot_of(h)->since_ms ?: (u64)now_ms());
-		return;
-	}
-	if (!h->id)
-		take_number(h);
-	hold_begin(h);
+	if (d.pending)
+		hold_inquire(h);
+	else
+		hold_settle(h);
 }
 
 /* ---- what the keeper says */
@@ -495,7 +512,7 @@ void hold_gone(struct guard *g, u32 slot, u32 ticket)
 
 	if (!h)
 		return;
-	if (h->outcome == HOLD_OPEN) {
+	if (h->outcome == HOLD_OPEN && !h->inquiry) {
 		h->because = strdup("the process was killed");
 		report_finding(g, h->exec, &h->decision, h, OCSF_BLOCKED,
 			       boot_ns() - h->exec->time);
@@ -533,6 +550,7 @@ unsigned int hold_end_all(struct guard *g, const char *why)
 	struct hold *h, *next;
 
 	wake_end(g);
+	hold_end_inquiries(g);
 	LIST_FOREACH (h, &g->holds, entry)
 		if (restarts(h) && calls < BS_SLOTS)
 			tids[calls++] = h->tid;

@@ -5,6 +5,13 @@
 #include "guard/internal.h"
 
 void hold_seize(struct guard *g, struct exec *x, const struct decision *d); /* takes x */
+/* It is decided now: what its decision says is done. It may be gone then. */
+void hold_settle(struct hold *h);
+
+/* hold_inquiry.c: its decision hangs on what is around it, which is asked while it is held. */
+void hold_inquire(struct hold *h);
+void hold_end_inquiries(struct guard *g); /* what was not answered is not known */
+
 bool hold_has_slot(const struct guard *g, u32 slot, u32 ticket);
 
 /* What the keeper says of one. Nothing happens where there is none. */

@@ -81,7 +81,8 @@ struct exec {
 	u32 program; /* the process whose exec that was, where it was not its own; or 0 */
 	u64 program_start;
 	bool truncated;
-	bool found; /* by its slot, without its event */
+	bool found;		 /* by its slot, without its event */
+	struct context *context; /* what is around it; NULL: nothing is known */
 };
 
 struct decision {
@@ -89,6 +90,7 @@ struct decision {
 	struct finding finding;
 	const char *reason; /* why it is not the finding's verdict; may be NULL */
 	u64 approval;	    /* the hold whose grant or approval let it pass, 0: none */
+	bool pending;	    /* none yet: it hangs on answers about what is around it */
 	bool again;	    /* it was said of its process a moment ago: not once more */
 	bool burst;	    /* a deletion found for how many there are, not for its path */
 };
@@ -102,12 +104,14 @@ struct hold {
 	struct guard *guard;
 	struct exec *exec; /* NULL once a grant has taken it over, at the very end */
 	struct decision decision;
-	struct policy *policy; /* whose strings the decision has */
-	u32 tid, slot, ticket; /* tid: of an exec also the tgid */
-	int pidfd;	       /* of the process */
-	bool counted;	       /* among the guard's open holds: a human is asked */
-	bool trapped;	       /* it reported its stop: it can be released or refused */
-	bool remembered;       /* at its end: a human may allow the next attempt */
+	struct policy *policy;	 /* whose strings the decision has */
+	u32 tid, slot, ticket;	 /* tid: of an exec also the tgid */
+	int pidfd;		 /* of the process */
+	bool counted;		 /* among the guard's open holds: a human is asked */
+	bool trapped;		 /* it reported its stop: it can be released or refused */
+	bool remembered;	 /* at its end: a human may allow the next attempt */
+	struct inquiry *inquiry; /* it is not decided yet; NULL: it is */
+	unsigned int inquiries;
 	enum hold_outcome outcome;
 	struct loop_source *timeout;
 	int64_t since_ms, expires_ms;
@@ -145,6 +149,16 @@ struct recorded {
 
 struct report_counts {
 	u64 made, recorded, lost;
+};
+
+/* The guard's own files, protect.c. */
+struct protected
+{
+	u32 files;
+	int watch; /* fd: their directories; 0 or negative: none */
+	struct loop_source *source, *later;
+	int64_t since_ms; /* start of the period in which `explained` were told */
+	unsigned int explained;
 };
 
 /* How a guard leaves: for good, or for the guard after it. */
@@ -191,6 +205,7 @@ struct guard {
 	int64_t notified_since_ms; /* start of the period in which `notified` were shown */
 	unsigned int notified;
 	struct loop_source *tripwire_rest;
+	struct protected protected;
 	struct loop_source *poll, *watch_signals;
 	unsigned int idle_polls;
 };
@@ -243,7 +258,8 @@ void users_free(struct users *u);
 const char *users_name(struct users *u, uid_t uid); /* of /etc/passwd; NULL where it has none */
 struct paths *paths_new(void);
 void paths_free(struct paths *p);
-const char *paths_cgroup(struct paths *p, u64 id); /* NULL where it cannot be found */
+const char *paths_cgroup(struct paths *p, u64 id);    /* NULL where it cannot be found */
+const char *paths_cgroup_root(const struct paths *p); /* where cgroup2 is mounted; NULL: nowhere */
 /* The path of a file that some process has been seen to run. */
 void paths_learn(struct paths *p, u32 dev, u64 inode, const char *path);
 const char *paths_file(struct paths *p, u32 dev, u64 inode);
@@ -252,6 +268,8 @@ u32 tty_from_stat(int tty_nr);			/* /proc/PID/stat's encoding -> the kernel's */
 
 /* decide.c */
 void decide(struct guard *g, const struct exec *x, struct decision *ret);
+/* The same without what nobody has answered yet: it is never pending. */
+void decide_at_once(struct guard *g, const struct exec *x, struct decision *ret);
 
 /* connect.c */
 void connect_event(struct guard *g, const struct bs_connect_event *e);
@@ -337,6 +355,8 @@ void explain_start(struct guard *g, const struct hold *h);
 void explain_end(struct guard *g, const struct hold *h);
 /* Where there is no hold. */
 void explain_action(struct guard *g, const struct exec *x, const struct decision *d);
+/* These lines, to a process that runs. */
+void explain_text(struct guard *g, u32 tgid, const struct strbuf *text);
 void explain_to(struct guard *g, int pidfd, u64 hold, const struct exec *x,
 		const struct decision *d);
 

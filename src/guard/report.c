@@ -242,6 +242,7 @@ void report_finding(struct guard *g, const struct exec *x, const struct decision
 	e->instead = f->instead;
 	e->technique = f->technique;
 	e->carrier = f->carrier;
+	e->context = f->context;
 	e->hold = h ? h->id : d->approval;
 	e->by = h ? h->by : NULL;
 	e->reason = h && h->because ? h->because : d->reason;

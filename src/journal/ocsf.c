@@ -251,6 +251,7 @@ static void put_decision(struct json *j, const struct ocsf_event *e)
 	part_put_known(j, "why", e->why);
 	part_put_known(j, "instead", e->instead);
 	part_put_known(j, "carrier", e->carrier);
+	part_put_known(j, "context", e->context);
 	part_put_known(j, "policy_version", e->policy_version);
 	part_put_known(j, "by", e->by);
 	part_put_known(j, "reason", e->reason);

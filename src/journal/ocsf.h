@@ -76,7 +76,7 @@ struct ocsf_event {
 	const struct ocsf_deletion *deletion; /* likewise */
 	enum ocsf_disposition disposition;
 	/* of a finding; `signature` is "pack.id", NULL: no signature matched */
-	const char *verdict, *severity, *signature, *why, *instead, *technique, *carrier;
+	const char *verdict, *severity, *signature, *why, *instead, *technique, *carrier, *context;
 	const char *policy_version, *mode;
 	uint64_t hold;	     /* number of the hold, 0: none */
 	const char *by;	     /* who decided: "uid 1000 (dev)", "timeout" …; NULL: the policy */

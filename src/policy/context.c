@@ -198,7 +198,7 @@ void context_tell(struct context *c, enum fact f, const struct answer *a)
 		if (c->told[i].fact == f && c->told[i].answer == a)
 			return;
 	if (c->told_count < ARRAY_SIZE(c->told))
-		c->told[c->told_count++] = (struct told) { f, a };
+		c->told[c->told_count++] = (struct context_told) { f, a };
 }
 
 static void add_names(struct strbuf *sb, const struct answer *a)
@@ -214,7 +214,7 @@ static void add_names(struct strbuf *sb, const struct answer *a)
 }
 
 /* "3 untracked files would be lost: a, b, c" */
-static void add_told(struct strbuf *sb, const struct told *t)
+static void add_told(struct strbuf *sb, const struct context_told *t)
 {
 	static const char *const things[FACT_COUNT][2] = {
 		[FACT_GIT_MODIFIED] = { "file with uncommitted changes",

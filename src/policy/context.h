@@ -49,7 +49,7 @@ struct question {
 };
 
 /* What a match rested on. */
-struct told {
+struct context_told {
 	enum fact fact;
 	const struct answer *answer; /* NULL: nobody looked */
 };
@@ -62,7 +62,7 @@ struct context {
 	struct question questions[CONTEXT_QUESTIONS];
 	u32 questions_count;
 	enum verdict pending; /* the strictest of what hangs on an answer that is missing */
-	struct told told[4];
+	struct context_told told[4];
 	u32 told_count;
 	struct strbuf words; /* of the match that counts */
 };

@@ -35,13 +35,14 @@ static bool is_bent(struct context *c)
 	static const char *const names[] = {
 		"GIT_INDEX_FILE",	 "GIT_COMMON_DIR",	    "GIT_OBJECT_DIRECTORY",
 		"GIT_NAMESPACE",	 "GIT_CEILING_DIRECTORIES", "GIT_CONFIG_COUNT",
-		"GIT_CONFIG_PARAMETERS", "GIT_CONFIG_GLOBAL",	    "GIT_ICASE_PATHSPECS",
+		"GIT_CONFIG_PARAMETERS", "GIT_ICASE_PATHSPECS",
 	};
+	const char *global = context_var(c, "GIT_CONFIG_GLOBAL");
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (context_var(c, names[i]))
 			return true;
-	return false;
+	return global && strcmp(global, "/dev/null") != 0;
 }
 
 static void add_place(struct context *c, const char *var, char tag, struct strbuf *ret)
@@ -111,9 +112,10 @@ bool question_git(struct context *c, enum fact f, const struct args *args, const
 	if (is_bent(c))
 		return false;
 	begin(ret, f);
-	if (own_home ?: home)
+	if ((own_home ?: home) && !context_var(c, "GIT_CONFIG_GLOBAL")) {
 		add(ret, 'h', own_home ?: home);
-	add_place(c, "XDG_CONFIG_HOME", 'x', ret);
+		add_place(c, "XDG_CONFIG_HOME", 'x', ret);
+	}
 	add_place(c, "GIT_DIR", 'g', ret);
 	add_place(c, "GIT_WORK_TREE", 'w', ret);
 	return add_words(args, taken, taken_count, ret);

@@ -16,7 +16,7 @@ yaml = pytest.importorskip("yaml", reason="Debian's python3-yaml is not installe
 STATUS = {"hold": 126, "deny": 126, "kill": 137}
 
 # Runs as the agent, with /home a file system of its own: the examples' paths mean nothing real there, and the stubs
-# touch nothing anyway. In: [[stub, argv, cwd, the files that exist there]…], out: [[status, how often a stub ran]…].
+# touch nothing anyway. In: [[stub, argv, cwd, the files that exist there, variables]…], out: [[status, how often a stub ran]…].
 AGENT = """
 import json, os, sys
 
@@ -27,7 +27,7 @@ def ran():
     except FileNotFoundError:
         return 0
 
-def run(stub, argv, cwd, files):
+def run(stub, argv, cwd, files, env):
     os.makedirs(cwd, exist_ok=True)
     os.chdir(cwd)
     for name in files:
@@ -37,7 +37,7 @@ def run(stub, argv, cwd, files):
         elif not os.path.isdir(name):
             open(name, "a").close()
     before = ran()
-    status = os.waitstatus_to_exitcode(os.waitpid(os.posix_spawn(stub, argv, os.environ), 0)[1])
+    status = os.waitstatus_to_exitcode(os.waitpid(os.posix_spawn(stub, argv, {**os.environ, **env}), 0)[1])
     return [status if status >= 0 else 128 - status, ran() - before]
 
 with open(sys.argv[1]) as f:
@@ -55,7 +55,7 @@ def read_packs():
 
 
 def sample():
-    """[(signature, verdict, argv, cwd, files)…]: the first example of every signature that is more than an alert."""
+    """[(signature, verdict, argv, cwd, files, variables)…]: the first example of every signature that is more than an alert."""
     for pack in read_packs():
         for s in pack["signatures"]:
             if s["verdict"] == "alert" or "command" not in s:
@@ -63,7 +63,7 @@ def sample():
             hit = s["hits"][0] if isinstance(s["hits"][0], dict) else {"run": s["hits"][0]}
             argv = shlex.split(hit["run"])
             yield (f"{pack['pack']}.{s['id']}", s["verdict"], argv, hit.get("cwd", "/home/dev/app"),
-                   hit.get("files", []))
+                   hit.get("files", []), hit.get("env", {}))
 
 
 @pytest.fixture(scope="module")
@@ -108,8 +108,8 @@ def test_library(bench, library):
     stubs = os.path.join(bench.dir, "stubs")
     os.mkdir(stubs)
     shutil.copy(f"{bench.build}/victims/mark", f"{stubs}/.stub")
-    execs = [[link_stub(bench.build, stubs, argv), argv, cwd, files] for _, _, argv, cwd, files in wanted]
-    plain = [[link_stub(bench.build, stubs, ["true"]), ["true"], "/home/dev/app", []]]
+    execs = [[link_stub(bench.build, stubs, argv), argv, *more] for _, _, argv, *more in wanted]
+    plain = [[link_stub(bench.build, stubs, ["true"]), ["true"], "/home/dev/app", [], {}]]
     results, told = run_in_session(bench, library, plain + execs)
     assert results[0] == [0, 1], "a stub does not run where nothing holds it"
     wrong = [(name, argv, got) for (name, verdict, argv, *_), got in zip(wanted, results[1:])
