@@ -22,18 +22,54 @@ typedef struct {
 	s32 counter;
 } atomic_t;
 
+typedef struct {
+	u64 val; /* before 6.3 two words of 32 bits */
+} kernel_cap_t;
+
+struct user_namespace {
+	int level;
+};
+
 struct cred {
 	kuid_t uid, euid;
 	kgid_t gid, egid;
+	kernel_cap_t cap_effective;
+	struct user_namespace *user_ns;
+};
+
+struct ns_common {
+	unsigned int inum;
+};
+
+struct mnt_namespace {
+	struct ns_common ns;
+};
+
+struct nsproxy {
+	struct mnt_namespace *mnt_ns;
+};
+
+struct hlist_node {
+	struct hlist_node *next, **pprev;
+};
+
+struct hlist_head {
+	struct hlist_node *first;
+};
+
+struct pid {
+	struct hlist_head tasks[4]; /* by kind; the first is that of threads */
 };
 
 struct qstr {
 	const unsigned char *name;
 };
 
+struct dentry;
 struct super_block {
 	u32 s_dev;
 	unsigned long s_magic;
+	struct dentry *s_root;
 };
 
 struct inode {
@@ -41,6 +77,7 @@ struct inode {
 	unsigned long i_ino;
 	struct super_block *i_sb;
 	unsigned int i_nlink;
+	u32 i_generation;
 	s64 i_size;
 };
 
@@ -58,6 +95,7 @@ struct mount {
 	struct mount *mnt_parent;
 	struct dentry *mnt_mountpoint;
 	struct vfsmount mnt;
+	int mnt_group_id;
 };
 
 struct path {
@@ -65,8 +103,13 @@ struct path {
 	struct dentry *dentry;
 };
 
+struct proc_inode {
+	struct pid *pid;
+	struct inode vfs_inode;
+};
+
 struct file {
-	unsigned int f_mode;
+	unsigned int f_mode, f_flags;
 	struct inode *f_inode;
 	struct path f_path;
 };
@@ -125,6 +168,10 @@ struct pt_regs {
 	unsigned long orig_ax, bx, cx, dx, si, di, r8, r10;
 };
 
+struct fown_struct;
+
+struct cgroup;
+
 struct task_struct {
 	struct thread_info thread_info;
 	unsigned int flags;
@@ -139,6 +186,8 @@ struct task_struct {
 	struct signal_struct *signal;
 	struct sighand_struct *sighand;
 	const struct cred *cred;
+	struct nsproxy *nsproxy;
+	struct hlist_node pid_links[4];
 	char comm[16];
 };
 

@@ -2,10 +2,11 @@
  * called is in held.h and other headers, as kernel pointers do not pass to global functions.
  *
  * task_kill			held tasks are stopped and continued by the guard alone
- * inode_permission, file_open,	attached while an exec is held: the fence (held.h), which every
- * file_permission, mmap_file,	hook has
+ * inode_permission, mmap_file,	attached while an exec is held: the fence (held.h), which nearly
+ * file_permission,		every hook has
  * socket_create, socket_connect,
  * socket_sendmsg
+ * file_open			what is ours is not written (protect.h; so are the next six)
  * path_unlink, path_rmdir,	deletions (delete.h)
  * path_rename, path_truncate,
  * file_truncate
@@ -16,6 +17,7 @@
 #include "tiers.h"
 #include "held.h"
 #include "delete.h"
+#include "protect.h"
 
 static __always_inline struct bs_label *own_label(void)
 {
@@ -25,7 +27,7 @@ static __always_inline struct bs_label *own_label(void)
 SECURITY_HOOK(task_kill, struct task_struct *t, struct kernel_siginfo *info, int sig,
 	      const struct cred *cred)
 {
-	return held_task_kill(t, sig);
+	return protect_task_kill(t, sig) ?: held_task_kill(t, sig);
 }
 
 SECURITY_HOOK(inode_permission)
@@ -33,9 +35,9 @@ SECURITY_HOOK(inode_permission)
 	return 0;
 }
 
-SECURITY_HOOK(file_open)
+SECURITY_HOOK_OFTEN(file_open, struct file *file)
 {
-	return 0;
+	return protect_file_open(file);
 }
 
 SECURITY_HOOK(file_permission, struct file *file, int mask)
@@ -73,14 +75,18 @@ SECURITY_HOOK(path_unlink, const struct path *dir, struct dentry *dentry)
 {
 	struct bs_label *l = own_label();
 
-	return l ? delete_name(l, dir, dentry, BS_DELETE_UNLINK) : 0;
+	if (!l)
+		return 0;
+	return protect_remove(dentry) ?: delete_name(l, dir, dentry, BS_DELETE_UNLINK);
 }
 
 SECURITY_HOOK(path_rmdir, const struct path *dir, struct dentry *dentry)
 {
 	struct bs_label *l = own_label();
 
-	return l ? delete_name(l, dir, dentry, BS_DELETE_RMDIR) : 0;
+	if (!l)
+		return 0;
+	return protect_remove(dentry) ?: delete_name(l, dir, dentry, BS_DELETE_RMDIR);
 }
 
 SECURITY_HOOK(path_rename, const struct path *old_dir, struct dentry *old,
@@ -88,26 +94,35 @@ SECURITY_HOOK(path_rename, const struct path *old_dir, struct dentry *old,
 {
 	struct bs_label *l = own_label();
 
-	return l ? delete_rename(l, old_dir, old, new_dir, new, flags) : 0;
+	if (!l)
+		return 0;
+	return protect_path_rename(old, new) ?: delete_rename(l, old_dir, old, new_dir, new, flags);
 }
 
 SECURITY_HOOK(path_truncate, const struct path *path)
 {
 	struct bs_label *l = own_label();
 
-	return l ? delete_truncate(l, path->mnt, path->dentry) : 0;
+	if (!l)
+		return 0;
+	return protect_truncate(path->dentry) ?: delete_truncate(l, path->mnt, path->dentry);
 }
 
 SECURITY_HOOK(file_truncate, struct file *file)
 {
 	struct bs_label *l = own_label();
 
-	return l ? delete_truncate(l, file->f_path.mnt, file->f_path.dentry) : 0;
+	if (!l)
+		return 0;
+	return protect_truncate(file->f_path.dentry)
+		       ?: delete_truncate(l, file->f_path.mnt, file->f_path.dentry);
 }
 
-SECURITY_HOOK(path_link, struct dentry *old, const struct path *dir)
+SECURITY_HOOK(path_link, struct dentry *old, const struct path *dir, struct dentry *new)
 {
 	struct bs_label *l = own_label();
 
-	return l ? delete_link(l, old, dir) : 0;
+	if (!l)
+		return 0;
+	return protect_path_link(old, new) ?: delete_link(l, old, dir);
 }

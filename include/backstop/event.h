@@ -169,8 +169,8 @@ struct bs_state {
 	u32 self_test, self_tested;
 	/* thread whose open() says that a file is protected, and how: enum bs_protect */
 	u32 learner, learner_flags;
-	u32 learned;	  /* files that were protected so */
-	u32 guard_mounts; /* the guard's mount namespace */
+	u32 learner_fill, learned; /* number of the filling; opens that were noted */
+	u32 guard_mounts;	   /* the guard's mount namespace */
 	u32 reserved;
 };
 #define BS_TESTED(generation, tier) ((generation) << 2 | (tier))
@@ -314,11 +314,11 @@ enum bs_delete_flag {
 	BS_DELETE_CUT = 1 << 8,	  /* the path is deeper than there is room for */
 };
 
-#define BS_DELETE_PARTS 32   /* components of a path; a deeper one loses its upper part */
-#define BS_DELETE_PATH	1024 /* bytes of each path */
+#define BS_DELETE_PARTS	    32	 /* components of a path; a deeper one loses its upper part */
+#define BS_DELETE_PATH	    1024 /* bytes of each path */
 
 #define BS_PROTECTED_INODES 4096 /* files that are protected by whatever name */
-#define BS_BUILD_NAME	    32	 /* bytes of the name of a directory of build output, with its NUL */
+#define BS_BUILD_NAME	    32 /* bytes of the name of a directory of build output, with its NUL */
 
 /* data[] holds the path as the task's root has it: its components from the last to the first, each
  * with NUL; then, where a bind mount makes a difference, likewise its path inside its file system.

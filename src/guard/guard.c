@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "guard/hold.h"
 #include "guard/link.h"
+#include "guard/protect.h"
 #include "guard/workspace.h"
 #include "guard/reload.h"
 #include "guard/urgent.h"
@@ -106,6 +107,7 @@ static void on_event(void *data, const struct bs_event *e)
 		delete_event(g, (const struct bs_delete_event *)e);
 		break;
 	case BS_EVENT_TAMPER:
+		protect_event(g, (const struct bs_tamper_event *)e);
 		break;
 	case BS_EVENT_END:
 		report_of(g, e->number);
@@ -382,6 +384,7 @@ static void restore(struct guard *g)
 /* What is held has been taken over: now for those that were stopped while no guard ran. */
 static void take_over(struct guard *g)
 {
+	protect_fill(g);
 	drain(g);
 	candidate_free_stale(g);
 	candidate_sweep(g);
@@ -491,6 +494,7 @@ static void finish(struct guard *g, int r)
 static void guard_free(struct guard *g)
 {
 	control_close(g->control);
+	protect_end(g);
 	hold_free_all(g);
 	workspace_end_all(g);
 	link_close(g);

@@ -159,6 +159,11 @@ static char *cgroup_path(const struct paths *p, u64 id)
 	return strdup(path[skip] ? path + skip : "/");
 }
 
+const char *paths_cgroup_root(const struct paths *p)
+{
+	return p->cgroup_root;
+}
+
 const char *paths_cgroup(struct paths *p, u64 id)
 {
 	char *path = map_get(&p->cgroups, id);

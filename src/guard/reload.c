@@ -9,6 +9,7 @@
 #include "guard/compile.h"
 #include "guard/hold.h"
 #include "guard/link.h"
+#include "guard/protect.h"
 #include "guard/workspace.h"
 
 static bool is_compiled(const struct guard *g)
@@ -126,6 +127,8 @@ static int reload(struct guard *g, struct strbuf *err)
 	r = kernel_reload(g->kernel, &t, err);
 	if (!r)
 		swap(g, TAKE_PTR(p));
+	if (!r)
+		protect_fill(g);
 	return r;
 }
 

@@ -38,7 +38,7 @@ struct kept {
 	const char *name; /* of its pin */
 	struct bpf_map *map;
 };
-#define KEPT_MAPS 13
+#define KEPT_MAPS 14
 
 static void kept_maps(const struct backstop_bpf *s, struct kept ret[KEPT_MAPS])
 {
@@ -56,6 +56,7 @@ static void kept_maps(const struct backstop_bpf *s, struct kept ret[KEPT_MAPS])
 		{ SHARED_PIN, s->maps.bss },
 		{ "sent", s->maps.connect_sent },
 		{ "protected", s->maps.protected_inodes },
+		{ "guarded", s->maps.protected },
 	};
 
 	memcpy(ret, all, sizeof(all));

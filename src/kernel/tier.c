@@ -17,7 +17,6 @@
 const struct tier_hook tier_hooks[] = {
 	{ .name = "task_kill", .use = TIER_HOLD },
 	{ .name = "inode_permission", .use = TIER_FENCE, .on_demand = TIER_BY_FENCE },
-	{ .name = "file_open", .use = TIER_FENCE, .on_demand = TIER_BY_FENCE },
 	{ .name = "file_permission",
 	  .use = TIER_FENCE,
 	  .ops = 1 << BS_DELETE_PUNCH,
@@ -34,6 +33,33 @@ const struct tier_hook tier_hooks[] = {
 	{ .name = "path_truncate", .use = TIER_DELETE, .ops = 1 << BS_DELETE_TRUNCATE },
 	{ .name = "file_truncate", .use = TIER_DELETE, .optional = true }, /* from 6.2 on */
 	{ .name = "path_link", .use = TIER_DELETE },
+	{ .name = "file_open", .use = TIER_PROTECT },
+	{ .name = "ptrace_access_check", .use = TIER_PROTECT },
+	{ .name = "task_setscheduler", .use = TIER_PROTECT },
+	{ .name = "task_setnice", .use = TIER_PROTECT },
+	{ .name = "task_setioprio", .use = TIER_PROTECT },
+	{ .name = "task_setrlimit", .use = TIER_PROTECT },
+	{ .name = "file_send_sigiotask", .use = TIER_PROTECT },
+	{ .name = "bpf", .use = TIER_PROTECT },
+	{ .name = "capable", .use = TIER_PROTECT },
+	{ .name = "path_mknod", .use = TIER_PROTECT },
+	{ .name = "path_mkdir", .use = TIER_PROTECT },
+	{ .name = "path_symlink", .use = TIER_PROTECT },
+	{ .name = "path_chmod", .use = TIER_PROTECT },
+	{ .name = "path_chown", .use = TIER_PROTECT },
+	{ .name = "inode_setxattr", .use = TIER_PROTECT },
+	{ .name = "inode_removexattr", .use = TIER_PROTECT },
+	{ .name = "inode_set_acl", .use = TIER_PROTECT, .optional = true },	 /* from 6.2 on */
+	{ .name = "inode_remove_acl", .use = TIER_PROTECT, .optional = true },	 /* likewise */
+	{ .name = "inode_file_setattr", .use = TIER_PROTECT, .optional = true }, /* from 6.17 on */
+	{ .name = "file_ioctl", .use = TIER_PROTECT },
+	{ .name = "file_ioctl_compat", .use = TIER_PROTECT, .optional = true }, /* from 6.8 on */
+	{ .name = "file_lock", .use = TIER_PROTECT },
+	{ .name = "sb_mount", .use = TIER_PROTECT },
+	{ .name = "move_mount", .use = TIER_PROTECT },
+	{ .name = "sb_pivotroot", .use = TIER_PROTECT },
+	{ .name = "sb_remount", .use = TIER_PROTECT },
+	{ .name = "sb_umount", .use = TIER_PROTECT },
 };
 const size_t tier_hooks_count = ARRAY_SIZE(tier_hooks);
 _Static_assert(ARRAY_SIZE(tier_hooks) <= TIER_HOOKS_MAX, "room for each hook");

@@ -268,6 +268,11 @@ int policy_fresh(const char *image, const char *settings)
 	return 1;
 }
 
+const char *policy_source(const struct policy *p, u32 i)
+{
+	return i < p->image.sources_count ? string(p, p->image.sources[i].path) : NULL;
+}
+
 int policy_find(const char *option, char **ret)
 {
 	static const char *const places[] = { "policy.image", "../share/backstop/policy.image" };

@@ -200,6 +200,8 @@ const struct settings *policy_settings(const struct policy *p);
  * (an absolute path), of packs and profiles that have not changed? 1, 0, or a negative errno where
  * the image cannot be read. */
 int policy_fresh(const char *image, const char *settings);
+/* Of what the image was made, files and directories: `i` = 0 …; NULL behind the last. */
+const char *policy_source(const struct policy *p, u32 i);
 
 /* What the kernel would say: is this a candidate? Runs match.h over the same bytes in the same
  * order. */

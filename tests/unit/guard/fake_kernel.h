@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "kernel/kernel.h"
+#include "kernel/protect.h"
 #include "kernel/tier.h"
 
 static struct {
@@ -57,6 +58,20 @@ enum bs_tier kernel_tier(const struct kernel *k _unused_)
 
 void kernel_set_guard(struct kernel *k _unused_, u32 guard _unused_, u32 keeper _unused_)
 {
+}
+
+void kernel_protect_begin(struct kernel *k _unused_)
+{
+}
+
+u32 kernel_protect_end(struct kernel *k _unused_)
+{
+	return 0;
+}
+
+int kernel_protect(struct kernel *k _unused_, const char *path _unused_, u32 flags _unused_)
+{
+	return -ENOTSUP;
 }
 
 void kernel_unpin(struct kernel *k _unused_)
