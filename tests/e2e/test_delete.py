@@ -1,0 +1,253 @@
+"""Deletions: whatever program does it, and by whatever system call. Where the kernel can refuse one, it waits before
+it happens; on the trace tier it has happened, and what can be stopped is its process."""
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+import pytest
+
+from lab import is_gone, until
+
+LIMIT = 20  # of the burst in packs/del.yaml
+CALLS = ["unlink", "unlinkat", "chdir", "rmdir", "removedir", "rename", "exchange", "truncate", "ftruncate", "open", "creat",
+         "openat2", "punch", "thread", "fork"]
+OPS = {"unlink": "unlink", "unlinkat": "unlink", "chdir": "unlink", "thread": "unlink", "fork": "unlink", "rmdir": "rmdir",
+       "removedir": "rmdir", "rename": "rename-over", "exchange": "exchange", "punch": "punch"}
+
+
+class Area:
+    """A directory that is no scratch, with files to lose."""
+
+    def __init__(self, directory):
+        self.dir = directory
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def file(self, name, text="content\n"):
+        os.makedirs(os.path.dirname(self.path(name)), exist_ok=True)
+        with open(self.path(name), "w", encoding="utf-8") as f:
+            f.write(text)
+        return self.path(name)
+
+    def files(self, count, directory="tree"):
+        return [self.file(f"{directory}/f{i:05}") for i in range(count)]
+
+    def left(self, directory="tree"):
+        return sum(len(names) for _, _, names in os.walk(self.path(directory)))
+
+
+@pytest.fixture
+def area():
+    directory = tempfile.mkdtemp(prefix="backstop-e2e-", dir="/var/lib")
+    os.chmod(directory, 0o755)
+    yield Area(directory)
+    shutil.rmtree(directory)
+
+
+def can_refuse(guard):
+    """Are deletions refused here, or only seen?"""
+    tier = next(t["tier"] for t in guard.status()["tiers"] if t["use"] == "delete")
+    return tier in ("lsm", "fmod_ret")
+
+
+class Loss:
+    """One try to lose a file, as a session."""
+
+    def __init__(self, lab, area, argv, path, guard=None, **how):
+        self.lab, self.area, self.path, self.guard = lab, area, path, guard or lab.guard
+        self.refuses = can_refuse(self.guard)
+        self.before = self.look()
+        self.agent = lab.run([str(word) for word in argv], guard=self.guard, cwd=area.dir, **how)
+
+    def look(self):
+        """What tells whether the file is as it was."""
+        try:
+            st = os.stat(self.path)
+            with open(self.path, "rb") if os.path.isfile(self.path) else open(os.devnull, "rb") as f:
+                return st.st_ino, f.read()
+        except FileNotFoundError:
+            return None
+
+    def hold(self, op="unlink", signature="del.hold"):
+        hold = self.guard.wait_for_holds()[0]
+        assert hold["action"] == "delete" and hold["signature"] == signature, hold
+        assert hold["path"] == self.path and hold["deletion"] == op, hold
+        assert hold["done"] == (not self.refuses), hold
+        word = "held" if self.refuses else "stopped"
+        self.agent.wait_for(f"backstop: {word}: ")
+        self.agent.wait_for(f"backstop approve {hold['id']}")
+        self.expect_kept()
+        return hold
+
+    def expect_kept(self):
+        if self.refuses:
+            assert self.look() == self.before, "it is not as it was"
+
+    def expect_lost(self):
+        assert self.look() != self.before, "it is still there"
+
+    def finish(self, status):
+        """A status of None where the trace tier ends its process."""
+        found = self.agent.finish()
+        assert found == (status if self.refuses or status == 0 else 137), (found, self.agent.all)
+
+
+def victim(lab, area, call, name="a.precious"):
+    """A call, and the path that it loses."""
+    path = area.path(name)
+    if call in ("rmdir", "removedir"):
+        os.mkdir(path)
+    else:
+        area.file(name, "content\n" * 2000)
+    other = area.file("other", "other\n")
+    return [os.path.join(lab.build, "victims", "delete"), call, path, other], path
+
+
+def seen_op(call, refuses):
+    return OPS.get(call, "truncate") if refuses or call != "fork" else "unlink"
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_unguarded(bench, area, call):
+    argv, path = victim(bench, area, call)
+    before = os.stat(path)
+    agent = bench.plain(argv)
+    assert agent.finish() == 0 and agent.out == "OK\n", agent.all
+    assert not os.path.exists(path) or call in ("exchange", "rename", "punch") or os.stat(path).st_size < before.st_size
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_hold_approve(lab, area, call):
+    argv, path = victim(lab, area, call)
+    loss = Loss(lab, area, argv, path)
+    lab.guard.approve(loss.hold(seen_op(call, loss.refuses)))
+    loss.finish(0)
+    loss.expect_lost()
+    assert loss.agent.out == "OK\n" and not lab.guard.holds()
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_hold_deny(lab, area, call):
+    argv, path = victim(lab, area, call)
+    loss = Loss(lab, area, argv, path)
+    hold = loss.hold(seen_op(call, loss.refuses))
+    lab.guard.deny(hold)
+    if call == "fork" and not loss.refuses:  # its child alone has done it
+        assert loss.agent.finish() == 1
+    else:
+        loss.finish(1)
+    loss.expect_kept()
+    if loss.refuses:
+        assert loss.agent.out == "EPERM\n", loss.agent.all
+    assert f"backstop: denied: hold {hold['id']}: by uid 0 (root)" in loss.agent.err
+
+
+def test_deny(lab, area):
+    argv, path = victim(lab, area, "unlink", "a.never")
+    loss = Loss(lab, area, argv, path)
+    loss.finish(1)
+    loss.expect_kept()
+    assert "denied" in loss.agent.err and "must stay (del.deny, high)" in loss.agent.err
+    assert not lab.guard.holds()
+
+
+def test_kill(lab, area):
+    argv, path = victim(lab, area, "unlink", "a.fatal")
+    loss = Loss(lab, area, argv, path)
+    loss.finish(137)
+    loss.expect_kept()
+    assert "backstop: killed: " in loss.agent.err
+
+
+def findings(guard, signature):
+    return [e for e in guard.journal() if e["class_uid"] == 2004 and
+            e["unmapped"]["backstop"].get("signature") == signature]
+
+
+def test_alert(lab, area):
+    argv, path = victim(lab, area, "unlink", "a.watched")
+    before = len(findings(lab.guard, "del.alert"))
+    loss = Loss(lab, area, argv, path)
+    loss.finish(0)
+    loss.expect_lost()
+    assert loss.agent.err == ""
+    until(lambda: len(findings(lab.guard, "del.alert")) == before + 1, "the finding")
+
+
+PROGRAMS = {
+    "rm": ["rm", "{file}"],
+    "rm -r": ["rm", "-rf", "{dir}"],
+    "python rmtree": ["python3", "-c", "import shutil; shutil.rmtree('{dir}')"],
+    "python open": ["python3", "-c", "open('{file}', 'w')"],
+    "node rm": ["node", "-e", "require('fs').rmSync('{dir}', {{recursive: true}})"],
+    "node promises": ["node", "-e", "require('fs').promises.rm('{dir}', {{recursive: true}})"],
+    "node write": ["node", "-e", "require('fs').writeFileSync('{file}', '')"],
+    "find": ["find", "{dir}", "-delete"],
+    "perl": ["perl", "-e", "exit !unlink '{file}'"],
+    "perl open": ["perl", "-e", "open(my $f, '>', '{file}') or exit 1"],
+    "bash": ["bash", "-c", "> '{file}'"],
+    "bash subshell": ["bash", "-c", "(echo x > '{file}') || exit 1; exit 0"],
+    "truncate": ["truncate", "-s", "0", "{file}"],
+    "mv over": ["mv", "-f", "{other}", "{file}"],
+    "cp over": ["cp", "{other}", "{file}"],
+    "dd": ["dd", "if=/dev/null", "of={file}"],
+    "tee": ["tee", "{file}"],
+    "fallocate": ["fallocate", "-p", "-o", "0", "-l", "4096", "{file}"],
+    "git clean": ["git", "-C", "{work}", "clean", "-fdq", "sub"],
+}
+PROGRAM_OPS = {"mv over": "rename-over", "fallocate": "punch"}
+EMPTIES = ["python open", "node write", "perl open", "bash", "bash subshell", "truncate", "cp over", "dd", "tee"]
+
+
+def program_loss(lab, area, name):
+    path = area.file("sub/a.precious", "content\n" * 2000)
+    other = area.file("other", "")
+    if name == "git clean":
+        subprocess.run(["git", "init", "-q", area.dir], check=True, env=lab.env)
+    argv = [word.format(file=path, dir=os.path.dirname(path), other=other, work=area.dir) for word in PROGRAMS[name]]
+    return Loss(lab, area, argv, path), PROGRAM_OPS.get(name, "truncate" if name in EMPTIES else "unlink")
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_programs_approved(lab, area, name):
+    if not shutil.which(PROGRAMS[name][0]):
+        pytest.skip(f"{PROGRAMS[name][0]} is not installed")
+    loss, op = program_loss(lab, area, name)
+    lab.guard.approve(loss.hold(op))
+    assert loss.agent.finish() == 0, loss.agent.all
+    loss.expect_lost()
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_programs_denied(lab, area, name):
+    if not shutil.which(PROGRAMS[name][0]):
+        pytest.skip(f"{PROGRAMS[name][0]} is not installed")
+    loss, op = program_loss(lab, area, name)
+    lab.guard.deny(loss.hold(op))
+    assert loss.agent.finish() != 0, loss.agent.all
+    loss.expect_kept()
+
+
+def test_said_at_once(lab, area):
+    """What the agent reads."""
+    argv, path = victim(lab, area, "unlink")
+    loss = Loss(lab, area, argv, path)
+    hold = loss.hold()
+    first = (f"backstop: held: unlink {path} (by delete)\n" if loss.refuses else
+             f"backstop: stopped: {path} is gone: this kernel cannot refuse a deletion ('backstop doctor' says what it "
+             "needs)\n")
+    assert loss.agent.err == (f"{first}backstop: why: is the only copy (del.hold, critical)\n"
+                              "backstop: instead: cp a.precious copy\n"
+                              f"backstop: a human can {'allow it once' if loss.refuses else 'let it go on'}: backstop "
+                              f"approve {hold['id']}\n")
+    assert f"unlink {path} by {argv[0]}" in lab.guard.cli("pending").stdout
+    lab.guard.deny(hold)
+    loss.agent.finish()
+
+
+def who(guard, *words, **options):
+    return guard.cli("who", "--dir", os.path.join(guard.state, "journal"), *words, **options)

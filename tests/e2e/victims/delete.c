@@ -1,0 +1,184 @@
+/* delete WAY FILE [OTHER]: loses FILE by one system call, and says what came of it. OTHER is a file
+ * beside it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <linux/falloc.h>
+#include <linux/openat2.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char *file, *other;
+
+static int in_dir(int (*act)(int dir, const char *name))
+{
+	char *path = strdup(file), *base = strdup(file);
+	int dir = open(dirname(path), O_RDONLY | O_DIRECTORY);
+	int r = act(dir, basename(base));
+
+	close(dir);
+	free(path);
+	free(base);
+	return r;
+}
+
+static int act_unlinkat(int dir, const char *name)
+{
+	return unlinkat(dir, name, 0);
+}
+
+static int act_removedir(int dir, const char *name)
+{
+	return unlinkat(dir, name, AT_REMOVEDIR);
+}
+
+static int act_chdir(int dir, const char *name)
+{
+	return fchdir(dir) ?: unlink(name);
+}
+
+static int by_unlink(void)
+{
+	return unlink(file);
+}
+
+static int by_unlinkat(void)
+{
+	return in_dir(act_unlinkat);
+}
+
+static int by_chdir(void)
+{
+	return in_dir(act_chdir);
+}
+
+static int by_rmdir(void)
+{
+	return rmdir(file);
+}
+
+static int by_removedir(void)
+{
+	return in_dir(act_removedir);
+}
+
+static int by_rename(void)
+{
+	return rename(other, file);
+}
+
+static int by_exchange(void)
+{
+	return syscall(SYS_renameat2, AT_FDCWD, other, AT_FDCWD, file, 2 /* RENAME_EXCHANGE */);
+}
+
+static int by_truncate(void)
+{
+	return truncate(file, 0);
+}
+
+static int by_ftruncate(void)
+{
+	int fd = open(file, O_WRONLY), r = ftruncate(fd, 0);
+
+	close(fd);
+	return r;
+}
+
+static int opened(int fd)
+{
+	if (fd < 0)
+		return fd;
+	return close(fd);
+}
+
+static int by_open(void)
+{
+	return opened(open(file, O_WRONLY | O_TRUNC));
+}
+
+static int by_creat(void)
+{
+	return opened(creat(file, 0644));
+}
+
+static int by_openat2(void)
+{
+	struct open_how how = { .flags = O_WRONLY | O_TRUNC };
+
+	return opened(syscall(SYS_openat2, AT_FDCWD, file, &how, sizeof(how)));
+}
+
+static int by_punch(void)
+{
+	int fd = open(file, O_WRONLY);
+	int r = fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096);
+
+	close(fd);
+	return r;
+}
+
+static void *run_thread(void *result)
+{
+	*(int *)result = unlink(file) ? errno : 0;
+	return NULL;
+}
+
+static int by_thread(void)
+{
+	pthread_t thread;
+	int result;
+
+	pthread_create(&thread, NULL, run_thread, &result);
+	pthread_join(thread, NULL);
+	errno = result;
+	return result ? -1 : 0;
+}
+
+static int by_fork(void)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(unlink(file) ? errno : 0);
+	waitpid(pid, &status, 0);
+	errno = WIFEXITED(status) ? WEXITSTATUS(status) : EOWNERDEAD;
+	return errno ? -1 : 0;
+}
+
+static const struct {
+	const char *name;
+	int (*run)(void);
+} ways[] = {
+	{ "unlink", by_unlink },     { "unlinkat", by_unlinkat },   { "chdir", by_chdir },
+	{ "rmdir", by_rmdir },	     { "removedir", by_removedir }, { "rename", by_rename },
+	{ "exchange", by_exchange }, { "truncate", by_truncate },   { "ftruncate", by_ftruncate },
+	{ "open", by_open },	     { "creat", by_creat },	    { "openat2", by_openat2 },
+	{ "punch", by_punch },	     { "thread", by_thread },	    { "fork", by_fork },
+};
+
+int main(int argc, char **argv)
+{
+	if (argc < 3)
+		return 2;
+	file = argv[2];
+	other = argv[3];
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		if (strcmp(ways[i].name, argv[1]))
+			continue;
+		if (!ways[i].run()) {
+			puts("OK");
+			return 0;
+		}
+		puts(errno == EPERM ? "EPERM" : strerror(errno));
+		return 1;
+	}
+	return 2;
+}
