@@ -198,7 +198,6 @@ static void decide_deleted(struct guard *g, struct exec *exec)
 	struct decision d;
 
 	decide(g, x, &d);
-	delete_is_gone(g, x);
 	remember(g, x, &d);
 	if (x->flags & BS_DELETE_TRACED) {
 		decide_traced(g, x, &d);
@@ -209,6 +208,7 @@ static void decide_deleted(struct guard *g, struct exec *exec)
 			unstop(g, x);
 		report_allowed(g, x, &d);
 	} else {
+		delete_is_gone(g, x);
 		hold_seize(g, TAKE_PTR(x), &d);
 	}
 }

@@ -78,14 +78,21 @@ static bool has_seen_all(const struct guard *g, const struct exec *x)
 {
 	const volatile struct bs_counters *c = kernel_counters(g->kernel);
 
-	return g->burst_losses == c->losses[BS_LOSS_EVENT] && g->burst_since <= window_of(g, x);
+	return g->burst_losses == c->losses[BS_LOSS_EVENT] &&
+	       (!g->burst_since || g->burst_since <= window_of(g, x));
+}
+
+void delete_start(struct guard *g)
+{
+	g->burst_losses = kernel_counters(g->kernel)->losses[BS_LOSS_EVENT];
+	g->burst_since = kernel_was_adopted(g->kernel) ? boot_ns() : 0;
 }
 
 static void note_losses(struct guard *g, const struct exec *x)
 {
 	u64 losses = kernel_counters(g->kernel)->losses[BS_LOSS_EVENT];
 
-	if (g->burst_since && g->burst_losses == losses)
+	if (g->burst_losses == losses)
 		return;
 	g->burst_losses = losses;
 	g->burst_since = x->time;
@@ -376,6 +383,12 @@ static void find_program(struct guard *g, struct exec *x, u32 parent)
 		process_exec(g, x); /* one that began before this guard */
 }
 
+/* Whether a rename replaced something nobody can tell any more. */
+static bool is_guess(const struct exec *x)
+{
+	return x->kind == BS_SLOT_DELETED && x->object.id.op == BS_DELETE_RENAME;
+}
+
 struct exec *delete_decode(struct guard *g, const struct bs_delete_event *e)
 {
 	_cleanup_(exec_free_ptr) struct exec *x = calloc(1, sizeof(*x));
@@ -390,7 +403,7 @@ struct exec *delete_decode(struct guard *g, const struct bs_delete_event *e)
 	note_losses(g, x);
 	fill_question(g, x, &q);
 	x->object.counts = policy_counts(g->policy, &q.deletion) &&
-			   (g->options.mode != MODE_ENFORCE || x->object.burst);
+			   (g->options.mode != MODE_ENFORCE ? !is_guess(x) : x->object.burst);
 	return TAKE_PTR(x);
 }
 

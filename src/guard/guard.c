@@ -377,6 +377,7 @@ static void restore(struct guard *g)
 		log_warning("the journal's end cannot be read (%s): what a guard before this one "
 			    "wrote there may come twice",
 			    strerror(-r));
+	delete_start(g);
 	session_restore_all(g);
 	workspace_restore_all(g);
 }

@@ -281,6 +281,7 @@ bool connect_is_own(const struct exec *x);
 struct exec *connect_from_slot(struct guard *g, u32 slot, u32 ticket);
 
 /* delete.c */
+void delete_start(struct guard *g); /* the kernel is open */
 void delete_event(struct guard *g, const struct bs_delete_event *e);
 /* NULL: no memory. */
 struct exec *delete_decode(struct guard *g, const struct bs_delete_event *e);
