@@ -61,14 +61,15 @@ static __always_inline bool is_restrained(void)
 	return protect_label() && !is_guard();
 }
 
-static __always_inline int refuse(u32 what, u32 detail, u32 target)
+/* These have frames of their own, as 512 bytes of stack are little. */
+static __noinline int refuse(u32 what, u32 detail, u32 target)
 {
 	struct bs_tamper_event e = { .what = what, .detail = detail, .target = target };
 
 	return protect_refuse(&e);
 }
 
-static __always_inline int refuse_file(u32 what, struct dentry *d)
+static __noinline int refuse_file(u32 what, struct dentry *d)
 {
 	struct bs_tamper_event e = { .what = what };
 
