@@ -1,4 +1,4 @@
-/* explain: what would happen to a command or a connection, and why. */
+/* explain: what would happen to a command, a connection or a file, and why. */
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -13,12 +13,14 @@
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/context.h"
+#include "policy/carrier.h"
 #include "policy/destination.h"
 #include "policy/policy.h"
+#include "policy/shellwords.h"
 
 struct options {
 	bool json, from_stdin;
-	const char *cwd, *home, *policy, *connect;
+	const char *cwd, *home, *policy, *connect, *delete, *how, *by;
 };
 
 static const int statuses[VERDICT_COUNT] = {
@@ -131,6 +133,85 @@ static int explain_destination(const struct options *o, const struct policy *p)
 	}
 	explain_connection(p, &c, o->json, &out, &verdict);
 	fputs(strbuf_str(&out), stdout);
+	return statuses[verdict];
+}
+
+/* --- one deletion */
+
+/* The path as the kernel would name it, owned by the caller: its directory's links are followed
+ * where it is there. */
+static char *find_path(const char *cwd, const char *path)
+{
+	_cleanup_free_ char *full = NULL, *dir = NULL;
+	char *slash, *out;
+
+	if (asprintf(&full, "%s%s%s", path[0] == '/' ? "" : cwd, path[0] == '/' ? "" : "/", path) <
+	    0)
+		return NULL;
+	for (slash = strrchr(full, '/'); slash > full && !slash[1]; slash = strrchr(full, '/'))
+		*slash = '\0';
+	dir = strndup(full, slash > full ? (size_t)(slash - full) : 1);
+	if (!dir)
+		return NULL;
+	out = realpath(dir, NULL);
+	if (!out)
+		return TAKE_PTR(full);
+	free(dir);
+	dir = out;
+	return asprintf(&out, "%s%s", strcmp(dir, "/") == 0 ? "" : dir, slash) < 0 ? NULL : out;
+}
+
+/* `by`: the command that does it, NULL: not known. */
+static void explain_deletion(const struct policy *p, struct deletion *d, char **by, bool json,
+			     struct strbuf *out, enum verdict *ret_verdict)
+{
+	bool candidate = policy_is_delete_candidate(p, d);
+	struct finding f;
+
+	d->argv = by;
+	d->program = by ? carrier_base_name(by[0]) : NULL;
+	policy_match_delete(p, d, &f);
+	if (json)
+		add_json(out, &f, candidate, NULL);
+	else
+		add_text(out, &f, candidate, NULL);
+	*ret_verdict = f.verdict;
+}
+
+/* The words of --by or "by"; false where they are none. */
+static bool split_by(const char *text, char ***ret)
+{
+	*ret = NULL;
+	if (!text || (shellwords_split(text, ret, NULL) == 0 && (*ret)[0]))
+		return true;
+	if (*ret)
+		shellwords_free(*ret);
+	return false;
+}
+
+static int explain_path(const struct options *o, const struct policy *p)
+{
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	_cleanup_free_ char *cwd = find_cwd(o->cwd), *path = NULL;
+	const struct passwd *user = o->home ? NULL : getpwuid(getuid());
+	int op = o->how ? delete_op_parse(o->how) : BS_DELETE_UNLINK;
+	struct deletion d = { .home = user ? user->pw_dir : o->home };
+	enum verdict verdict;
+	char **by;
+
+	path = cwd ? find_path(cwd, o->delete) : NULL;
+	if (op < 0 || !path || !split_by(o->by, &by)) {
+		log_error("explain: --delete PATH [--how unlink|rmdir|truncate|rename|punch|"
+			  "exchange|move] [--by COMMAND]");
+		return EXIT_USAGE;
+	}
+	d.op = (enum bs_delete_op)op;
+	d.path = path;
+	d.workspace = policy_workspace(cwd, d.home);
+	explain_deletion(p, &d, by, o->json, &out, &verdict);
+	fputs(strbuf_str(&out), stdout);
+	if (by)
+		shellwords_free(by);
 	return statuses[verdict];
 }
 
@@ -266,6 +347,36 @@ static bool state_all(const json_t *input, struct context *c)
 	       state_facts(input, "plan", c);
 }
 
+/* {"delete":"/srv/app.db"}, and how, by (a command), behind (its ancestors' programs), inner, home,
+ * cwd (the workspace) where known. */
+static bool explain_delete_line(const struct options *o, const struct policy *p, size_t number,
+				const json_t *input, struct strbuf *out)
+{
+	_cleanup_free_ char **behind = get_argv(json_object_get(input, "behind"));
+	struct deletion d = { .behind = (const char *const *)behind };
+	const char *how, *text, *cwd;
+	enum verdict verdict;
+	char **by;
+	int op;
+
+	if (!get_string(input, "delete", NULL, &d.path) || !d.path || d.path[0] != '/' ||
+	    !get_string(input, "how", "unlink", &how) || !how || (op = delete_op_parse(how)) < 0 ||
+	    !get_string(input, "by", NULL, &text) || !get_string(input, "inner", NULL, &d.inner) ||
+	    !get_string(input, "home", o->home, &d.home) ||
+	    !get_string(input, "cwd", o->cwd, &cwd) || !split_by(text, &by)) {
+		add_error(out, number,
+			  "delete is an absolute path; how, by, inner, home and cwd are strings",
+			  "");
+		return false;
+	}
+	d.op = (enum bs_delete_op)op;
+	d.workspace = policy_workspace(cwd, d.home);
+	explain_deletion(p, &d, by, true, out, &verdict);
+	if (by)
+		shellwords_free(by);
+	return true;
+}
+
 static bool explain_line(const struct options *o, const struct policy *p, size_t number,
 			 const char *line, size_t len, struct strbuf *out)
 {
@@ -283,6 +394,8 @@ static bool explain_line(const struct options *o, const struct policy *p, size_t
 
 	if (json_object_get(input, "connect"))
 		return explain_connect_line(p, number, input, out);
+	if (json_object_get(input, "delete"))
+		return explain_delete_line(o, p, number, input, out);
 	if (!input)
 		add_error(out, number, "no JSON: ", error.text);
 	else if (!argv)
@@ -332,25 +445,39 @@ static int run_explain(const void *options, int argc, char **argv)
 	_cleanup_(policy_free_ptr) struct policy *p = NULL;
 	const struct options *o = options;
 
-	if (o->from_stdin + (argc > 0) + (o->connect != NULL) != 1) {
-		log_error("explain: give a command behind --, or --connect, or --stdin");
+	if (o->from_stdin + (argc > 0) + (o->connect != NULL) + (o->delete != NULL) != 1) {
+		log_error("explain: give a command behind --, or --connect, or --delete, or "
+			  "--stdin");
+		return EXIT_USAGE;
+	}
+	if ((o->how || o->by) && !o->delete) {
+		log_error("explain: --how and --by go with --delete");
 		return EXIT_USAGE;
 	}
 	if (command_open_policy(o->policy, &p))
 		return EXIT_FAILURE;
 	if (o->connect)
 		return explain_destination(o, p);
+	if (o->delete)
+		return explain_path(o, p);
 	return o->from_stdin ? explain_stdin(o, p) : explain_command(o, p, argv);
 }
 
 static const struct option_def explain_options[] = {
+	{ "by", 0, OPTION_STRING, "COMMAND", "what deletes it, such as 'git clean -fdx' (anything)",
+	  offsetof(struct options, by) },
 	{ "connect", 0, OPTION_STRING, "DEST",
 	  "explain a connection instead: 10.0.0.5:5432, [fd00::1]:22, udp:8.8.8.8:53",
 	  offsetof(struct options, connect) },
 	{ "cwd", 'C', OPTION_STRING, "DIR", "where the command would run (here)",
 	  offsetof(struct options, cwd) },
+	{ "delete", 0, OPTION_STRING, "PATH", "explain the loss of a file instead",
+	  offsetof(struct options, delete) },
 	{ "home", 0, OPTION_STRING, "DIR", "the home of who would run it (yours)",
 	  offsetof(struct options, home) },
+	{ "how", 0, OPTION_STRING, "HOW",
+	  "unlink, rmdir, truncate, rename (over it), punch, exchange or move (unlink)",
+	  offsetof(struct options, how) },
 	{ "json", 0, OPTION_FLAG, NULL, "print JSON", offsetof(struct options, json) },
 	{ "policy", 0, OPTION_STRING, "FILE", "the compiled policy",
 	  offsetof(struct options, policy) },
@@ -364,7 +491,7 @@ static const struct option_def explain_options[] = {
 
 const struct command command_explain = {
 	.name = "explain",
-	.arguments = "[--] COMMAND [ARGUMENT…] | --connect DEST",
+	.arguments = "[--] COMMAND [ARGUMENT…] | --connect DEST | --delete PATH",
 	.help = "tell what would happen, and why: 0 allow, 10 alert, 11 hold, 12 deny",
 	.example = "backstop explain -- terraform destroy -auto-approve",
 	.options = explain_options,

@@ -97,9 +97,11 @@ static bool look_at(struct looking *l, const char *path)
 
 static bool part_matches(const struct image *im, const struct image_part *part, const char *name)
 {
+	const char *text = im->strings + part->text;
+
 	if (part->kind == PART_NAME)
-		return strcmp(im->strings + part->text, name) == 0;
-	return part->kind == PART_GLOB && glob_match(im->strings + part->text, name, false);
+		return text[0] == name[0] && strcmp(text, name) == 0;
+	return part->kind == PART_GLOB && glob_match(text, name, false);
 }
 
 /* A deep part that was passed never has to give way to an earlier one. */
@@ -332,12 +334,9 @@ const char *policy_build_output(const struct policy *p _unused_, u32 i)
 
 static bool is_in_output(const struct view *v)
 {
-	const char *name;
-
 	for (u32 i = 0; i + 1 < v->count; i++)
-		for (u32 k = 0; (name = output_directory(k)); k++)
-			if (strcmp(name, v->parts[i]) == 0)
-				return true;
+		if (output_is_directory(v->parts[i]))
+			return true;
 	return false;
 }
 

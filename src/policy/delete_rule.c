@@ -17,7 +17,7 @@ _Static_assert(BS_DELETE_OPS == 8, "names of operations");
 #define HOW_ALL	  ((1U << BS_DELETE_OPS) - 2)
 #define HOW_BURST (1U << BS_DELETE_UNLINK | 1U << BS_DELETE_RMDIR | 1U << BS_DELETE_RENAME)
 
-const char *policy_delete_op(enum bs_delete_op op)
+const char *delete_op_name(enum bs_delete_op op)
 {
 	return op_names[op];
 }

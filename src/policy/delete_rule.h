@@ -34,9 +34,6 @@ struct delete_rules {
  * names paths only. */
 void delete_rules_read(struct yaml_reader *r, struct yaml v, bool allow, struct delete_rules *ret);
 
-/* "unlink", "rename" …, or "rename-over"; the operation, or -EINVAL. */
-int delete_op_parse(const char *name);
-
 /* An example of a path: "unlink /srv/x.tfstate". The operation, and where the path begins; or
  * -EINVAL. */
 int delete_example_parse(const char *text, const char **ret_path);

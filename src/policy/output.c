@@ -1,5 +1,7 @@
 #include "policy/output.h"
 
+#include <string.h>
+
 #include "policy/glob.h"
 
 const char *const output_names[] = {
@@ -147,20 +149,29 @@ static const char *const busy_names[] = {
 	"allure-results",
 };
 
+static const struct {
+	const char *const *names;
+	u32 count;
+} lists[] = {
+	{ output_names, ARRAY_SIZE(output_names) },
+	{ workspace_output_names, ARRAY_SIZE(workspace_output_names) },
+	{ busy_names, ARRAY_SIZE(busy_names) },
+};
+
 const char *output_directory(u32 i)
 {
-	const struct {
-		const char *const *names;
-		u32 count;
-	} lists[] = {
-		{ output_names, ARRAY_SIZE(output_names) },
-		{ workspace_output_names, ARRAY_SIZE(workspace_output_names) },
-		{ busy_names, ARRAY_SIZE(busy_names) },
-	};
-
 	for (size_t k = 0; k < ARRAY_SIZE(lists); k++)
 		for (u32 n = 0; n < lists[k].count; n++)
 			if (!glob_has_wildcard(lists[k].names[n]) && i-- == 0)
 				return lists[k].names[n];
 	return NULL;
+}
+
+bool output_is_directory(const char *name)
+{
+	for (size_t k = 0; k < ARRAY_SIZE(lists); k++)
+		for (u32 n = 0; n < lists[k].count; n++)
+			if (lists[k].names[n][0] == name[0] && strcmp(lists[k].names[n], name) == 0)
+				return true;
+	return false;
 }

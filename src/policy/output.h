@@ -3,6 +3,7 @@
 #define POLICY_OUTPUT_H
 
 #include "backstop/types.h"
+#include "base/util.h"
 
 /* Globs on names. */
 extern const char *const output_names[];
@@ -14,5 +15,6 @@ extern const u32 workspace_output_names_count;
 /* Exact names of directories inside which nothing counts for a burst of deletions: `i` = 0 …; NULL
  * behind the last. */
 const char *output_directory(u32 i);
+bool output_is_directory(const char *name);
 
 #endif

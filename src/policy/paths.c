@@ -414,7 +414,7 @@ static bool is_punctuation(const char *operand)
  * component? */
 static bool matches_glob(const struct paths *p, const char *full, const char *glob)
 {
-	const char *home = p->home ? p->home : "/root", *base = glob[0] == '~' ? home : "/**";
+	const char *home = p->home ? p->home : "/root", *base = glob[0] == '~' ? home : "**";
 	char wanted[PATHS_MAX], *end;
 
 	if (glob[0] == '/')

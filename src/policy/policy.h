@@ -226,7 +226,8 @@ void policy_signature(const struct policy *p, u32 i, struct finding *ret);
 const char *policy_command(const struct policy *p, u32 signature, u32 n);
 const char *policy_destination(const struct policy *p, u32 signature, u32 n);
 const char *policy_deletion(const struct policy *p, u32 signature, u32 n);
-const char *policy_delete_op(enum bs_delete_op op); /* "unlink" … */
+const char *delete_op_name(enum bs_delete_op op); /* "unlink" … */
+int delete_op_parse(const char *name); /* the operation, or -EINVAL; rename-over is rename */
 /* The title of its pack. */
 const char *policy_title(const struct policy *p, u32 signature);
 /* First 16 hex digits of the image's hash, for messages and events: which policy decided. */

@@ -24,7 +24,11 @@ static const char pack[] =
 	"- id: c\n  connect: ['10.0.0.0/8:(1|2-5)', 'tcp:remote:7', 'udp:[fd00::1]']\n"
 	"  severity: low\n  verdict: hold\n  why: It is.\n  hits: ['10.0.0.1:3', '9.9.9.9:7']\n"
 	"  misses: ['10.0.0.1:9', '127.0.0.1:7']\n"
-	"allow: [git push --force=y, {connect: 10.0.0.1:5}]\n";
+	"- id: d\n  delete: [{path: ['*.db', '~/a/**/b?', '{precious}'], except: '**/x/*', "
+	"how: [unlink, move],\n    by: '!(git clean|py*)', under: sh}, {burst: 3/2s, by: rm}, "
+	"{other_name: true}]\n  severity: low\n  verdict: hold\n  why: It is.\n"
+	"  hits: [unlink /a.db, unlink /root/a/b1]\n  misses: [unlink /b, rmdir /a.db]\n"
+	"allow: [git push --force=y, {connect: 10.0.0.1:5}, {delete: {path: '/y/**', by: rm}}]\n";
 
 static const char profile[] =
 	"agent: a\ntitle: A\nnames: [demo, {name: amp, paths: [bin/amp]}]\nfiles: ['x/*']\n"
@@ -86,6 +90,36 @@ static void use_nets(const struct policy *p)
 	}
 }
 
+static void use_deletes(const struct policy *p)
+{
+	static const char *const paths[] = { "/a.db", "/root/a/x/b1", "/y/a.db",       "/",
+					     "a//b",  "/x/x.db",      "/data/models/b" };
+	static const char *const argv[] = { "python3", "git", "clean", NULL };
+	static const char *const behind[] = { "sh", NULL };
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		struct deletion d = {
+			.op = BS_DELETE_UNLINK + i % (BS_DELETE_OPS - 1),
+			.path = paths[i],
+			.inner = i % 2 ? "/z/a.db" : NULL,
+			.program = i % 3 ? "python3" : NULL,
+			.argv = (char *const *)argv,
+			.behind = behind,
+			.home = "/x",
+			.workspace = "/data",
+			.protected_inode = i % 2,
+			.burst = i % 4 == 1,
+		};
+		struct finding f;
+
+		policy_match_delete(p, &d, &f);
+		if (f.id && strlen(f.id) + strlen(f.pack) > IMAGE_MAX)
+			abort();
+		policy_is_delete_candidate(p, &d);
+		policy_counts(p, &d);
+	}
+}
+
 static void use_agents(const struct policy *p, const struct action *a)
 {
 	const char *agent = policy_match_agent(p, a), *title;
@@ -114,9 +148,10 @@ static void use(const struct policy *p)
 		shellwords_free((char **)a.argv);
 	}
 	use_nets(p);
+	use_deletes(p);
 	for (u32 i = 0; i < policy_signature_count(p) && i < 16; i++)
 		if (strlen(policy_title(p, i)) > IMAGE_MAX || policy_command(p, i, UINT32_MAX) ||
-		    policy_destination(p, i, UINT32_MAX))
+		    policy_destination(p, i, UINT32_MAX) || policy_deletion(p, i, UINT32_MAX))
 			abort();
 }
 
