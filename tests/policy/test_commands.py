@@ -172,6 +172,55 @@ def test_explain_no_destination(tool, dest):
     assert done.stderr.startswith("--connect:1:")
 
 
+@pytest.mark.parametrize("words,status,signature", [
+    (["/srv/lake/x"], 11, "warehouse.lake"), (["/srv/lake/x", "--by", "rm -rf /srv/lake"], 11, "warehouse.lake"),
+    (["/srv/lake/x", "--by", "/usr/bin/spark-submit a.py"], 0, None), (["/srv/lake/x", "--how", "rename"], 0, None),
+    (["x.parquet", "--cwd", "/srv/app"], 11, "warehouse.lake"), (["node_modules/x.parquet", "--cwd", "/srv/app"], 0, None),
+    (["/srv/app/sample.parquet", "--by", "python3.11"], 0, None), (["/data/dev/lake/scratch/x"], 0, None),
+    (["/data/dev/lake/x"], 11, "warehouse.lake"), (["/srv/other"], 0, None)])
+def test_explain_delete(tool, words, status, signature):
+    """The warehouse of the manual is held."""
+    tool.write("warehouse.yaml", "pack: warehouse" + example("pack: warehouse"))
+    done = tool("policy", "compile", "--output", "image", "warehouse.yaml")
+    assert done.returncode == 0, done.stderr
+    done = tool("explain", "--policy", "image", "--home", "/data/dev", "--json", "--delete", *words)
+    assert done.returncode == status, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["signature"] == signature and (answer["candidate"] or status == 0)
+    assert tool("explain", "--policy", "image", "--home", "/data/dev", "--delete", *words).returncode == status
+
+
+def test_explain_delete_follows_links(tool):
+    """Of the directories on the way; the last name is what goes."""
+    tool.write("warehouse.yaml", "pack: warehouse" + example("pack: warehouse"))
+    tool("policy", "compile", "--output", "image", "warehouse.yaml")
+    os.symlink("/usr", f"{tool.directory}/way")
+    os.symlink("/usr/x.parquet", f"{tool.directory}/link")
+    options = ["explain", "--policy", "image", "--home", "/data/dev", "--cwd", tool.directory]
+    assert tool(*options, "--delete", "x.parquet").returncode == 0  # scratch
+    assert tool(*options, "--delete", "way/x.parquet").returncode == 11
+    assert tool(*options, "--delete", "link").returncode == 0
+
+
+def test_explain_delete_lines(tool):
+    tool.write("warehouse.yaml", "pack: warehouse" + example("pack: warehouse"))
+    tool("policy", "compile", "--output", "image", "warehouse.yaml")
+    lines = [{"delete": "/srv/lake/x"}, {"delete": "/tmp/x", "inner": "/srv/lake/x"}, {"delete": "/srv/lake/x", "by": "git gc"},
+             {"delete": "/srv/lake/x", "how": "rmdir", "behind": ["sh"]}, {"delete": "x"}, {"delete": "/x", "how": "rm"},
+             {"delete": "/x", "by": "'"}]
+    done = tool("explain", "--policy", "image", "--stdin", input="\n".join(json.dumps(line) for line in lines))
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [a.get("verdict", "error") for a in answers] == ["hold", "hold", "allow", "allow", "error", "error", "error"]
+    assert done.returncode == 2
+
+
+@pytest.mark.parametrize("words", [["--delete", "/x", "--how", "rm"], ["--delete", "/x", "--by", "'"], ["--how", "unlink", "ls"],
+                                   ["--by", "rm", "--connect", "10.0.0.1:1"], ["--delete", "/x", "--", "ls"]])
+def test_explain_delete_misused(tool, words):
+    done = tool("explain", *words)
+    assert done.returncode == 2 and done.stderr.startswith("backstop: explain: ") and done.stdout == ""
+
+
 def test_shipped_settings(tool):
     """The settings file that comes with Backstop is right, and so is all that is commented out in it."""
     with open(os.path.join(TOP, "packaging/backstop.yaml")) as f:
