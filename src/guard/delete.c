@@ -389,10 +389,20 @@ static bool is_guess(const struct exec *x)
 	return x->kind == BS_SLOT_DELETED && x->object.id.op == BS_DELETE_RENAME;
 }
 
+/* In a burst: what the kernel does not count, where it counts, does not. */
+static void set_counts(struct guard *g, struct exec *x)
+{
+	struct question q;
+
+	if (g->options.mode == MODE_ENFORCE ? !x->object.burst : is_guess(x))
+		return;
+	fill_question(g, x, &q);
+	x->object.counts = policy_counts(g->policy, &q.deletion);
+}
+
 struct exec *delete_decode(struct guard *g, const struct bs_delete_event *e)
 {
 	_cleanup_(exec_free_ptr) struct exec *x = calloc(1, sizeof(*x));
-	struct question q;
 
 	if (!x)
 		return NULL;
@@ -401,9 +411,7 @@ struct exec *delete_decode(struct guard *g, const struct bs_delete_event *e)
 	if (decode_object(x, e))
 		return NULL;
 	note_losses(g, x);
-	fill_question(g, x, &q);
-	x->object.counts = policy_counts(g->policy, &q.deletion) &&
-			   (g->options.mode != MODE_ENFORCE ? !is_guess(x) : x->object.burst);
+	set_counts(g, x);
 	return TAKE_PTR(x);
 }
 
@@ -421,12 +429,15 @@ struct exec *delete_from_slot(struct guard *g, u32 slot, u32 ticket)
 		x->object.path = x->kind == BS_SLOT_DELETED ? strdup("") : NULL;
 	if (!x->object.path)
 		return NULL; /* it asks again */
-	if (x->kind == BS_SLOT_DELETED)
-		return TAKE_PTR(x);
-	if (kernel_get_waiting(g->kernel, s->tid, &w))
-		return NULL;
-	x->flags = w.flags;
-	x->object.id = w.object;
+	if (x->kind == BS_SLOT_DELETED && x->object.burst)
+		x->flags |= BS_DELETE_BURST;
+	if (x->kind == BS_SLOT_DELETE) {
+		if (kernel_get_waiting(g->kernel, s->tid, &w))
+			return NULL;
+		x->flags = w.flags;
+		x->object.id = w.object;
+	}
+	set_counts(g, x);
 	return TAKE_PTR(x);
 }
 

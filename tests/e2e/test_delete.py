@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from lab import is_gone, until
+from lab import end_process, is_gone, until
 
 LIMIT = 20  # of the burst in packs/del.yaml
 CALLS = ["unlink", "unlinkat", "chdir", "rmdir", "removedir", "rename", "exchange", "truncate", "ftruncate", "open", "creat",
@@ -161,6 +161,10 @@ def test_kill(lab, area):
     loss.finish(137)
     loss.expect_kept()
     assert "backstop: killed: " in loss.agent.err
+
+
+def deletions(guard, path=None):
+    return [e for e in guard.journal() if e["class_uid"] == 1001 and path in (None, e["file"]["path"])]
 
 
 def findings(guard, signature):
@@ -368,3 +372,218 @@ def test_scratch_does_not_count(lab):
         assert loss.agent.err == ""
     finally:
         shutil.rmtree(scratch)
+
+
+# --- who decides, and when
+
+def test_timeout(lab, short, area):
+    argv, path = victim(lab, area, "unlink")
+    loss = Loss(lab, area, argv, path, guard=short)
+    loss.finish(1)
+    loss.expect_kept()
+    assert "nobody answered within 1 s" in loss.agent.err
+
+
+def test_unattended(lab, area):
+    argv, path = victim(lab, area, "unlink")
+    before = lab.guard.status()["counters"]
+    agent = lab.run(argv, "--unattended", cwd=area.dir)
+    refuses = can_refuse(lab.guard)
+    assert agent.finish() == (1 if refuses else 137), agent.all
+    assert os.path.exists(path) == refuses
+    assert "the session is unattended: nobody would answer" in agent.err and before
+
+
+def test_grant_after_the_end(lab, area):
+    """Approved too late, the same deletion passes once; another one does not."""
+    argv, path = victim(lab, area, "unlink")
+    loss = Loss(lab, area, argv, path)
+    hold = loss.hold()
+    lab.guard.deny(hold)
+    loss.agent.finish()
+    lab.guard.approve(hold)
+    if not loss.refuses:
+        return  # its file is gone: another one of the same name is another one
+    session = lab.run(["bash", "-c", f"{' '.join(argv)}; cp other a.precious; {' '.join(argv)}"], cwd=area.dir)
+    again = lab.guard.wait_for_holds()[0]
+    assert session.out == "" or session.out == "OK\n"
+    lab.guard.deny(again)
+    session.finish()
+
+
+def test_an_approved_program_deletes_what_it_was_started_for(lab, area):
+    """Nobody is asked twice: first for the exec, then for each file."""
+    os.makedirs(area.path("bin"))
+    program = area.path("bin/terraform")
+    shutil.copy(os.path.join(lab.build, "victims", "delete"), program)
+    path = area.file("destroy")  # the word that is held is the way too: it is none
+    target = area.file("a.precious")
+    script = area.file("bin/run", f"#!{program}\n")
+    assert path and script
+    agent = lab.run(["bash", "-c", f"exec -a terraform {program} destroy {target}"], cwd=area.dir)
+    hold = lab.guard.wait_for_holds()[0]
+    assert hold["signature"] == "test.destroy", hold
+    lab.guard.approve(hold)
+    assert agent.finish() == 2  # no such way: what counts is that it ran
+    assert not lab.guard.holds()
+
+
+def test_refused_again_without_a_question(lab, area):
+    """Whoever removes a tree comes with its next file at once."""
+    for i in range(5):
+        area.file(f"d/{i}.precious")
+    loss = Loss(lab, area, ["rm", "-r", "d"], area.path("d/0.precious"))
+    hold = lab.guard.wait_for_holds()[0]
+    before = len(findings(lab.guard, "del.hold"))
+    lab.guard.deny(hold)
+    assert loss.agent.finish() == (1 if loss.refuses else 137)
+    assert area.left("d") == (5 if loss.refuses else 4)
+    assert loss.agent.err.count("backstop: held: ") + loss.agent.err.count("backstop: stopped: ") == 1
+    assert not lab.guard.holds() and len(findings(lab.guard, "del.hold")) == before + 1
+
+
+def test_another_signature_is_asked_about(lab, area):
+    area.file("a.precious"), area.file("b.dear")
+    loss = Loss(lab, area, ["bash", "-c", "rm a.precious; rm b.dear"], area.path("a.precious"))
+    lab.guard.deny(loss.hold())
+    hold = lab.guard.wait_for_holds()[0]
+    assert hold["signature"] == "del.other"
+    lab.guard.deny(hold)
+    loss.agent.finish()
+
+
+@pytest.mark.parametrize("mode", ["shadow", "record"])
+def test_modes_prevent_nothing(lab, area, mode):
+    guard = lab.new_guard("--mode", mode)
+    path = area.file("a.precious")
+    script = f"import os, time; os.unlink('{path}'); time.sleep(0.5)"  # long enough to be told
+    agent = lab.run(["python3", "-c", script], guard=guard, cwd=area.dir)
+    assert agent.finish() == 0 and not os.path.exists(path)
+    if mode == "shadow":
+        until(lambda: "backstop: would be held: " in agent.err, lambda: agent.err)
+    else:
+        assert agent.err == ""
+    until(lambda: findings(guard, "del.hold"), "a finding")
+    found = findings(guard, "del.hold")[0]
+    assert found["disposition_id"] == 19 and "nothing is prevented" in found["unmapped"]["backstop"]["reason"]
+    paths = area.files(100)
+    agent = lab.run(["rm", "-r", "tree"], guard=guard, cwd=area.dir)
+    assert agent.finish() == 0 and not os.path.exists(paths[0])
+    until(lambda: findings(guard, "del.burst"), "the burst")
+    assert len(findings(guard, "del.burst")) == 1
+
+
+def test_project_tightens(lab, area):
+    """A workspace's own file may make an alert a hold: it is seen when it has happened, or held."""
+    area.file(".backstop.yaml", "signatures:\n  del.alert: {verdict: hold}\n")
+    argv, path = victim(lab, area, "unlink", "a.watched")
+    agent = lab.run(argv, cwd=area.dir)
+    agent.finish()
+    until(lambda: any(path in line and "del.alert" in line for line in lab.guard.lines()[-30:]), "the finding")
+
+
+# --- the guard comes and goes
+
+def test_restart_with_a_deletion_held(lab, area):
+    guard = lab.new_guard()
+    argv, path = victim(lab, area, "unlink")
+    loss = Loss(lab, area, argv, path, guard=guard)
+    hold = loss.hold()
+    guard.kill_child()
+    again = guard.wait_for_holds()[0]
+    for key in ("id", "path", "deletion", "pid", "since_ms", "signature", "argv", "done"):
+        assert again[key] == hold[key], (key, again, hold)
+    loss.expect_kept()
+    guard.approve(again)
+    loss.finish(0)
+    loss.expect_lost()
+    numbers = [e["unmapped"]["backstop"]["event"] for e in guard.journal(torn=1) if e["class_uid"] == 1001]
+    assert len(numbers) == len(set(numbers)) == 1, numbers
+
+
+def test_restart_and_deny(lab, area):
+    guard = lab.new_guard()
+    argv, path = victim(lab, area, "truncate")
+    loss = Loss(lab, area, argv, path, guard=guard)
+    hold = loss.hold("truncate")
+    guard.kill_child()
+    again = guard.wait_for_holds()[0]
+    assert again["id"] == hold["id"]
+    guard.deny(again)
+    loss.finish(1)
+    loss.expect_kept()
+
+
+def test_restart_with_a_burst_held(lab, area):
+    guard = lab.new_guard()
+    paths = area.files(100)
+    loss = Loss(lab, area, deleter(paths), paths[0], guard=guard)
+    hold = burst_hold(loss, area, 100)
+    guard.kill_child()
+    again = guard.wait_for_holds()[0]
+    assert again["id"] == hold["id"] and again["burst"] == LIMIT and again["signature"] == "del.burst", again
+    guard.approve(again)
+    loss.finish(0)
+    assert area.left() == 0
+
+
+def waiting_loss(lab, area, guard, argv, path):
+    """One that begins when the file `go` is there."""
+    script = f"until [ -e go ]; do read -t 0.02 < <(:); done; {' '.join(argv)}"
+    loss = Loss(lab, area, ["bash", "-c", script], path, guard=guard)
+    until(lambda: guard.status()["sessions"], "the session")
+    time.sleep(0.1)
+    return loss
+
+
+def test_waits_while_no_guard_runs(lab, area):
+    guard = lab.new_guard()
+    argv, path = victim(lab, area, "unlink")
+    loss = waiting_loss(lab, area, guard, argv, path)
+    child = guard.child
+    os.kill(guard.pid, signal.SIGSTOP)  # the keeper: no next guard comes
+    end_process(child)
+    until(lambda: is_gone(child), "the guard is dead")
+    area.file("go")
+    time.sleep(0.5)
+    assert loss.agent.process.poll() is None
+    loss.expect_kept()
+    os.kill(guard.pid, signal.SIGCONT)
+    guard.approve(loss.hold())
+    loss.finish(0)
+    loss.expect_lost()
+
+
+@pytest.mark.parametrize("policy", ["allow", "kill"])
+def test_when_down(lab, area, policy):
+    """What the owner wants instead. The next guard cannot start: its state is in no directory."""
+    guard = lab.new_guard(settings={"when_down": policy})
+    argv, path = victim(lab, area, "unlink")
+    loss = waiting_loss(lab, area, guard, argv, path)
+    os.rename(guard.state, guard.state + ".away")
+    open(guard.state, "w", encoding="utf-8").close()
+    guard.kill_child()
+    time.sleep(0.2)
+    area.file("go")
+    status = loss.agent.finish()
+    os.unlink(guard.state)
+    os.rename(guard.state + ".away", guard.state)
+    until(guard.answers, guard.log)
+    if policy == "allow":
+        assert status == 0 and not os.path.exists(path)
+    else:
+        assert status == (1 if loss.refuses else 137), loss.agent.all
+        loss.expect_kept()
+    until(lambda: deletions(guard, path), "its event")
+    found = deletions(guard, path)[0]
+    assert found["disposition_id"] == (19 if policy == "allow" else 2), found
+
+
+def test_stop_refuses_what_is_held(lab, area):
+    guard = lab.new_guard()
+    argv, path = victim(lab, area, "unlink")
+    loss = Loss(lab, area, argv, path, guard=guard)
+    loss.hold()
+    assert guard.stop() == 0
+    loss.finish(1)
+    loss.expect_kept()
