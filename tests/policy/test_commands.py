@@ -48,7 +48,7 @@ def test_explain(tool, verdict, status):
     done = tool("explain", "--json", "--policy", image, "--", "tool", "wipe")
     assert done.returncode == status
     assert json.loads(done.stdout) == {"verdict": verdict, "signature": "test.wipe", "severity": "high",
-                                       "why": "Wipes it.", "instead": "tool look", "carrier": None,
+                                       "why": "Wipes it.", "instead": "tool look", "context": None, "carrier": None,
                                        "candidate": True, "agent": None}
 
 
@@ -75,7 +75,7 @@ def test_explain_lines(tool):
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 2
     assert answers[0] == {"verdict": "hold", "signature": "test.wipe", "severity": "high", "why": "Wipes it.",
-                          "instead": "tool look", "carrier": None, "candidate": True, "agent": None}
+                          "instead": "tool look", "context": None, "carrier": None, "candidate": True, "agent": None}
     assert answers[1]["error"].startswith("line 2: no JSON: ")
     assert answers[2]["error"] == "line 3: argv is missing: an array of strings, at least one"
     assert answers[3]["error"] == "line 4: argv is missing: an array of strings, at least one"

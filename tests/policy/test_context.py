@@ -404,7 +404,7 @@ def test_owner_names_production(tool, bare, tmp_path):
 def test_stated(tool):
     lines = [({"argv": ["git", "reset", "--hard"]}, "hold"),
              ({"argv": ["git", "reset", "--hard"], "git": {"modified": 0}}, "allow"),
-             ({"argv": ["terraform", "apply", "p"], "plan": {"deletes": 2}}, "hold"),
+             ({"argv": ["terraform", "apply", "p"], "plan": {"deletes": 2}, "cwd": "/x"}, "hold"),
              ({"argv": ["terraform", "apply", "p"], "plan": {"deletes": 0}, "cwd": "/x"}, "alert"),
              ({"argv": ["kubectl", "apply", "-f", "x"]}, "allow"),
              ({"argv": ["kubectl", "apply", "-f", "x"], "env": {"AWS_PROFILE": "prod"}}, "hold")]

@@ -60,9 +60,9 @@ static const struct {
 				 "    titel: T\n"
 				 "    ^\n"
 				 "p.yaml:1:1: 'title:' is missing here\n" },
-	{ "pack: t\ntitle: T\nzzzzzzzz: 1\n",
-	  "p.yaml:3:1: unknown key 'zzzzzzzz': known here are pack, title, programs, signatures or "
-	  "allow\n" },
+	{ "pack: t\ntitle: T\nzzzzzzzz: 1\n", "p.yaml:3:1: unknown key 'zzzzzzzz': known here are "
+					      "pack, title, programs, signatures, allow "
+					      "or local\n" },
 	{ "pack: T\ntitle: T\n",
 	  "p.yaml:1:7: pack: 'T' is no name: write small letters, digits and -, a letter first\n" },
 	{ "pack:\ntitle: T\n", "p.yaml:1:1: pack: needs text, but this is nothing\n" },

@@ -93,19 +93,27 @@ static void test_faults(void **state _unused_)
 		{ "git a)b", "x:1:6: unexpected ')': a blank ends an item" },
 		{ "git {path:precious", "x:1:5: this { is never closed: write {NAME:…}" },
 		{ "git {path}", "x:1:5: a predicate is {NAME:…}, with NAME one of path, re, sql, "
-				"glob, exists, missing" },
+				"glob, exists, missing, git, plan, env" },
 		{ "git {path:}", "x:1:11: {path:} says nothing: an argument is missing" },
 		{ "git {path:precius}",
 		  "x:1:11: unknown class of paths 'precius': did you mean 'precious'?" },
+		{ "git {git:lost}",
+		  "x:1:10: unknown loss 'lost': write modified, unstaged, untracked, "
+		  "ignored, stashed, unmerged or worktree" },
+		{ "git {plan:x}", "x:1:11: unknown loss 'x': write deletes" },
+		{ "git {env:prod}",
+		  "x:1:10: 'prod' says nothing of a variable: write production, or "
+		  "NAME=GLOB" },
+		{ "git -C={git:modified}", "x:1:8: this predicate stands alone: it asks no value" },
 		{ "git {pth:x/y}", "x:1:6: unknown predicate 'pth': did you mean 'path'?" },
 		{ "git {not-empty:x}", "x:1:6: unknown predicate 'not-empty': write path, re, sql, "
-				       "glob, exists or missing" },
+				       "glob, exists, missing, git, plan or env" },
 		{ "git {sql:drop}",
 		  "x:1:10: unknown class of SQL 'drop': write destructive or reads" },
 		{ "git -x=", "x:1:8: a value is missing after =" },
 		{ "git {exists:}", "x:1:13: {exists:} says nothing: an argument is missing" },
 		{ "git ({exists:a}|b)",
-		  "x:1:17: alternatives are of one kind: these began with files" },
+		  "x:1:17: alternatives are of one kind: these began with what is around" },
 		{ "git ({path:root}|{path:home})=x",
 		  "x:1:30: these alternatives cannot have one more value" },
 	};
