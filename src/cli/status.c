@@ -115,7 +115,7 @@ static void print_head(const json_t *s)
 	puts(strbuf_str(&out));
 }
 
-enum { ID, AGENT, USER, TTY, AGE, TASKS, EXECS, CONNECTS, HOLDS, COLUMNS };
+enum { ID, AGENT, USER, TTY, AGE, TASKS, EXECS, CONNECTS, DELETES, HOLDS, COLUMNS };
 
 static const struct table_column columns[COLUMNS] = {
 	[ID] = { "SESSION", 0 },
@@ -126,6 +126,7 @@ static const struct table_column columns[COLUMNS] = {
 	[TASKS] = { "TASKS", SCOLS_FL_RIGHT },
 	[EXECS] = { "EXECS", SCOLS_FL_RIGHT },
 	[CONNECTS] = { "CONNECTS", SCOLS_FL_RIGHT },
+	[DELETES] = { "DELETES", SCOLS_FL_RIGHT },
 	[HOLDS] = { "HOLDS", SCOLS_FL_RIGHT },
 };
 
@@ -149,8 +150,9 @@ static void add_holds(struct strbuf *out, const json_t *s)
 static int add_session(struct libscols_table *t, const json_t *s)
 {
 	static const char *const members[COLUMNS] = {
-		[ID] = "id",	   [USER] = "user",   [TTY] = "tty",
-		[TASKS] = "tasks", [EXECS] = "execs", [CONNECTS] = "connects",
+		[ID] = "id",	       [USER] = "user",	  [TTY] = "tty",
+		[TASKS] = "tasks",     [EXECS] = "execs", [CONNECTS] = "connects",
+		[DELETES] = "deletes",
 	};
 	uint64_t now = epoch_ms(), started = member_uint(s, "started_ms");
 	struct strbuf cells[COLUMNS] = { 0 };

@@ -75,6 +75,9 @@ static void describe_counters(struct guard *g, struct json *j)
 	json_open_object(j, "counters");
 	json_put_uint(j, "execs", c->execs);
 	json_put_uint(j, "connects", c->connects);
+	json_put_uint(j, "deletes", c->deletes);
+	json_put_uint(j, "uncounted", c->uncounted);
+	json_put_uint(j, "unscanned", c->unscanned);
 	json_put_uint(j, "candidates", c->candidates);
 	json_put_uint(j, "shaken", c->shaken);
 	json_put_uint(j, "stopped", c->stopped);

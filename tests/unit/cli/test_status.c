@@ -25,7 +25,8 @@
 	"\"policy\":\"/p\\u001b[2J.image\",\"policy_version\":\"abcd\",\"signatures\":312,"        \
 	"\"uptime_ms\":3723000,\"scheduling\":\"fifo\",\"holds\":2,\"sessions\":[{\"id\":"         \
 	"\"19ab\",\"agent\":\"claude\",\"subagents\":\"codex\",\"user\":null,\"tty\":\"pts/3\","   \
-	"\"started_ms\":1,\"tasks\":4,\"execs\":50,\"connects\":12,\"holds\":6,\"open_holds\":2}]" \
+	"\"started_ms\":1,\"tasks\":4,\"execs\":50,\"connects\":12,\"deletes\":31,\"holds\":6,"    \
+	"\"open_holds\":2}]"                                                                       \
 	",\"losses\":{\"event\":3,\"slot\":0},\"events\":{\"made\":9,\"recorded\":8,\"lost\":1},"  \
 	"\"counters\":{\"execs\":50,\"candidates\":0},\"journal\":{\"written\":9,\"lost\":1,"      \
 	"\"error\":-28}}"
@@ -152,7 +153,7 @@ static void status_shows_all_that_counts(void **state)
 		"losses     event 3\n",
 		"\nSESSION AGENT ",
 		"\n19ab    claude (codex) -    pts/3 ",
-		"     4    50       12   2/6\n",
+		"     4    50       12      31   2/6\n",
 	};
 	struct stage *s = *state;
 

@@ -75,7 +75,7 @@ static void test_session(void **state _unused_)
 	s->holds = 2;
 	s->unattended = true;
 	fake.session_id = 0x19ab;
-	fake.session = (struct bs_session) { .tasks = 4, .execs = 5, .connects = 6 };
+	fake.session = (struct bs_session) { .tasks = 4, .execs = 5, .connects = 6, .deletes = 7 };
 	s->subagents = strdup("codex, aider");
 	j = describe();
 	assert_string_equal(text_at(j, "sessions.0.id"), "19ab");
@@ -89,6 +89,7 @@ static void test_session(void **state _unused_)
 	assert_int_equal(number_at(j, "sessions.0.execs"), 5);
 	assert_int_equal(number_at(j, "sessions.0.holds"), 2);
 	assert_int_equal(number_at(j, "sessions.0.connects"), 6);
+	assert_int_equal(number_at(j, "sessions.0.deletes"), 7);
 	assert_int_equal(number_at(j, "sessions.0.open_holds"), 0);
 	assert_string_equal(text_at(j, "sessions.0.subagents"), "codex, aider");
 	json_decref(j);
@@ -143,10 +144,12 @@ static void test_odd_sessions(void **state _unused_)
 static void test_losses_and_counters(void **state _unused_)
 {
 	static const char *const places[] = {
-		"losses.event",	       "losses.decision", "losses.args",      "losses.slot",
-		"losses.label",	       "losses.stop",	  "counters.execs",   "counters.connects",
-		"counters.candidates", "counters.shaken", "counters.stopped", "counters.tripped",
-		"counters.events",
+		"losses.event",	      "losses.decision",   "losses.args",
+		"losses.slot",	      "losses.label",	   "losses.stop",
+		"counters.execs",     "counters.connects", "counters.candidates",
+		"counters.shaken",    "counters.stopped",  "counters.tripped",
+		"counters.events",    "counters.deletes",  "counters.uncounted",
+		"counters.unscanned",
 	};
 	json_t *j;
 
@@ -159,6 +162,9 @@ static void test_losses_and_counters(void **state _unused_)
 		.stopped = 11,
 		.tripped = 12,
 		.events = 13,
+		.deletes = 14,
+		.uncounted = 15,
+		.unscanned = 16,
 	};
 	guard.explanations_lost = 12;
 	report_guard(&guard, NULL, "one", "one");
