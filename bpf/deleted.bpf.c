@@ -29,6 +29,7 @@ struct call {
 	const char *path;
 	u32 old_dirfd; /* of a rename */
 	const char *old_path;
+	s64 from; /* of a file: content from here on */
 };
 
 struct call_args {
@@ -146,6 +147,7 @@ static __always_inline void decode_call(struct call *c, const struct call_args *
 	case 285: /* fallocate */
 		c->op = p[1] & FALLOC_LOSES ? BS_DELETE_PUNCH : 0;
 		c->fd = p[0];
+		c->from = p[2];
 		break;
 	}
 }
@@ -393,7 +395,7 @@ static __always_inline bool done_at(struct bs_label *l, u32 op, const char *path
 	return judge_done(w, l);
 }
 
-static __always_inline void done_to_file(struct bs_label *l, u32 op, s32 fd)
+static __always_inline void done_to_file(struct bs_label *l, u32 op, s32 fd, s64 from)
 {
 	struct file *file = file_of(fd);
 	struct inode *inode = file ? BPF_CORE_READ(file, f_inode) : NULL;
@@ -402,7 +404,8 @@ static __always_inline void done_to_file(struct bs_label *l, u32 op, s32 fd)
 	if (!inode || (BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFREG ||
 	    !BPF_CORE_READ(inode, i_nlink))
 		return;
-	if (op == BS_DELETE_TRUNCATE && BPF_CORE_READ(file, f_mode) & FMODE_CREATED)
+	if (op == BS_DELETE_TRUNCATE ? BPF_CORE_READ(file, f_mode) & FMODE_CREATED
+				     : BPF_CORE_READ(inode, i_size) <= from)
 		return;
 	w = delete_claim();
 	if (!w) {
@@ -433,7 +436,7 @@ int BPF_PROG(delete_done, struct pt_regs *regs, long ret)
 	if (!(delete_unhooked >> (c.op & 31) & 1))
 		return 0;
 	if (c.fd >= 0)
-		done_to_file(l, c.op, c.fd);
+		done_to_file(l, c.op, c.fd, c.from);
 	else if (!done_at(l, c.op, c.path, c.dirfd, c.old_path != NULL) && c.old_path)
 		done_at(l, c.op == BS_DELETE_RENAME ? BS_DELETE_MOVE : c.op, c.old_path,
 			c.old_dirfd, 0);

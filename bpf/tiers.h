@@ -23,11 +23,15 @@ static __always_inline int begin_often(enum bs_tier tier)
 	return is_acting();
 }
 
-/* The verifier of 6.12 wants to see that a hook returns an errno. */
+/* The verifier of 6.12 wants to see that a hook returns an errno, in the very register whose bounds
+ * were looked at. */
 static __always_inline int as_errno(int r)
 {
 	asm volatile("" : "+r"(r));
-	return r < -4095 || r > 0 ? -EPERM : r;
+	if (r > 0 || r < -4095)
+		return -EPERM;
+	asm volatile("" : "+r"(r));
+	return r;
 }
 
 /* Defines lsm_NAME and fmod_NAME, at lsm/NAME and fmod_ret/security_NAME. What follows in braces is
