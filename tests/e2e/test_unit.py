@@ -2,6 +2,7 @@
 no network and those system calls it does all that it does without."""
 import os
 import shlex
+import subprocess
 import sys
 
 import pytest
@@ -33,7 +34,7 @@ def test_it_is_confined(confined):
         with open(f"/proc/{pid}/status", encoding="utf-8") as f:
             status = dict(line.split(":\t", 1) for line in f.read().splitlines())
         assert status["NoNewPrivs"] == "1"
-        assert bin(int(status["CapBnd"], 16)).count("1") == 12
+        assert bin(int(status["CapBnd"], 16)).count("1") == 13
         assert os.readlink(f"/proc/{pid}/ns/net") != os.readlink("/proc/self/ns/net")
         with open(f"/proc/{pid}/mountinfo", encoding="utf-8") as f:
             root = [line.split() for line in f if line.split()[4] == "/"][-1]
@@ -51,6 +52,25 @@ def test_holds_and_explains(lab, confined):
     assert sorted(a.finish() for a in agents) in ([5, 126], [0, 126])
     for agent in agents:
         assert "backstop: held: " in agent.all and "backstop: why: " in agent.all
+
+
+@pytest.mark.parametrize("user", ["root", "nobody"])
+def test_looks_around(lab, confined, user):
+    """In the task's /tmp, which is not the guard's."""
+    repo = f"{lab.work}/repo"
+    git = ["git", "-c", "safe.directory=*", "-C", repo]
+    for words in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "one"]):
+        os.makedirs(repo, exist_ok=True)
+        subprocess.run([*git, *words], env=lab.env, check=True)
+    lab.plain(["chown", "-R", user, repo]).finish()
+    assert lab.run([*git, "reset", "--hard"], "--as", user, guard=confined).finish() == 0
+    with open(f"{repo}/new", "w", encoding="utf-8") as f:
+        f.write("x")
+    subprocess.run([*git, "add", "new"], check=True)
+    agent = lab.run([*git, "reset", "--hard"], "--as", user, guard=confined)
+    confined.deny(confined.wait_for_holds()[0])
+    assert agent.finish() == 126
+    assert "context: 1 file with uncommitted changes would be lost: new" in agent.err
 
 
 def test_connects(lab, confined, net):
