@@ -10,6 +10,7 @@
 #include "policy/image.h"
 #include "policy/nets.h"
 #include "policy/regex.h"
+#include "policy/shell.h"
 #include "policy/settings.h"
 #include "policy/writer.h"
 
@@ -267,10 +268,14 @@ static void collect_line(struct builder *b, struct pack *pack, const struct usag
 	}
 	if (l.program && pack->src.faults->count == before && waits(kind) &&
 	    !needles_add_line(&b->needles, l.program, u))
-		source_fault(&pack->src, l.program->key.spot,
-			     "program '%s' has a name that cannot be searched for: letters or "
-			     "digits are needed in it and in each of also:",
-			     l.program->key.s);
+		source_fault(
+			&pack->src, l.program->key.spot,
+			shell_is_redirection(l.program->key.s)
+				? "a line of '%s' needs what can be searched for: {path:data}, "
+				  "or a glob with letters behind its last /"
+				: "program '%s' has a name that cannot be searched for: letters "
+				  "or digits are needed in it and in each of also:",
+			l.program->key.s);
 	if (l.program && pack->src.faults->count == before)
 		ARENA_PUSH(b->arena, b->lines, l);
 	else

@@ -187,6 +187,54 @@ static bool view_interpreted(const struct interpreter *in, char *const *words, u
 	return true;
 }
 
+const char carrier_shells[] = "sh bash dash ash zsh ksh mksh oksh yash rbash fish csh tcsh";
+
+const char *carrier_shell_code(char *const *words, u32 count, bool *ret_input)
+{
+	static const struct grammar g = { "oO", "--rcfile --init-file", false };
+	bool code = false, input = false;
+	u32 at = 0;
+
+	while (at < count && (words[at][0] == '-' || words[at][0] == '+') && words[at][1]) {
+		const char *word = words[at++];
+
+		if (strcmp(word, "--") == 0)
+			break;
+		if (word[1] != '-' && word[0] == '-') {
+			code |= strchr(word, 'c') != NULL;
+			input |= strchr(word, 's') != NULL;
+		}
+		at += grammar_takes_next(&g, word);
+	}
+	*ret_input = !code && (input || at >= count || strcmp(words[at], "-") == 0 ||
+			       strcmp(words[at], "/dev/stdin") == 0);
+	return code && at < count ? words[at] : NULL;
+}
+
+const char *carrier_input_code(const char *name, char *const *words, u32 count)
+{
+	const struct interpreter *in = find_interpreter(name);
+	struct command_view v;
+
+	if (!in || !in->stops || !*in->stops || grammar_lists(carrier_shells, name, strlen(name)))
+		return NULL;
+	for (u32 i = 0; i < count; i++)
+		if (stops(in, words[i]))
+			return NULL;
+	if (view_interpreted(in, words, count, &v))
+		return NULL;
+	return strncmp(in->name, "py", 2) == 0 ? "-c" : strcmp(in->name, "php") == 0 ? "-r" : "-e";
+}
+
+bool carrier_is_builtin(const char *name)
+{
+	static const char builtins[] =
+		": . source kill exec eval trap ulimit history unset export set fc alias enable "
+		"shopt setopt typeset declare readonly";
+
+	return grammar_lists(builtins, name, strlen(name));
+}
+
 static bool view_jar(char *const *words, u32 count, struct command_view *ret)
 {
 	static const struct grammar g = { "", "-cp -classpath --class-path -p --module-path",

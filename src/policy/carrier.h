@@ -23,6 +23,20 @@ struct command_view {
 const char *carrier_local(const char *name, char *const *words, u32 count,
 			  struct command_view *ret);
 
+/* Shells that read code from a word or from their input. */
+extern const char carrier_shells[];
+
+/* The code that a shell is given in a word; NULL where it is given none. `*ret_input`: it reads
+ * code from its input. */
+const char *carrier_shell_code(char *const *words, u32 count, bool *ret_input);
+
+/* The option by which an interpreter takes code, and whether it reads code from its input with
+ * these words; NULL where `name` is no interpreter or reads a script. */
+const char *carrier_input_code(const char *name, char *const *words, u32 count);
+
+/* Commands that a shell runs without a program. */
+bool carrier_is_builtin(const char *name);
+
 /* busybox, toybox: all applets in one program, which runs them without an exec. */
 bool carrier_is_multicall(const char *name);
 

@@ -169,6 +169,7 @@ static const char *operand_value(const struct matcher *m, const struct image_ite
 	case ITEM_KEY:
 		return has_key(m, text, arg->value) ? arg->value + strlen(text) + 1 : NULL;
 	case ITEM_AROUND:
+	case ITEM_FED:
 		return NULL;
 	}
 	return NULL;
@@ -274,12 +275,37 @@ static bool around_holds(const struct matcher *m, const struct image_item *item)
 	return item->negated;
 }
 
+/* What is said of input or output; NULL where that is not known. */
+static const char *fed_value(const struct exact *e, const char *name)
+{
+	if (strcmp(name, ">") == 0)
+		return e->target;
+	if (!e->feed)
+		return NULL;
+	if (strcmp(name, "<<") == 0)
+		return e->feed->text;
+	return strcmp(name, "<") == 0 ? e->feed->file : e->feed->from;
+}
+
+static bool fed_holds(const struct matcher *m, const struct image_item *item)
+{
+	for (u32 n = item->alts; n < item->alts + item->alts_count; n++) {
+		const char *value = fed_value(m->e, string(m, m->e->args.image->alts[n].text));
+
+		if (value && holds(m, n, value, m->strict == item->negated))
+			return !item->negated;
+	}
+	return item->negated;
+}
+
 /* What no word took: an operand, an option, a file. Moves `c` on behind an operand. */
 static bool other_holds(const struct matcher *m, const struct image_item *item,
 			struct args_cursor *c)
 {
 	if (item->kind == ITEM_AROUND)
 		return around_holds(m, item);
+	if (item->kind == ITEM_FED)
+		return fed_holds(m, item);
 	if (item->kind == ITEM_OPERAND && !item->negated)
 		return find_operand(m, item, c);
 	return item_holds(m, item);

@@ -6,6 +6,7 @@
 #include "policy/context.h"
 #include "policy/paths.h"
 #include "policy/regex.h"
+#include "policy/shell.h"
 
 struct exact {
 	struct args args;
@@ -13,6 +14,8 @@ struct exact {
 	const struct regexes *regexes;
 	struct paths *paths;
 	struct context *context;       /* NULL: nothing is known around it */
+	const struct shell_feed *feed; /* NULL: none */
+	const char *target;	       /* of a redirection */
 	enum verdict verdict;	       /* of the line */
 	const char *const *production; /* the owner's globs; NULL behind the last */
 };

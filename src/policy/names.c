@@ -31,7 +31,7 @@ COMPLETE(mode_names, MODE_COUNT);
 static const char *const path_class_names[] = {
 	[PATH_PRECIOUS] = "precious", [PATH_SOURCE] = "source", [PATH_SCRATCH] = "scratch",
 	[PATH_OUTPUT] = "output",     [PATH_HOME] = "home",	[PATH_ROOT] = "root",
-	[PATH_DEVICE] = "device",     [PATH_SYSTEM] = "system",
+	[PATH_DEVICE] = "device",     [PATH_SYSTEM] = "system", [PATH_DATA] = "data",
 };
 COMPLETE(path_class_names, PATH_CLASS_COUNT);
 

@@ -10,10 +10,12 @@
 #include "policy/glob.h"
 #include "policy/regex_run.h"
 #include "policy/runner.h"
+#include "policy/shell.h"
 
 #define MAX_RULES_OF_LINE 256 /* beyond, a line asks for less */
 #define MAX_CHOICES	  64
 #define MAX_OF_CHOICE	  3
+#define DATA_NAMES_MAX	  64
 
 /* One way to satisfy an item: all of these needles. */
 struct choice {
@@ -297,6 +299,34 @@ static struct choice operand_choice(struct needles *n, const struct alt *alt)
 	return c;
 }
 
+/* What is fed stands in the text of a shell, perhaps behind the letter of an escape. */
+static struct choice fed_choice(struct needles *n, const struct alt *alt)
+{
+	struct choice c = { 0 };
+
+	if (alt->cond.kind != COND_NONE && strcmp(alt->text, ">") != 0)
+		add_choice(&c, value_needle(n, &alt->cond, false));
+	return c;
+}
+
+/* The target of a redirection ends as it is written: a directory before it may be a link, or be
+ * left out. */
+static struct choice target_choice(struct needles *n, const struct alt *alt)
+{
+	const char *slash = alt->cond.arg ? strrchr(alt->cond.arg, '/') : NULL;
+	struct pattern p[DATA_NAMES_MAX];
+	struct choice c = { 0 };
+
+	if (alt->cond.kind == COND_PATH_GLOB)
+		return word_choice(n, slash ? slash + 1 : "");
+	if (alt->cond.kind != COND_PATH || alt->cond.path_class != PATH_DATA)
+		return operand_choice(n, alt);
+	for (u32 i = 0; i < path_data_names_count; i++)
+		p[i] = find_run(n, path_data_names[i]);
+	add_choice(&c, add_needle(n, p, path_data_names_count));
+	return c;
+}
+
 static struct choice alt_choice(struct needles *n, const struct program *p, const struct item *item,
 				const struct alt *alt)
 {
@@ -306,7 +336,10 @@ static struct choice alt_choice(struct needles *n, const struct program *p, cons
 	case ITEM_OPTION:
 		return option_choice(n, p, alt);
 	case ITEM_OPERAND:
-		return operand_choice(n, alt);
+		return shell_is_redirection(p->key.s) ? target_choice(n, alt)
+						      : operand_choice(n, alt);
+	case ITEM_FED:
+		return fed_choice(n, alt);
 	case ITEM_KEY:
 		return key_choice(n, alt);
 	case ITEM_AROUND:
@@ -397,19 +430,67 @@ static bool is_weak(const struct needles *n, const struct choices *c)
 	return false;
 }
 
-bool needles_add_line(struct needles *n, const struct program *p, const struct usage *u)
+/* A redirection has no program of its own: what has one is the code of a shell, behind an option.
+ */
+static struct needle_rule redirection_rule(struct needles *n)
+{
+	struct needle_rule r = { 0 };
+	struct pattern p[32];
+	size_t count = 0;
+
+	for (const char *at = carrier_shells; *at; at += *at == ' ') {
+		size_t len = strcspn(at, " ");
+
+		p[count++] = (struct pattern) { arena_strndup(n->arena, at, len), true, true };
+		at += len;
+	}
+	insert(&r, add_needle(n, p, count));
+	insert(&r, short_option(n));
+	return r;
+}
+
+/* A rule for each name of the program; none where there are no more numbers. False where a name
+ * gives no needle. */
+static bool name_rules(struct needles *n, const struct program *p, struct needle_rule **ret,
+		       size_t *ret_count)
 {
 	struct needle_rule *rules = NULL;
 	size_t rules_count = 0;
 
 	for (size_t i = 0; i <= p->also_count; i++) {
-		u16 name = add_name(n, i ? p->also[i - 1].s : p->key.s);
-		struct needle_rule r = { .needles = { name } };
+		const char *name = i ? p->also[i - 1].s : p->key.s;
+		struct needle_rule r = { 0 };
 
-		if (!name)
+		if (shell_is_redirection(name))
+			r = redirection_rule(n);
+		else
+			r.needles[0] = add_name(n, name);
+		if (!r.needles[0]) {
+			*ret_count = 0;
 			return n->full;
+		}
 		ARENA_PUSH(n->arena, rules, r);
 	}
+	*ret = rules;
+	*ret_count = rules_count;
+	return true;
+}
+
+/* Is there nothing in the rule but what any code of a shell has? */
+static bool is_any_code(const struct needles *n, const struct needle_rule *r)
+{
+	return !r->needles[2] && !n->full;
+}
+
+bool needles_add_line(struct needles *n, const struct program *p, const struct usage *u)
+{
+	struct needle_rule *rules = NULL;
+	size_t rules_count = 0;
+
+	if (!name_rules(n, p, &rules, &rules_count))
+		return false;
+	if (!rules_count)
+		return true;
 	/* a rule has few needles: those that tell more come first */
 	for (int weak = 0; weak <= 1; weak++)
 		for (size_t i = 0; i < u->items_count; i++) {
@@ -418,8 +499,11 @@ bool needles_add_line(struct needles *n, const struct program *p, const struct u
 			if (item_choices(n, p, &u->items[i], &c) && is_weak(n, &c) == weak)
 				multiply(&rules, &rules_count, n->arena, &c);
 		}
-	for (size_t i = 0; i < rules_count; i++)
+	for (size_t i = 0; i < rules_count; i++) {
+		if (shell_is_redirection(p->key.s) && is_any_code(n, &rules[i]))
+			return false;
 		add_rule(n, &rules[i]);
+	}
 	return true;
 }
 

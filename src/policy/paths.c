@@ -29,13 +29,14 @@ static const char *const home_caches[] = {
 };
 
 /* Names that are precious even inside the workspace. */
-static const char *const precious_names[] = {
+const char *const path_data_names[] = {
 	".git",	    "*.tfstate*", "*.tfvars",	 "*.sqlite*",  "*.db",	  "*.db.*", "*.db-*",
 	".env*",    "backups",	  "backup",	 "*.sql",      "*.sql.*", "*.dump", "*.dump.*",
 	"*.pgdump", "*.rdb",	  "*.aof",	 "*.mdb",      "*.ibd",	  "*.pem",  "*.key",
 	"*.p12",    "*.pfx",	  "*.jks",	 "*.keystore", "*.kdbx",  "*.gpg",  "*.age",
 	"id_rsa*",  "id_ecdsa*",  "id_ed25519*", ".htpasswd",
 };
+const u32 path_data_names_count = ARRAY_SIZE(path_data_names);
 
 static const char *const system_dirs[] = {
 	"/etc",	 "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32",
@@ -231,7 +232,7 @@ static enum meaning name_meaning(const char *name, const char *whole, bool works
 	if (matches_any(name, output_names, output_names_count) ||
 	    (workspace && matches_any(name, workspace_output_names, workspace_output_names_count)))
 		return MEANS_OUTPUT;
-	if (!matches_any(name, precious_names, ARRAY_SIZE(precious_names)))
+	if (!matches_any(name, path_data_names, path_data_names_count))
 		return MEANS_NOTHING;
 	if (strcmp(name, ".git") == 0 && glob_match("*.lock", whole, false))
 		return MEANS_OUTPUT;
@@ -362,6 +363,13 @@ static bool is_root(char *path)
 	return false;
 }
 
+/* By its own name, not by that of a directory it is in. */
+static bool is_data(const struct paths *p, const char *path)
+{
+	return matches_any(strrchr(path, '/') + 1, path_data_names, path_data_names_count) &&
+	       !in_scratch(p, path) && !is_output(p, path);
+}
+
 static bool has_class(const struct paths *p, char *path, enum path_class c)
 {
 	switch (c) {
@@ -382,6 +390,8 @@ static bool has_class(const struct paths *p, char *path, enum path_class c)
 	case PATH_SYSTEM:
 		return is_within_any(path, system_dirs, ARRAY_SIZE(system_dirs)) &&
 		       !in_scratch(p, path);
+	case PATH_DATA:
+		return is_data(p, path);
 	case PATH_CLASS_COUNT:
 		break;
 	}
@@ -482,6 +492,8 @@ bool paths_has_class(struct paths *p, const char *path, enum path_class c)
 	if (resolve(p, path, full))
 		return has_class(p, full, c);
 	/* nobody knows where it is: only its own name can tell that it is no loss */
+	if (c == PATH_DATA)
+		return !strpbrk(path, "$`") && resolve_or_guess(p, path, full) && is_data(p, full);
 	if (c == PATH_PRECIOUS || c == PATH_OUTPUT)
 		return (path_meaning(path, false) == MEANS_OUTPUT) == (c == PATH_OUTPUT);
 	return false;

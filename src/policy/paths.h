@@ -14,10 +14,15 @@ enum path_class {
 	PATH_ROOT,
 	PATH_DEVICE,
 	PATH_SYSTEM,
+	PATH_DATA,
 	PATH_CLASS_COUNT
 };
 const char *path_class_name(enum path_class c);
 int path_class_parse(const char *name); /* the class, or -EINVAL */
+
+/* Globs of names that data and keys have. */
+extern const char *const path_data_names[];
+extern const u32 path_data_names_count;
 
 #define PATHS_MAX 4096
 

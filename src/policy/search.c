@@ -1,5 +1,6 @@
 #include "policy/search.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -12,11 +13,24 @@
 
 #define MAX_DEPTH 8 /* carriers and wrappers in each other */
 
+/* Which lines count. */
+enum part {
+	PART_ALL,
+	PART_SHELL, /* what a shell does itself, and what it feeds to others, which it execs */
+	PART_FED    /* the latter */
+};
+
 struct search {
 	const struct policy *policy;
 	const struct project *project;
 	u32 only;
 	bool allowing; /* allow rules are tried, else signatures */
+	enum part part;
+	bool builtin; /* the shell runs this command without an exec */
+	bool found;   /* what is searched is a candidate however it is quoted */
+	const struct shell_feed *feed;
+	const char *target;  /* of a redirection */
+	char cwd[PATHS_MAX]; /* where the shell went */
 	struct paths *paths;
 	struct paths local, remote;
 	unsigned int depth;
@@ -58,6 +72,22 @@ static bool is_due(const struct search *s, const struct image_line *l)
 	if (s->allowing || l->signature == IMAGE_NONE)
 		return s->allowing && l->signature == IMAGE_NONE;
 	return is_graver(s, l, s->result.line);
+}
+
+/* Does the line say what the command is fed? */
+static bool is_fed(const struct image *im, const struct image_line *l)
+{
+	for (u32 i = l->items; i < l->items + l->items_count; i++)
+		if (im->items[i].kind == ITEM_FED && !im->items[i].negated)
+			return true;
+	return false;
+}
+
+/* What a shell execs is judged at that exec, but for what it is fed. */
+static bool is_of_part(const struct search *s, const struct image_line *l)
+{
+	return s->part == PART_ALL || s->allowing || (s->part == PART_SHELL && s->builtin) ||
+	       is_fed(&s->policy->image, l);
 }
 
 static bool asks_for_help(char *const *words, u32 count)
@@ -112,11 +142,13 @@ static bool try_program(struct search *s, const struct image_program *p, char *c
 			   .regexes = s->policy->regexes,
 			   .paths = s->paths,
 			   .context = s->context,
+			   .feed = s->feed,
+			   .target = s->target,
 			   .production = s->policy->production };
 
 	for (u32 i = p->lines; i < p->lines + p->lines_count; i++) {
 		e.line = &im->lines[i];
-		if (!is_due(s, e.line))
+		if (!is_due(s, e.line) || !is_of_part(s, e.line))
 			continue;
 		e.verdict = line_verdict(s, e.line);
 		if (!exact_match(&e))
@@ -210,34 +242,101 @@ static bool try_name(struct search *s, const char *name, char *const *words, u32
 
 static void search_command(struct search *s, const char *const *names, u32 names_count,
 			   char *const *words, u32 count);
-static void search_words(void *data, char *const *words, u32 count);
+static void search_words(struct search *s, char *const *words, u32 count);
+static void search_simple(void *data, const struct shell_command *c);
+
+static void search_text(struct search *s, const char *text)
+{
+	shell_each_command(text, MAX_DEPTH, !s->found, search_simple, s);
+}
 
 static void search_shell(struct search *s, char *const *words, u32 count)
 {
-	size_t len = 1;
-	_cleanup_free_ char *text = NULL;
-	char *end;
+	_cleanup_free_ char *text = shell_join(NULL, words, count);
 
-	for (u32 i = 0; i < count; i++)
-		len += strlen(words[i]) + 1;
-	end = text = malloc(len);
-	if (!text)
-		return;
-	*end = '\0';
-	for (u32 i = 0; i < count; i++)
-		end = stpcpy(stpcpy(end, i ? " " : ""), words[i]);
-	shell_each_command(text, MAX_DEPTH, search_words, s);
+	if (text)
+		search_text(s, text);
 }
 
-/* One simple command of text that runs elsewhere, or by applets: here wrappers are unwrapped as
- * well, since what they start is no exec of ours. */
-static void search_words(void *data, char *const *words, u32 count)
+/* A file that is known: ~ is the home, and so is $HOME. */
+static bool find_target(const struct search *s, const char *word, char out[PATHS_MAX])
+{
+	static const char *const homes[] = { "$HOME", "${HOME}", "~" };
+	const char *home = s->paths->remote ? "/root" : s->paths->home;
+	int len;
+
+	for (size_t i = 0; home && i < ARRAY_SIZE(homes); i++) {
+		size_t n = strlen(homes[i]);
+
+		if (strncmp(word, homes[i], n) != 0 || word[n] != '/')
+			continue;
+		len = snprintf(out, PATHS_MAX, "%s%s", home, word + n);
+		return len < PATHS_MAX && !strpbrk(out, "$`");
+	}
+	len = snprintf(out, PATHS_MAX, "%s", word);
+	return len < PATHS_MAX && !strpbrk(word, "$`*?");
+}
+
+/* cd DIR, in the shell of this machine. */
+static void search_cd(struct search *s, char *const *words, u32 count)
+{
+	char dir[PATHS_MAX], full[PATHS_MAX];
+	int len;
+
+	if (s->paths != &s->local || count != 2 || words[1][0] == '-' ||
+	    !find_target(s, words[1], dir) || (*dir != '/' && !s->local.cwd))
+		return;
+	len = snprintf(full, sizeof(full), "%s%s%s", *dir == '/' ? "" : s->local.cwd,
+		       *dir == '/' ? "" : "/", dir);
+	if (len >= PATHS_MAX)
+		return;
+	strcpy(s->cwd, full);
+	s->local.cwd = s->cwd;
+}
+
+/* A redirection that a shell does itself: in all text that one reads here or elsewhere. */
+static void search_redirection(struct search *s, const struct shell_command *c)
+{
+	char target[PATHS_MAX], *words[] = { target, NULL };
+
+	if ((s->part != PART_SHELL && !s->found) || s->part == PART_FED ||
+	    !find_target(s, c->words[1], target))
+		return;
+	s->target = target;
+	s->builtin = true;
+	try_name(s, c->words[0], words, 1);
+	s->target = NULL;
+	s->builtin = false;
+}
+
+/* One simple command of shell text. What it is not given it reads from where the shell does. */
+static void search_simple(void *data, const struct shell_command *c)
 {
 	struct search *s = data;
+	const struct shell_feed *outer = s->feed;
+
+	if (c->feed.text || c->feed.file || c->feed.from)
+		s->feed = &c->feed;
+	if (c->count == 2 && shell_is_redirection(c->words[0]))
+		search_redirection(s, c);
+	else
+		search_words(s, c->words, c->count);
+	s->feed = outer;
+}
+
+static bool keeps_shell(const char *wrapper)
+{
+	return grammar_lists("command builtin exec eval time", wrapper, strlen(wrapper));
+}
+
+/* The command that a wrapper starts. */
+static void search_wrapped(struct search *s, char *const *words, u32 count)
+{
+	enum part part = s->part;
 	u32 first;
 
-	if (count == 0 || s->depth > MAX_DEPTH)
-		return;
+	if (part == PART_SHELL && !keeps_shell(words[0]))
+		s->part = PART_FED;
 	s->depth++;
 	switch (carrier_wrapper(words, count, &first)) {
 	case WRAPPER_RUNS:
@@ -253,9 +352,27 @@ static void search_words(void *data, char *const *words, u32 count)
 		break;
 	}
 	s->depth--;
-	const char *name = carrier_base_name(words[0]);
+	s->part = part;
+}
 
-	search_command(s, &name, 1, words + 1, count - 1);
+/* A simple command of text that runs elsewhere, by applets, or in a shell: here wrappers are
+ * unwrapped as well, since what they start is no exec of ours, or is not told what it is fed. */
+static void search_words(struct search *s, char *const *words, u32 count)
+{
+	bool builtin = s->builtin;
+
+	if (count == 0 || s->depth > MAX_DEPTH)
+		return;
+	s->builtin = s->part == PART_SHELL && carrier_is_builtin(words[0]);
+	if (s->part == PART_SHELL && strcmp(words[0], "cd") == 0)
+		search_cd(s, words, count);
+	if (s->part == PART_ALL || s->feed || s->builtin || keeps_shell(words[0])) {
+		const char *name = carrier_base_name(words[0]);
+
+		search_wrapped(s, words, count);
+		search_command(s, &name, 1, words + 1, count - 1);
+	}
+	s->builtin = builtin;
 }
 
 static void search_entrypoint(struct search *s, const char *program, char *const *words, u32 count)
@@ -269,10 +386,26 @@ static void search_entrypoint(struct search *s, const char *program, char *const
 	search_words(s, (char *const *)all, count + 1);
 }
 
+/* A shell, here or elsewhere, that runs what it is fed. */
+static void search_input(struct search *s)
+{
+	const struct shell_feed *feed = s->feed;
+	enum part part = s->part;
+
+	if (!feed || !feed->text)
+		return;
+	s->part = s->paths->remote ? PART_ALL : PART_SHELL;
+	s->feed = NULL;
+	search_text(s, feed->text);
+	s->feed = feed;
+	s->part = part;
+}
+
 static void search_remote(struct search *s, const char *name, char *const *words, u32 count)
 {
 	struct paths *paths = s->paths;
 	const char *outer = s->carrier, *carrier, *entrypoint;
+	bool found = s->found;
 	u32 first;
 	enum remote_kind kind = carrier_remote(name, words, count, &first, &carrier, &entrypoint);
 
@@ -280,12 +413,16 @@ static void search_remote(struct search *s, const char *name, char *const *words
 		return;
 	s->carrier = outer ? outer : carrier;
 	s->paths = &s->remote;
-	if (kind == REMOTE_SHELL)
+	s->found = true;
+	if (kind == REMOTE_SHELL && first == count)
+		search_input(s);
+	else if (kind == REMOTE_SHELL)
 		search_shell(s, words + first, count - first);
 	else if (entrypoint)
 		search_entrypoint(s, entrypoint, words + first, count - first);
 	else
 		search_words(s, words + first, count - first);
+	s->found = found;
 	s->paths = paths;
 	s->carrier = outer;
 }
@@ -293,6 +430,7 @@ static void search_remote(struct search *s, const char *name, char *const *words
 static void search_local(struct search *s, const char *name, char *const *words, u32 count)
 {
 	const char *outer = s->carrier, *carrier;
+	bool found = s->found;
 	struct command_view v;
 
 	carrier = carrier_local(name, words, count, &v);
@@ -300,17 +438,22 @@ static void search_local(struct search *s, const char *name, char *const *words,
 		return;
 	s->carrier = outer ? outer : carrier;
 	/* applets start each other without an exec, its shell's commands too */
-	if (carrier_is_multicall(name))
+	if (carrier_is_multicall(name)) {
+		s->found = true;
 		search_words(s, words, count);
-	else
+		s->found = found;
+	} else {
 		search_command(s, v.names, v.names_count, v.words, v.count);
+	}
 	s->carrier = outer;
 }
 
 static void search_elsewhere(struct search *s, const struct runner_view *v)
 {
 	struct paths *paths = s->paths;
+	bool found = s->found;
 
+	s->found = true;
 	s->paths = &s->remote;
 	if (v->text) {
 		search_shell(s, (char *const *)&v->text, 1);
@@ -320,6 +463,44 @@ static void search_elsewhere(struct search *s, const struct runner_view *v)
 			search_shell(s, v->words, v->count);
 	}
 	s->paths = paths;
+	s->found = found;
+}
+
+/* The code that a shell is given, but for what it execs. */
+static void search_code(struct search *s, const char *name, char *const *words, u32 count)
+{
+	const char *outer = s->carrier, *cwd = s->local.cwd, *code;
+	enum part part = s->part;
+	bool input;
+
+	if (!grammar_lists(carrier_shells, name, strlen(name)))
+		return;
+	s->carrier = outer ? outer : "sh -c";
+	code = carrier_shell_code(words, count, &input);
+	if (code && s->part == PART_ALL && !s->found) {
+		s->part = PART_SHELL;
+		search_text(s, code);
+		s->part = part;
+	}
+	if (input)
+		search_input(s);
+	s->local.cwd = cwd;
+	s->carrier = outer;
+}
+
+/* The code that another interpreter is fed, as if it stood behind -c. */
+static void search_fed(struct search *s, const char *name, char *const *words, u32 count)
+{
+	const char *option =
+		s->feed && s->feed->text ? carrier_input_code(name, words, count) : NULL;
+	char *const code[] = { (char *)option, option ? (char *)s->feed->text : NULL, NULL };
+	enum part part = s->part;
+
+	if (!option)
+		return;
+	s->part = PART_ALL;
+	try_name(s, name, code, 2);
+	s->part = part;
 }
 
 /* What a runner starts here is an exec of its own, but the runner itself is held for it. */
@@ -352,6 +533,8 @@ static void search_command(struct search *s, const char *const *names, u32 names
 		if (try_name(s, names[i], words, count) || s->depth >= MAX_DEPTH)
 			continue;
 		s->depth++;
+		search_code(s, names[i], words, count);
+		search_fed(s, names[i], words, count);
 		search_local(s, names[i], words, count);
 		search_remote(s, names[i], words, count);
 		search_runner(s, names[i], words, count);
@@ -388,7 +571,9 @@ static void search_names(struct search *s, const struct action *a)
 	if (a->path && carrier_is_multicall(carrier_base_name(a->path)) &&
 	    !carrier_is_multicall(names[0])) {
 		s->carrier = "busybox";
+		s->found = true;
 		search_words(s, a->argv, count);
+		s->found = false;
 		s->carrier = NULL;
 	}
 	if (script) {
@@ -407,6 +592,10 @@ void search_action(const struct policy *p, const struct action *a, u32 only,
 	s.project = a->project;
 	s.only = only;
 	s.depth = 0;
+	s.part = PART_ALL;
+	s.builtin = s.found = false;
+	s.feed = NULL;
+	s.target = NULL;
 	s.carrier = NULL;
 	s.context = a->context;
 	s.result = (struct search_result) { .line = IMAGE_NONE, .allowed = IMAGE_NONE };

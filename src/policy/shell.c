@@ -4,129 +4,87 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/util.h"
+#include "policy/shell_splitter.h"
 
-struct splitter {
-	const char *p;
-	char **words;
-	u32 count;
-	char *out;		      /* end of the word in hand */
-	char *text;		      /* of all words of this command */
-	bool in_word, quoted, target; /* target: the next word is a redirection's */
-	unsigned int depth;
-	shell_command_fn fn;
-	void *data;
-	int error;
-};
+#define MAX_SUBSTITUTIONS 1000 /* in one text: each is read with a splitter of its own */
 
-static void put(struct splitter *s, char c)
+static const char *split(struct splitter *outer, const char *text);
+
+/* --- substitutions */
+
+static const char *find_quote(const char *p, char close)
 {
-	if (!s->in_word) {
-		s->words[s->count] = s->out;
-		s->in_word = true;
-		s->quoted = false;
-	}
-	*s->out++ = c;
+	for (; *p && *p != close; p++)
+		p += *p == '\\' && p[1];
+	return p;
 }
 
-static void end_word(struct splitter *s)
+/* `…`: what it has inside, without the backslashes that are for it. */
+static void take_backquotes(struct splitter *s)
 {
-	if (!s->in_word)
-		return;
-	*s->out++ = '\0';
-	s->in_word = false;
-	if (!s->target)
-		s->count++;
-	s->target = false;
+	const char *end = find_quote(s->p + 1, '`');
+	_cleanup_free_ char *inside = strndup(s->p + 1, (size_t)(end - s->p - 1));
+
+	splitter_put(s, '$');
+	if (!inside)
+		s->error = -ENOMEM;
+	else if (!strchr(inside, '\\') || !s->literal)
+		split(s, inside);
+	s->p = *end ? end + 1 : end;
 }
 
-static bool is_assignment(const char *word)
+/* Behind the ) that closes the last of `depth` (. */
+static const char *skip_parentheses(const char *p, int depth)
 {
-	size_t len =
-		strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
 
-	return len && word[len] == '=' && !isdigit((unsigned char)*word);
-}
-
-static bool is_reserved(const char *word)
-{
-	static const char *const reserved[] = { "if",	 "then",  "elif", "else", "fi",
-						"while", "until", "do",	  "done", "esac",
-						"{",	 "}",	  "!",	  "time", "coproc" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(reserved); i++)
-		if (strcmp(word, reserved[i]) == 0)
-			return true;
-	return false;
-}
-
-static void end_command(struct splitter *s)
-{
-	u32 first = 0;
-
-	end_word(s);
-	while (first < s->count && (is_assignment(s->words[first]) || is_reserved(s->words[first])))
-		first++;
-	if (first < s->count && strcmp(s->words[first], "for") != 0 &&
-	    strcmp(s->words[first], "case") != 0) {
-		s->words[s->count] = NULL;
-		s->fn(s->data, s->words + first, s->count - first);
-	}
-	s->count = 0;
-	s->out = s->text;
-	s->target = false;
-}
-
-/* The end of the substitution whose inside begins at `p`: where its closing byte stands. */
-static const char *find_close(const char *p, char close)
-{
-	char quote = 0;
-
-	for (int depth = 1; *p; p++) {
-		if (*p == '\\' && p[1] && quote != '\'')
-			p++;
-		else if (quote)
-			quote = *p == quote ? 0 : quote;
-		else if (*p == close && --depth == 0)
-			break;
-		else if (close == ')' && (*p == '\'' || *p == '"'))
-			quote = *p;
-		else if (close == ')' && *p == '(')
-			depth++;
+	for (; *p; p++) {
+		depth += *p == '(';
+		if (*p == ')' && --depth == 0)
+			return p + 1;
 	}
 	return p;
 }
 
 /* What is in a substitution runs as well; what it yields is not known, so a $ stands for it. */
-static void substitute(struct splitter *s, const char *inside, char close)
+static void take_parentheses(struct splitter *s)
 {
-	const char *end = find_close(inside, close);
-	_cleanup_free_ char *text = strndup(inside, (size_t)(end - inside));
+	const char *inside = s->p + 2, *end;
 
-	put(s, '$');
-	if (!text)
-		s->error = -ENOMEM;
-	else if (s->depth > 0 && !s->error)
-		s->error = shell_each_command(text, s->depth - 1, s->fn, s->data);
-	s->p = *end ? end + 1 : end;
+	splitter_put(s, '$');
+	end = *s->p == '$' && *inside == '(' ? skip_parentheses(s->p + 1, 0) : split(s, inside);
+	free(s->inside);
+	s->inside = strndup(inside, (size_t)(end - inside - (end > inside && end[-1] == ')')));
+	s->p = end;
+}
+
+static void take_braces(struct splitter *s)
+{
+	const char *end = s->p + strcspn(s->p, "}\n");
+
+	for (; s->p < end; s->p++)
+		splitter_put(s, *s->p);
 }
 
 /* A substitution at s->p; false where there is none. */
 static bool take_substitution(struct splitter *s)
 {
 	if (s->p[0] == '`')
-		substitute(s, s->p + 1, '`');
+		take_backquotes(s);
 	else if ((s->p[0] == '$' || s->p[0] == '<' || s->p[0] == '>') && s->p[1] == '(')
-		substitute(s, s->p + 2, ')');
+		take_parentheses(s);
+	else if (s->p[0] == '$' && s->p[1] == '{')
+		take_braces(s);
 	else
 		return false;
 	return true;
 }
 
+/* --- quotes */
+
 static void take_single(struct splitter *s)
 {
 	for (s->p++; *s->p && *s->p != '\''; s->p++)
-		put(s, *s->p);
+		splitter_put(s, *s->p);
 	s->p += *s->p != '\0';
 }
 
@@ -135,9 +93,14 @@ static void take_double(struct splitter *s)
 	for (s->p++; *s->p && *s->p != '"';) {
 		if ((*s->p == '`' || *s->p == '$') && take_substitution(s))
 			continue;
-		if (*s->p == '\\' && s->p[1] && strchr("\"\\$`\n", s->p[1]))
+		if (*s->p == '\\' && s->p[1] == '\n') {
+			s->p += 2;
+			continue;
+		}
+		if (*s->p == '\\' && s->p[1] && strchr("\"\\$`", s->p[1]))
 			s->p++;
-		put(s, *s->p++);
+		splitter_put(s, *s->p);
+		s->p++;
 	}
 	s->p += *s->p != '\0';
 }
@@ -145,10 +108,7 @@ static void take_double(struct splitter *s)
 /* An empty quoted word is a word, too. */
 static void take_quotes(struct splitter *s)
 {
-	if (!s->in_word) {
-		s->words[s->count] = s->out;
-		s->in_word = true;
-	}
+	splitter_begin_word(s);
 	s->quoted = true;
 	if (*s->p == '\'')
 		take_single(s);
@@ -156,69 +116,317 @@ static void take_quotes(struct splitter *s)
 		take_double(s);
 }
 
+/* $'…': its escapes stand for any byte, so what it says is not known. */
+static void take_escapes(struct splitter *s)
+{
+	const char *end = find_quote(s->p + 2, '\'');
+
+	splitter_put(s, '$');
+	s->quoted = true;
+	s->p = *end ? end + 1 : end;
+}
+
+/* --- redirections */
+
+/* Takes the number before a redirection away. Is it of standard output? */
+static bool take_number(struct splitter *s)
+{
+	char *word = s->words[s->count];
+
+	if (!s->in_word || s->quoted)
+		return true;
+	*s->out = '\0';
+	if (word[strspn(word, "0123456789")])
+		return true;
+	s->out = word;
+	s->in_word = false;
+	return strcmp(word, "1") == 0;
+}
+
+/* Behind the line at `p`, quotes and comments apart. */
+static const char *next_line(const char *p)
+{
+	while (*p && *p != '\n') {
+		if (*p == '\\' && p[1])
+			p++;
+		else if (*p == '\'')
+			p += 1 + strcspn(p + 1, "'");
+		else if (*p == '"')
+			p = find_quote(p + 1, '"');
+		p += *p != '\0';
+	}
+	return *p ? p + 1 : p;
+}
+
+/* The delimiter of a here-document at s->p; false where it is quoted. */
+static bool take_delimiter(struct splitter *s, char *out, size_t size)
+{
+	bool plain = true;
+	size_t len = 0;
+
+	s->p += strspn(s->p, " \t");
+	for (char quote = 0; *s->p; s->p++) {
+		if (quote ? *s->p == quote : (*s->p == '\'' || *s->p == '"' || *s->p == '\\')) {
+			quote = quote || *s->p == '\\' ? 0 : *s->p;
+			plain = false;
+			continue;
+		}
+		if (!quote && strchr(" \t\n;&|<>()", *s->p))
+			break;
+		if (len + 1 < size)
+			out[len++] = *s->p;
+	}
+	out[len] = '\0';
+	return plain;
+}
+
+/* The end of the body at `p`; `*ret_next`: behind its delimiter. */
+static const char *find_body_end(const char *p, const char *delimiter, bool tabs,
+				 const char **ret_next)
+{
+	while (*p) {
+		const char *line = tabs ? p + strspn(p, "\t") : p;
+		size_t len = strcspn(line, "\n");
+
+		if (len == strlen(delimiter) && strncmp(line, delimiter, len) == 0) {
+			*ret_next = line + len + (line[len] == '\n');
+			return p;
+		}
+		p = line + len + (line[len] == '\n');
+	}
+	*ret_next = p;
+	return p;
+}
+
+/* In the body of a here-document substitutions run, unless its delimiter is quoted. */
+static void run_body(struct splitter *s, const char *body)
+{
+	for (const char *p = body; *p;) {
+		if (*p == '\\' && p[1])
+			p += 2;
+		else if (p[0] == '$' && p[1] == '(' && p[2] != '(')
+			p = split(s, p + 2);
+		else
+			p++;
+	}
+}
+
+static void take_document(struct splitter *s)
+{
+	bool tabs = *s->p == '-', plain;
+	const char *body, *end, *next;
+	char delimiter[256];
+
+	s->p += tabs;
+	plain = take_delimiter(s, delimiter, sizeof(delimiter));
+	body = s->bodies ? s->bodies : next_line(s->p);
+	end = find_body_end(body, delimiter, tabs, &next);
+	s->bodies = next;
+	free(s->body);
+	s->body = strndup(body, (size_t)(end - body));
+	if (!s->body)
+		s->error = -ENOMEM;
+	else if (plain)
+		run_body(s, s->body);
+}
+
+/* &1, &-: no file is named. */
+static bool take_duplicate(struct splitter *s)
+{
+	if (*s->p != '&' || (!isdigit((unsigned char)s->p[1]) && s->p[1] != '-'))
+		return false;
+	s->op = '\0';
+	s->p++;
+	s->p += strspn(s->p, "0123456789-");
+	return true;
+}
+
+static void take_output(struct splitter *s, bool output)
+{
+	s->p++;
+	s->op = *s->p == '>' ? 'a' : '>';
+	s->output = output;
+	s->p += *s->p == '>';
+	if (!take_duplicate(s))
+		s->p += strspn(s->p, "&|!");
+}
+
 static void take_redirection(struct splitter *s)
 {
-	if (s->in_word && !s->quoted) {
-		*s->out = '\0';
-		if (strspn(s->words[s->count], "0123456789&") == strlen(s->words[s->count])) {
-			s->out = s->words[s->count];
-			s->in_word = false;
-		}
+	bool output = take_number(s);
+
+	splitter_end_word(s);
+	s->p += *s->p == '&';
+	if (*s->p == '>') {
+		take_output(s, output);
+	} else if (strncmp(s->p, "<<<", 3) == 0) {
+		s->op = 'w';
+		s->p += 3;
+	} else if (strncmp(s->p, "<<", 2) == 0) {
+		s->p += 2;
+		take_document(s);
+	} else {
+		s->op = s->p[1] == '>' ? 'r' : '<';
+		s->p += 1 + (s->p[1] == '>');
+		take_duplicate(s);
 	}
-	end_word(s);
-	while (*s->p && strchr("<>&|", *s->p))
+}
+
+/* --- the text */
+
+static bool is_in_test(const struct splitter *s)
+{
+	return s->count && strcmp(s->words[0], "[[") == 0;
+}
+
+static void take_newline(struct splitter *s)
+{
+	splitter_end_command(s, false);
+	s->p++;
+	if (s->bodies)
+		s->p = MAX(s->p, s->bodies);
+	s->bodies = NULL;
+}
+
+static void take_open(struct splitter *s)
+{
+	if (s->p[1] == '(' && !s->in_word) { /* ((…)): no redirection is in it */
+		s->p = skip_parentheses(s->p, 0);
+		return;
+	}
+	splitter_open_group(s);
+	s->level++;
+	s->p++;
+}
+
+static void take_close(struct splitter *s)
+{
+	splitter_end_command(s, false);
+	s->p++;
+	if (s->level)
+		s->level--;
+	else if (s->nested && !s->cases)
+		s->ended = true;
+	s->grouped = true;
+}
+
+static void take_operator(struct splitter *s)
+{
+	bool piped = s->p[0] == '|' && s->p[1] != '|';
+
+	splitter_end_command(s, piped);
+	s->p++;
+	s->p += piped && *s->p == '&';
+}
+
+static void take_plain(struct splitter *s)
+{
+	if (*s->p == '\\') {
 		s->p++;
-	s->target = true;
+		if (*s->p && *s->p != '\n')
+			splitter_put(s, *s->p);
+	} else {
+		splitter_put(s, *s->p);
+	}
+	s->p += *s->p != '\0';
+}
+
+static bool is_redirection(const struct splitter *s)
+{
+	return (*s->p == '<' || *s->p == '>' || (*s->p == '&' && s->p[1] == '>')) && !is_in_test(s);
 }
 
 static void step(struct splitter *s)
 {
 	char c = *s->p;
 
-	if (c == '\'' || c == '"') {
+	if (c == '\'' || c == '"')
 		take_quotes(s);
-	} else if (c == '\\') {
-		s->p++;
-		if (*s->p && *s->p != '\n')
-			put(s, *s->p);
-		s->p += *s->p != '\0';
-	} else if (take_substitution(s)) {
+	else if (c == '$' && s->p[1] == '\'')
+		take_escapes(s);
+	else if (take_substitution(s))
 		return;
-	} else if (c == '<' || c == '>' || (c == '&' && s->p[1] == '>')) {
+	else if (is_redirection(s))
 		take_redirection(s);
-	} else if (strchr(";&|()\n", c)) {
-		end_command(s);
-		s->p++;
-	} else if (c == '#' && !s->in_word) {
+	else if (c == '\n')
+		take_newline(s);
+	else if (c == '(')
+		take_open(s);
+	else if (c == ')')
+		take_close(s);
+	else if (strchr(";&|", c))
+		take_operator(s);
+	else if (c == '#' && !s->in_word)
 		s->p += strcspn(s->p, "\n");
-	} else if (isspace((unsigned char)c)) {
-		end_word(s);
-		s->p++;
-	} else {
-		put(s, c);
-		s->p++;
-	}
+	else if (isspace((unsigned char)c))
+		splitter_end_word(s), s->p++;
+	else
+		take_plain(s);
 }
 
-int shell_each_command(const char *text, unsigned int depth, shell_command_fn fn, void *data)
+/* Splits up to the end, or to the ) that closes a substitution; where it ended. */
+static const char *run(struct splitter *s)
+{
+	while (*s->p && !s->ended)
+		step(s);
+	splitter_end_command(s, false);
+	splitter_clear(s);
+	return s->p;
+}
+
+static int begin(struct splitter *s, const char *text)
 {
 	size_t len = strlen(text), max = len / 2 + 3;
-	_cleanup_free_ char **words = malloc(max * sizeof(*words));
-	_cleanup_free_ char *buffer = malloc(2 * len + 2);
-	struct splitter s = {
-		.p = text,
-		.words = words,
-		.out = buffer,
-		.text = buffer,
-		.depth = depth,
-		.fn = fn,
-		.data = data,
-	};
 
-	if (!words || !buffer)
-		return -ENOMEM;
-	while (*s.p)
-		step(&s);
-	end_command(&s);
+	s->p = text;
+	s->words = malloc(max * sizeof(*s->words));
+	s->redirections = malloc(max * sizeof(*s->redirections));
+	s->out = s->text = malloc(2 * len + 2);
+	return s->words && s->redirections && s->text ? 0 : -ENOMEM;
+}
+
+static void finish(struct splitter *s)
+{
+	free(s->words);
+	free(s->redirections);
+	free(s->text);
+}
+
+/* What is inside a substitution of `outer`; its end. */
+static const char *split(struct splitter *outer, const char *text)
+{
+	struct splitter s = { .literal = outer->literal,
+			      .nested = true,
+			      .substitutions = outer->substitutions,
+			      .fn = outer->fn,
+			      .data = outer->data };
+	const char *end = text + strlen(text);
+
+	if (outer->error || outer->depth == 0 || *outer->substitutions >= MAX_SUBSTITUTIONS)
+		return skip_parentheses(text, 1);
+	++*outer->substitutions;
+	s.depth = outer->depth - 1;
+	s.error = begin(&s, text);
+	if (!s.error)
+		end = run(&s);
+	outer->error = s.error;
+	finish(&s);
+	return end;
+}
+
+int shell_each_command(const char *text, unsigned int depth, bool literal, shell_command_fn fn,
+		       void *data)
+{
+	unsigned int substitutions = 0;
+	struct splitter s = { .literal = literal,
+			      .depth = depth,
+			      .substitutions = &substitutions,
+			      .fn = fn,
+			      .data = data };
+
+	s.error = begin(&s, text);
+	if (!s.error)
+		run(&s);
+	finish(&s);
 	return s.error;
 }

@@ -75,7 +75,7 @@ static bool parse_path_arg(struct parser *ps, const char *where, const char *arg
 			     nearest);
 	return FAULT(ps, where,
 		     "unknown class of paths '%s': write precious, source, scratch, output, home, "
-		     "root, device, system, or a glob with a / in it",
+		     "root, device, system, data, or a glob with a / in it",
 		     arg);
 }
 
@@ -202,6 +202,16 @@ static bool parse_value(struct parser *ps, struct cond *ret)
 	return true;
 }
 
+static bool is_fed(const char *text)
+{
+	static const char *const names[] = { "<<", "<", "<-", ">" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strcmp(text, names[i]) == 0)
+			return true;
+	return false;
+}
+
 /* One alternative: what kind of item it makes is told by its first byte and by a = after it. */
 static bool parse_alt(struct parser *ps, struct alt *ret, enum item_kind *ret_kind)
 {
@@ -219,7 +229,9 @@ static bool parse_alt(struct parser *ps, struct alt *ret, enum item_kind *ret_ki
 	ret->text = take_bare(ps);
 	if (!*ret->text)
 		return FAULT(ps, start, "a word or an option is missing here");
-	*ret_kind = ret->text[0] == '-' && ret->text[1] ? ITEM_OPTION : ITEM_WORD;
+	*ret_kind = is_fed(ret->text)			  ? ITEM_FED
+		    : ret->text[0] == '-' && ret->text[1] ? ITEM_OPTION
+							  : ITEM_WORD;
 	if (*ps->p != '=')
 		return true;
 	ps->p++;
@@ -230,7 +242,7 @@ static bool parse_alt(struct parser *ps, struct alt *ret, enum item_kind *ret_ki
 
 static const char *const kind_names[ITEM_COUNT] = {
 	[ITEM_WORD] = "words",	  [ITEM_OPTION] = "options",	    [ITEM_OPERAND] = "predicates",
-	[ITEM_KEY] = "key=value", [ITEM_AROUND] = "what is around",
+	[ITEM_KEY] = "key=value", [ITEM_AROUND] = "what is around", [ITEM_FED] = "what is fed",
 };
 
 static bool add_alt(struct parser *ps, struct item *item, struct alt alt, enum item_kind kind)

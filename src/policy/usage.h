@@ -39,6 +39,7 @@ enum item_kind {
 	ITEM_OPERAND, /* an operand that no word took */
 	ITEM_KEY,     /* an operand key=value */
 	ITEM_AROUND,  /* no word of the command, but what is around it: files, git, variables */
+	ITEM_FED,     /* what shell text gives the command to read: <<, <, <-; where it writes: > */
 	ITEM_COUNT
 };
 
