@@ -229,9 +229,9 @@ static __always_inline int delete_name(struct bs_label *l, const struct path *di
 {
 	struct deletion d = { .label = l, .mnt = dir->mnt, .dentry = dentry, .op = op };
 
-	d.inode = dentry->d_inode;
-	if (!d.inode)
+	if (is_negative(dentry))
 		return 0;
+	d.inode = dentry->d_inode;
 	d.bytes = op == BS_DELETE_RMDIR ? 0 : d.inode->i_size;
 	return judge_deletion(&d);
 }
@@ -251,20 +251,23 @@ static __always_inline int delete_rename(struct bs_label *l, const struct path *
 				  .mnt = old_dir->mnt,
 				  .dentry = old,
 				  .op = two_way ? BS_DELETE_EXCHANGE : BS_DELETE_MOVE };
+	bool replaces = !is_negative(new);
 	int verdict = -1;
 
-	over.inode = new->d_inode;
-	moved.inode = old->d_inode;
-	if (!moved.inode || over.inode == moved.inode)
+	if (is_negative(old))
 		return 0;
-	moved.quiet = over.inode && !two_way;
-	if (over.inode) {
+	moved.inode = old->d_inode;
+	if (replaces) {
+		over.inode = new->d_inode;
+		if (over.inode == moved.inode)
+			return 0;
+		moved.quiet = !two_way;
 		over.bytes = over.inode->i_size;
 		verdict = ask_again(&over);
 	}
 	if (verdict < 0)
 		verdict = ask_again(&moved);
-	if (verdict < 0 && over.inode)
+	if (verdict < 0 && replaces)
 		verdict = judge_new(&over);
 	if (verdict < 0 || verdict == PASS)
 		verdict = judge_new(&moved);
@@ -323,9 +326,9 @@ static __always_inline int delete_link(struct bs_label *l, struct dentry *old,
 	struct deletion d = { .label = l, .mnt = dir->mnt, .dentry = old };
 	struct delete_work *w;
 
-	d.inode = old->d_inode;
-	if (!d.inode)
+	if (is_negative(old))
 		return 0;
+	d.inode = old->d_inode;
 	w = delete_claim();
 	if (!w)
 		return verdict_errno(delete_later());
