@@ -141,14 +141,14 @@ void question_plan(const struct args *args, const char *file, struct strbuf *ret
 bool question_kube(struct context *c, const struct args *args, const char *home, struct strbuf *ret)
 {
 	const char *files = question_option(args, "--kubeconfig") ?: context_var(c, "KUBECONFIG");
+	const char *own_home = context_var(c, "HOME") ?: home;
 
-	home = context_var(c, "HOME") ?: home;
 	begin(ret, FACT_KUBE_CONTEXT);
 	if (files && *files)
 		add(ret, 'f', files);
-	else if (home)
-		add(ret, 'h', home);
-	return (files && *files) || home;
+	else if (own_home)
+		add(ret, 'h', own_home);
+	return (files && *files) || own_home;
 }
 
 void question_workspace(struct context *c, const struct args *args, struct strbuf *ret)
