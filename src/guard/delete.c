@@ -270,8 +270,19 @@ void delete_allow_burst(struct guard *g, const struct exec *x)
 	x->session->gone = NULL;
 }
 
+/* The kernel has counted what does not count: so that it does not ask for each that follows, its
+ * count begins anew, and reaches the limit before there are twice as many. */
+static void forget_count(struct guard *g, const struct exec *x)
+{
+	if (x->flags & BS_DELETE_BURST && has_seen_all(g, x) &&
+	    delete_count_gone(g, x) < policy_burst(g->policy).count / 2)
+		kernel_burst(g->kernel, x->tgid, x->start, BS_BURST_RESET);
+}
+
 void delete_remember(struct guard *g, const struct exec *x, const struct decision *d, bool refused)
 {
+	if (!refused && d->finding.verdict <= VERDICT_ALERT)
+		forget_count(g, x);
 	if (!d->finding.id)
 		return;
 	if (!refused && d->finding.verdict > VERDICT_ALERT)
