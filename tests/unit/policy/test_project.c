@@ -20,6 +20,8 @@ static const char pack[] =
 	"  hits: [rm /etc, rm .]\n  misses: [rm a.txt, rm a]\n"
 	"- id: net\n  connect: 10.0.0.0/8\n  severity: low\n  verdict: alert\n  why: It is.\n"
 	"  hits: ['10.0.0.1:1', '10.0.0.2:1']\n  misses: ['1.0.0.1:1', '1.0.0.2:1']\n"
+	"- id: gone\n  delete: '*.dat'\n  severity: low\n  verdict: alert\n  why: It is.\n"
+	"  hits: [unlink /a.dat, rmdir /b/c.dat]\n  misses: [unlink /a, unlink /b]\n"
 	"allow: [tool wipe allowed]\n";
 
 static struct policy *policy;
@@ -166,6 +168,10 @@ static const struct {
 	  "x:1:24: tool.wipe: cannot be 'off': write alert, hold, deny or kill\n" },
 	{ "verdicts: {tool.wip: deny}\n", "{\"verdicts\":{},\"precious\":[]}",
 	  "x:1:12: there is no signature 'tool.wip': did you mean 'tool.wipe'?\n" },
+	{ "verdicts: {tool.gone: alert}\n", "{\"verdicts\":{},\"precious\":[]}", NULL },
+	{ "verdicts: {tool.gone: hold}\n", "{\"verdicts\":{},\"precious\":[]}",
+	  "x:1:12: tool.gone only tells of deletions: the owner's settings can have them held, a "
+	  "project cannot\n" },
 	{ "verdicts: {tool.net: deny}\n", "{\"verdicts\":{},\"precious\":[]}",
 	  "x:1:12: tool.net is about destinations, of which a project says nothing\n" },
 	{ "allow: [tool]\n", "{\"verdicts\":{},\"precious\":[]}",

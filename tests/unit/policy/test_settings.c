@@ -22,7 +22,12 @@ static const char pack[] =
 	"- id: rm\n  command: rm {path:precious}\n  severity: low\n  verdict: deny\n  why: It is.\n"
 	"  hits: [rm /etc, rm .]\n  misses: [rm a.txt, rm a]\n"
 	"- id: net\n  connect: 10.0.0.0/8\n  severity: low\n  verdict: alert\n  why: It is.\n"
-	"  hits: ['10.0.0.1:1', '10.0.0.2:1']\n  misses: ['1.0.0.1:1', '1.0.0.2:1']\n";
+	"  hits: ['10.0.0.1:1', '10.0.0.2:1']\n  misses: ['1.0.0.1:1', '1.0.0.2:1']\n"
+	"- id: gone\n  delete: '*.dat'\n  severity: low\n  verdict: alert\n  why: It is.\n"
+	"  hits: [unlink /a.dat, rmdir /b/c.dat]\n  misses: [unlink /a, unlink /b]\n"
+	"- id: kept\n  delete: '{precious}'\n  severity: low\n  verdict: hold\n  why: It is.\n"
+	"  hits: [{run: unlink /a.q, precious: '*.q'}, {run: unlink /m/q, precious: m/}]\n"
+	"  misses: [unlink /a.q, unlink /m/q]\n";
 static const char other[] =
 	"pack: other\ntitle: Other\nprograms: {other: {values: [-n], reads: [get, show "
 	"!-f]}}\nsignatures:\n"
@@ -128,6 +133,54 @@ static enum verdict ask_net(const struct policy *p, const char *dest, bool *ret_
 	policy_match_connect(p, &c, &f);
 	*ret_candidate = policy_is_connect_candidate(p, &c);
 	return f.verdict;
+}
+
+/* "verdict", and "asked" where the kernel does. */
+static const char *ask_delete(const struct policy *p, const char *path)
+{
+	struct deletion d = { .op = BS_DELETE_UNLINK, .path = path, .home = "/home/dev" };
+	static char answer[32];
+	struct finding f;
+
+	policy_match_delete(p, &d, &f);
+	snprintf(answer, sizeof(answer), "%s%s", verdict_name(f.verdict),
+		 policy_is_delete_candidate(p, &d) ? " asked" : "");
+	return answer;
+}
+
+static void test_deletions(void **state _unused_)
+{
+	static const struct {
+		const char *settings, *path, *answer;
+	} all[] = {
+		{ "", "/a.dat", "alert" },
+		{ "", "/a.parquet", "allow" },
+		{ "preset: strict\n", "/a.dat", "hold asked" },
+		{ "verdicts: {tool.gone: deny}\n", "/a.dat", "deny asked" },
+		{ "verdicts: {tool.gone: off}\n", "/a.dat", "allow" },
+		{ "allow: [{delete: '/srv/**'}]\n", "/srv/a.dat", "allow" },
+		{ "allow: [{delete: '/srv/**'}]\n", "/a.dat", "alert" },
+		{ "precious: ['*.parquet']\n", "/w/a.parquet", "hold asked" },
+		{ "precious: ['*.parquet']\n", "/w/build/a.parquet", "hold asked" },
+		{ "precious: ['*.parquet']\n", "/w/parquet", "allow" },
+		{ "precious: [models/, '~/notes']\n", "/w/models/x/y", "hold asked" },
+		{ "precious: [models/, '~/notes']\n", "/home/dev/notes/x", "hold asked" },
+		{ "precious: [models/, '~/notes']\n", "/w/notes/x", "allow asked" },
+		{ "precious: ['~/', '*']\n", "/home/dev/x", "allow" }, /* too much to ask of */
+		{ "precious: [m/]\nallow: [{delete: '/w/**'}]\n", "/w/m/x", "allow asked" },
+		{ "precious: [m/]\nverdicts: {tool.kept: off}\n", "/w/m/x", "allow" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		_cleanup_strbuf_ struct strbuf settings = STRBUF_INIT;
+		_cleanup_(policy_free_ptr) struct policy *p = NULL;
+
+		strbuf_addf(&settings, "%s%s", FROM, all[i].settings);
+		p = open_with(strbuf_str(&settings));
+		if (strcmp(ask_delete(p, all[i].path), all[i].answer) != 0)
+			fail_msg("%zu: %s: %s, not %s", i, all[i].path, ask_delete(p, all[i].path),
+				 all[i].answer);
+	}
 }
 
 static void test_defaults(void **state _unused_)
@@ -376,12 +429,12 @@ static void test_fresh(void **state _unused_)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),      cmocka_unit_test(test_values),
-		cmocka_unit_test(test_verdicts),      cmocka_unit_test(test_off),
-		cmocka_unit_test(test_strict),	      cmocka_unit_test(test_read_only),
-		cmocka_unit_test(test_read_only_off), cmocka_unit_test(test_allow),
-		cmocka_unit_test(test_precious),      cmocka_unit_test(test_faults),
-		cmocka_unit_test(test_fresh),
+		cmocka_unit_test(test_defaults),  cmocka_unit_test(test_deletions),
+		cmocka_unit_test(test_values),	  cmocka_unit_test(test_verdicts),
+		cmocka_unit_test(test_off),	  cmocka_unit_test(test_strict),
+		cmocka_unit_test(test_read_only), cmocka_unit_test(test_read_only_off),
+		cmocka_unit_test(test_allow),	  cmocka_unit_test(test_precious),
+		cmocka_unit_test(test_faults),	  cmocka_unit_test(test_fresh),
 	};
 
 	return cmocka_run_group_tests_name("settings", tests, NULL, NULL);
