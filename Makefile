@@ -142,11 +142,11 @@ test-vm: all $(VICTIMS)
 	tests/run vm-all $(BUILD)
 
 # The fuzzers link only what knows no kernel.
-FUZZ_SRC := $(foreach p,base policy journal,$(call SRC_OF,$(p))) $(patsubst %,src/context/%.c,ask plan zip)
+FUZZ_SRC := $(foreach p,base policy journal,$(call SRC_OF,$(p)))
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_SRC) $(wildcard include/backstop/*.h src/*/*.h)
 	@mkdir -p $(@D)
 	$(CLANG) -std=gnu17 -D_GNU_SOURCE -DBACKSTOP_VERSION='"$(VERSION)"' -Iinclude -Isrc $(shell pkg-config --cflags $(LIBS)) \
-		-g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o $@ $< $(FUZZ_SRC) $(LDLIBS) -lz
+		-g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o $@ $< $(FUZZ_SRC) $(LDLIBS)
 
 fuzz: $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 	tests/run fuzz $(BUILD)

@@ -450,6 +450,10 @@ static void say_ready(struct guard *g)
 	log_info("ready%s: tier %s, mode %s, %u signatures (policy %s), socket %s",
 		 again ? " again" : "", strbuf_str(&tiers), mode_name(g->options.mode),
 		 policy_signature_count(g->policy), policy_version(g->policy), g->options.socket);
+	if (kernel_refused(g->kernel))
+		log_warning(
+			"this kernel refuses programs of security hooks, which are left out:\n%s",
+			kernel_refused(g->kernel));
 	report_blind(g);
 }
 

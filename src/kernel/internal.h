@@ -25,7 +25,8 @@ struct kernel {
 	struct consumer consumers[KERNEL_RINGS];
 	struct bs_slot *slots;
 	struct tiers tiers;
-	u32 demand; /* enum tier_demand: which hooks are needed now */
+	char *refused; /* what was said of the first program of a hook that was refused */
+	u32 demand;    /* enum tier_demand: which hooks are needed now */
 };
 
 /* Attaches it, to the cgroup where one is given, and pins its link. */
@@ -35,7 +36,7 @@ void kernel_drop_link(const struct kernel *k, const struct bpf_program *p);
 
 /* hooks.c: attaches the security hooks; gives up those that fail: false. */
 bool kernel_attach_hooks(struct kernel *k, struct backstop_bpf *s, u32 generation);
-/* Attaches, or lets go of, the hooks that `by` needs. 0, or the negative errno of one that failed.
+/* Attaches, or lets go of, the hooks that `by` needs. 0 or a negative errno: the first that failed.
  */
 int kernel_demand(struct kernel *k, enum tier_demand by, bool on);
 /* Does the program on the end of system calls see deletions now? */

@@ -21,14 +21,20 @@
 /* libbpf has one print function for the whole process, without an argument. */
 static struct strbuf *load_messages;
 
+/* Of the verifier's log, which is long, the end tells the fault. */
 static int collect_message(enum libbpf_print_level level, const char *fmt, va_list args)
 {
-	char line[512];
+	static char line[64 * 1024];
+	size_t len;
 
-	if (level == LIBBPF_WARN && load_messages && load_messages->len < 4096) {
-		vsnprintf(line, sizeof(line), fmt, args);
+	if (level != LIBBPF_WARN || !load_messages || load_messages->len > 4096)
+		return 0;
+	vsnprintf(line, sizeof(line), fmt, args);
+	len = strlen(line);
+	if (len > 1024)
+		strbuf_addf(load_messages, "  %.100s\n  ...\n  %s", line, line + len - 800);
+	else
 		strbuf_addf(load_messages, "  %s", line);
-	}
 	return 0;
 }
 
@@ -254,6 +260,19 @@ static int take_over(struct kernel *k, struct backstop_bpf *s, u32 generation)
 	return 0;
 }
 
+static bool give_up_hooks(struct kernel *k, int err)
+{
+	const char *said = load_messages ? strbuf_str(load_messages) : "";
+
+	if (k->skel || !tier_refused(&k->tiers, err, said))
+		return false;
+	if (!k->refused)
+		k->refused = strdup(said);
+	if (load_messages)
+		strbuf_reset(load_messages);
+	return true;
+}
+
 /* -EAGAIN: what failed was given up. */
 static int try_next(struct kernel *k, const struct kernel_tables *t)
 {
@@ -262,7 +281,7 @@ static int try_next(struct kernel *k, const struct kernel_tables *t)
 	int r = load(k, t, generation, &s);
 
 	if (r)
-		return !k->skel && tier_refused(&k->tiers, r) ? -EAGAIN : r;
+		return give_up_hooks(k, r) ? -EAGAIN : r;
 	r = take_over(k, s, generation);
 	if (r) { /* in this order, as descriptors may have run out */
 		backstop_bpf__destroy(s);
@@ -444,6 +463,11 @@ void kernel_set_guard(struct kernel *k, u32 guard, u32 keeper)
 	__atomic_store_n(&s->keeper, keeper, __ATOMIC_RELAXED);
 }
 
+const char *kernel_refused(const struct kernel *k)
+{
+	return k->refused;
+}
+
 const char *kernel_blind(const struct kernel *k)
 {
 	return k->blind;
@@ -465,6 +489,7 @@ void kernel_close(struct kernel *k)
 	backstop_bpf__destroy(k->skel);
 	pins_free(&k->pins);
 	free(k->blind);
+	free(k->refused);
 	free(k);
 }
 

@@ -38,6 +38,9 @@ const char *kernel_blind(const struct kernel *k);
 /* How the security hooks are attached; kernel_tier() is that of the best. */
 enum bs_tier kernel_tier(const struct kernel *k);
 const struct tiers *kernel_tiers(const struct kernel *k);
+/* What was said when programs of security hooks were refused, which are given up; NULL: none was.
+ */
+const char *kernel_refused(const struct kernel *k);
 /* Who may continue held tasks. */
 void kernel_set_guard(struct kernel *k, u32 guard, u32 keeper);
 /* Were pins of a former guard taken over? */

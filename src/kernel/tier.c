@@ -111,14 +111,37 @@ void tier_fail(struct tiers *t, size_t hook, enum bs_tier tier, int err)
 		exclude(t, i, tier, err);
 }
 
-bool tier_refused(struct tiers *t, int err)
+/* The hook and tier of the program that libbpf's messages say was refused; false: of none. */
+static bool find_refused(const char *messages, size_t *ret_hook, enum bs_tier *ret_tier)
+{
+	for (size_t i = 0; i < tier_hooks_count; i++)
+		for (int tier = BS_TIER_FMOD_RET; tier < BS_TIERS; tier++) {
+			char words[96];
+
+			snprintf(words, sizeof(words), "prog '%s_%s': BPF program load failed",
+				 tier == BS_TIER_LSM ? "lsm" : "fmod", tier_hooks[i].name);
+			if (!strstr(messages, words))
+				continue;
+			*ret_hook = i;
+			*ret_tier = tier;
+			return true;
+		}
+	return false;
+}
+
+bool tier_refused(struct tiers *t, int err, const char *messages)
 {
 	bool any = tier_of(t) != BS_TIER_TRACE;
+	enum bs_tier tier;
+	size_t hook;
 
 	if (err == -ENOMEM || err == -EMFILE || err == -ENFILE)
 		return false;
-	for (int tier = BS_TIER_FMOD_RET; tier < BS_TIERS; tier++)
-		tier_fail(t, 0, tier, err);
+	if (find_refused(messages, &hook, &tier))
+		tier_fail(t, hook, tier, err);
+	else
+		for (tier = BS_TIER_FMOD_RET; tier < BS_TIERS; tier++)
+			tier_fail(t, 0, tier, err);
 	return any;
 }
 

@@ -56,8 +56,9 @@ bool tier_is_wanted(const struct tiers *t, size_t hook, enum bs_tier tier);
 struct bpf_program *tier_program(const struct backstop_bpf *s, size_t hook, enum bs_tier tier);
 /* The hook cannot be attached there: without the first, which proves the tier, no other is. */
 void tier_fail(struct tiers *t, size_t hook, enum bs_tier tier, int err);
-/* The programs could not be loaded: may that be for those of the hooks? Then they are given up. */
-bool tier_refused(struct tiers *t, int err);
+/* The programs could not be loaded, and libbpf said so: may that be for those of the hooks? Then
+ * the one that it names, or all, are given up. */
+bool tier_refused(struct tiers *t, int err, const char *messages);
 /* Proves that a refusal refuses, in each tier that is in use; gives up those where it does not:
  * false. The programs of `generation` are attached, and need not act yet. */
 bool tier_prove(struct bs_shared *shared, u32 generation, struct tiers *t);

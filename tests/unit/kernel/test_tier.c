@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -124,12 +125,29 @@ static void what_is_out_of_memory_is_not_weaker_for_that(void **state)
 	struct tiers t = all_in(BS_TIER_LSM, BS_TIER_LSM, 0);
 
 	(void)state;
-	assert_false(tier_refused(&t, -ENOMEM));
+	assert_false(tier_refused(&t, -ENOMEM, ""));
 	assert_int_equal(t.without[0], 0);
-	assert_true(tier_refused(&t, -EINVAL));
+	assert_true(tier_refused(&t, -EINVAL,
+				 "libbpf: prog 'exec_loaded': BPF program load "
+				 "failed: Invalid argument\n"));
 	assert_int_equal(t.without[0], 1 << BS_TIER_LSM | 1 << BS_TIER_FMOD_RET);
 	t = (struct tiers) { 0 };
-	assert_false(tier_refused(&t, -EINVAL));
+	assert_false(tier_refused(&t, -EINVAL, ""));
+}
+
+static void only_the_program_that_was_refused_is_given_up(void **state)
+{
+	struct tiers t = all_in(BS_TIER_LSM, BS_TIER_LSM, 0);
+	char said[256];
+
+	(void)state;
+	snprintf(said, sizeof(said),
+		 "  libbpf: prog 'lsm_%s': BPF program load failed: Invalid argument\n",
+		 tier_hooks[1].name);
+	assert_true(tier_refused(&t, -EINVAL, said));
+	assert_int_equal(t.without[0], 0);
+	assert_int_equal(t.without[1], 1 << BS_TIER_LSM);
+	assert_int_equal(t.without[2], 0);
 }
 
 static void nothing_refuses_where_nothing_is_attached(void **state)
@@ -172,6 +190,7 @@ int main(void)
 		cmocka_unit_test(a_tier_without_proof_is_given_up_for_all_hooks),
 		cmocka_unit_test(a_hook_that_need_not_be_there_costs_nothing),
 		cmocka_unit_test(what_is_out_of_memory_is_not_weaker_for_that),
+		cmocka_unit_test(only_the_program_that_was_refused_is_given_up),
 		cmocka_unit_test(nothing_refuses_where_nothing_is_attached),
 		cmocka_unit_test(mixed_tiers_are_told),
 	};
