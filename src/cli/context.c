@@ -9,13 +9,12 @@
 
 #include "base/io.h"
 
-static _Noreturn void run_reader(const char *path, const char *cwd, const int in[2],
-				 const int out[2])
+static _Noreturn void run_reader(const char *path, const char *cwd, int in, int out)
 {
 	static char *const argv[] = { (char *)"backstop-context", NULL }, *const none[] = { NULL };
 
-	dup2(in[0], STDIN_FILENO);
-	dup2(out[1], STDOUT_FILENO);
+	dup2(in, STDIN_FILENO);
+	dup2(out, STDOUT_FILENO);
 	close_range(STDERR_FILENO + 1, ~0U, 0);
 	if (chdir(cwd) == 0)
 		execve(path, argv, none);
@@ -50,40 +49,42 @@ static int read_all(int fd, struct strbuf *ret)
 	}
 }
 
-static int talk(pid_t pid, int in[2], int out[2], const struct strbuf *request, struct strbuf *ret)
+static int run(const char *path, const char *cwd, int in, struct strbuf *ret)
 {
-	int r;
+	int out[2], r;
+	pid_t pid;
 
-	close(in[0]);
+	if (pipe2(out, O_CLOEXEC))
+		return -errno;
+	pid = fork();
+	if (pid == 0)
+		run_reader(path, cwd, in, out[1]);
+	r = pid < 0 ? -errno : 0;
 	close(out[1]);
-	r = io_write_all(in[1], strbuf_str(request), request->len);
-	close(in[1]);
 	if (!r)
 		r = read_all(out[0], ret);
 	close(out[0]);
+	if (pid < 0)
+		return r;
 	kill(pid, SIGKILL);
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	return r;
 }
 
+/* All that is asked fits into a pipe, and is there before anybody reads. */
 static int ask(const struct strbuf *request, const char *cwd, struct strbuf *ret)
 {
 	_cleanup_free_ char *path = NULL;
-	int in[2], out[2], r = context_find_reader(&path);
-	pid_t pid;
+	_cleanup_close_ int in = -1;
+	int ends[2], r = context_find_reader(&path);
 
-	if (r || pipe2(in, O_CLOEXEC))
+	if (r || pipe2(ends, O_CLOEXEC))
 		return r ?: -errno;
-	if (pipe2(out, O_CLOEXEC)) {
-		close(in[0]);
-		close(in[1]);
-		return -errno;
-	}
-	pid = fork();
-	if (pid == 0)
-		run_reader(path, cwd, in, out);
-	return pid < 0 ? -errno : talk(pid, in, out, request, ret);
+	in = ends[0];
+	r = io_write_all(ends[1], strbuf_str(request), request->len);
+	close(ends[1]);
+	return r ?: run(path, cwd, in, ret);
 }
 
 void context_read(struct context *c, const char *cwd)

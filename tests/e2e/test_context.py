@@ -224,6 +224,22 @@ def test_guard_dies_while_it_is_asked(bench, build):
     until(lambda: no_reader_left(), "the readers are gone")
 
 
+@pytest.mark.parametrize("words", [[], ["-u"], ["-k"], ["--", "src/0"]])
+def test_stash_is_no_loss(bench, packs, words):
+    """It runs reset --hard and clean -fd by itself, once all is put away."""
+    repo = make_repository(bench)
+    write(f"{repo}/src/0", "changed\n")
+    write(f"{repo}/new", "x")
+    agent = run(bench, packs, ["git", "stash", "push", *words], repo)
+    assert agent.finish() == 0 and not agent.err and open(f"{repo}/src/0").read() == "0\n", agent.all
+
+
+def test_worktree_add(bench, packs):
+    repo = make_repository(bench)
+    agent = run(bench, packs, ["git", "worktree", "add", "-q", "../tree"], repo)
+    assert agent.finish() == 0 and not agent.err and os.path.exists(f"{bench.work}/tree/src/1"), agent.all
+
+
 def stub(lab, name):
     path = f"{lab.bin}/{name}"
     shutil.copy(f"{lab.build}/victims/stub", path)

@@ -156,6 +156,13 @@ def test_no_repository(explain, tmp_path):
     assert explain("git reset --hard") == ("hold", UNKNOWN)
 
 
+def test_nowhere(tool):
+    """The reader does not even start."""
+    for _ in range(20):
+        done = tool("explain", "--cwd", "/nowhere", "--", "git", "clean", "-fd")
+        assert done.returncode == 11 and UNKNOWN in done.stdout
+
+
 def test_hidden_changes_are_not_overlooked(repo, explain):
     repo.write("a", "changed\n")
     repo.git("update-index", "--assume-unchanged", "a")
