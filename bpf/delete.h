@@ -229,9 +229,9 @@ static __always_inline int delete_name(struct bs_label *l, const struct path *di
 {
 	struct deletion d = { .label = l, .mnt = dir->mnt, .dentry = dentry, .op = op };
 
-	if (is_negative(dentry))
+	d.inode = inode_of(dentry);
+	if (!d.inode)
 		return 0;
-	d.inode = dentry->d_inode;
 	d.bytes = op == BS_DELETE_RMDIR ? 0 : d.inode->i_size;
 	return judge_deletion(&d);
 }
@@ -251,23 +251,20 @@ static __always_inline int delete_rename(struct bs_label *l, const struct path *
 				  .mnt = old_dir->mnt,
 				  .dentry = old,
 				  .op = two_way ? BS_DELETE_EXCHANGE : BS_DELETE_MOVE };
-	bool replaces = !is_negative(new);
 	int verdict = -1;
 
-	if (is_negative(old))
+	over.inode = inode_of(new);
+	moved.inode = inode_of(old);
+	if (!moved.inode || over.inode == moved.inode)
 		return 0;
-	moved.inode = old->d_inode;
-	if (replaces) {
-		over.inode = new->d_inode;
-		if (over.inode == moved.inode)
-			return 0;
+	if (over.inode) {
 		moved.quiet = !two_way;
 		over.bytes = over.inode->i_size;
 		verdict = ask_again(&over);
 	}
 	if (verdict < 0)
 		verdict = ask_again(&moved);
-	if (verdict < 0 && replaces)
+	if (verdict < 0 && over.inode)
 		verdict = judge_new(&over);
 	if (verdict < 0 || verdict == PASS)
 		verdict = judge_new(&moved);
@@ -291,9 +288,12 @@ static __always_inline int delete_content(struct bs_label *l, struct vfsmount *m
 static __always_inline int delete_truncate(struct bs_label *l, struct vfsmount *mnt,
 					   struct dentry *dentry)
 {
-	struct inode *inode = dentry->d_inode;
-	s64 size = inode->i_size;
+	struct inode *inode = inode_of(dentry);
+	s64 size;
 
+	if (!inode)
+		return 0;
+	size = inode->i_size;
 	if (!size)
 		return 0;
 	return delete_content(l, mnt, dentry, inode, BS_DELETE_TRUNCATE,
@@ -326,9 +326,9 @@ static __always_inline int delete_link(struct bs_label *l, struct dentry *old,
 	struct deletion d = { .label = l, .mnt = dir->mnt, .dentry = old };
 	struct delete_work *w;
 
-	if (is_negative(old))
+	d.inode = inode_of(old);
+	if (!d.inode)
 		return 0;
-	d.inode = old->d_inode;
 	w = delete_claim();
 	if (!w)
 		return verdict_errno(delete_later());

@@ -203,7 +203,8 @@ static __always_inline u32 protection(struct inode *i)
 /* The file itself, or what is in a directory of ours. */
 static __always_inline bool is_ours(struct dentry *d)
 {
-	u32 own = is_negative(d) ? 0 : protection(d->d_inode);
+	struct inode *i = inode_of(d);
+	u32 own = i ? protection(i) : 0;
 
 	return own & (BS_PROTECT_FILE | BS_PROTECT_INSIDE) ||
 	       protection(d->d_parent->d_inode) & BS_PROTECT_INSIDE;
@@ -212,8 +213,9 @@ static __always_inline bool is_ours(struct dentry *d)
 /* And those above. */
 static __always_inline bool is_our_place(struct dentry *d)
 {
-	return (!is_negative(d) && protection(d->d_inode)) ||
-	       protection(d->d_parent->d_inode) & BS_PROTECT_INSIDE;
+	struct inode *i = inode_of(d);
+
+	return (i && protection(i)) || protection(d->d_parent->d_inode) & BS_PROTECT_INSIDE;
 }
 
 /* Both of 24 bytes, aligned, with zeros behind. */

@@ -98,11 +98,11 @@ extern struct bs_shared shared; /* alone in .bss, which the next guard's program
  * never goes unseen. */
 extern const volatile u32 generation;
 
-/* Is there no such file? To be asked before d_inode is followed: to the verifier of some kernels it
- * is never NULL, so that it drops a plain check, and the load behind has no safety net. */
-static __always_inline bool is_negative(struct dentry *dentry)
+/* The file that has this name, or NULL, to be checked. The verifiers of kernels before 6.13 take a
+ * d_inode for never NULL: they drop a check of it, and the load behind has no safety net. */
+static __always_inline struct inode *inode_of(struct dentry *dentry)
 {
-	return !BPF_CORE_READ(dentry, d_inode);
+	return BPF_CORE_READ(dentry, d_inode) ? dentry->d_inode : NULL;
 }
 
 #define COUNT(field) __sync_fetch_and_add(&shared.counters.field, 1)
