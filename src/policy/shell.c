@@ -6,7 +6,8 @@
 
 #include "policy/shell_splitter.h"
 
-#define MAX_SUBSTITUTIONS 1000 /* in one text: each is read with a splitter of its own */
+#define METACHARACTERS	  " \t\n;&|<>()" /* end a word */
+#define MAX_SUBSTITUTIONS 1000		 /* in one text: each is read with a splitter of its own */
 
 static const char *split(struct splitter *outer, const char *text);
 
@@ -171,7 +172,7 @@ static bool take_delimiter(struct splitter *s, char *out, size_t size)
 			plain = false;
 			continue;
 		}
-		if (!quote && strchr(" \t\n;&|<>()", *s->p))
+		if (!quote && strchr(METACHARACTERS, *s->p))
 			break;
 		if (len + 1 < size)
 			out[len++] = *s->p;
@@ -233,11 +234,12 @@ static void take_document(struct splitter *s)
 /* &1, &-: no file is named. */
 static bool take_duplicate(struct splitter *s)
 {
-	if (*s->p != '&' || (!isdigit((unsigned char)s->p[1]) && s->p[1] != '-'))
+	size_t len = *s->p == '&' ? strspn(s->p + 1, "0123456789-") : 0;
+
+	if (!len || (s->p[1 + len] && !strchr(METACHARACTERS, s->p[1 + len])))
 		return false;
 	s->op = '\0';
-	s->p++;
-	s->p += strspn(s->p, "0123456789-");
+	s->p += 1 + len;
 	return true;
 }
 

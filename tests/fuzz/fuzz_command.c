@@ -38,9 +38,11 @@ static void check(const struct policy *p, char *const *argv, const char *path)
 static void try_line(const struct policy *p, char *line)
 {
 	char *remote[] = { (char *)"ssh", (char *)"h", line, NULL };
+	char *code[] = { (char *)"bash", (char *)"-c", line, NULL };
 	char **words;
 
 	check(p, remote, NULL);
+	check(p, code, NULL);
 	if (shellwords_split(line, &words, NULL))
 		return;
 	if (words[0]) {

@@ -1,0 +1,56 @@
+/* The state of a search, and its parts: search.c tries lines, search_carrier.c follows what
+ * carriers carry, search_shell.c what shells read. */
+#ifndef POLICY_SEARCH_STATE_H
+#define POLICY_SEARCH_STATE_H
+
+#include "policy/paths.h"
+#include "policy/search.h"
+#include "policy/shell.h"
+
+#define SEARCH_MAX_DEPTH 8 /* carriers and wrappers in each other */
+
+/* Which lines count. */
+enum part {
+	PART_ALL,
+	PART_SHELL, /* what a shell does itself, and what it feeds to others, which it execs */
+	PART_FED    /* the latter */
+};
+
+struct search {
+	const struct policy *policy;
+	const struct project *project;
+	u32 only;
+	bool allowing; /* allow rules are tried, else signatures */
+	enum part part;
+	bool builtin; /* the shell runs this command without an exec */
+	bool found;   /* what is searched is a candidate however it is quoted */
+	const struct shell_feed *feed;
+	const char *target;  /* of a redirection */
+	char cwd[PATHS_MAX]; /* where the shell went */
+	struct paths *paths;
+	struct paths local, remote;
+	unsigned int depth;
+	const char *carrier;
+	struct context *context;
+	struct search_result result;
+};
+
+/* The lines of all programs of a name. True where an allow rule matches. */
+bool search_name(struct search *s, const char *name, char *const *words, u32 count);
+
+/* A command by all names of its program, and what it carries. An allow rule covers all that, but
+ * for its own name only: argv[0] says what an agent likes. */
+void search_command(struct search *s, const char *const *names, u32 names_count, char *const *words,
+		    u32 count);
+
+/* A simple command of text that runs elsewhere, by applets, or in a shell: here wrappers are
+ * unwrapped as well, since what they start is no exec of ours, or is not told what it is fed. */
+void search_words(struct search *s, char *const *words, u32 count);
+/* The words, joined by blanks, are shell text. */
+void search_shell(struct search *s, char *const *words, u32 count);
+/* A shell, here or elsewhere, runs what it is fed. */
+void search_input(struct search *s);
+/* What a shell of this name does itself, and what an interpreter is fed. */
+void search_code(struct search *s, const char *name, char *const *words, u32 count);
+
+#endif
