@@ -116,7 +116,7 @@ $(BUILD)/gen/ring.skel.h: $(BUILD)/tests/unit/kernel/ring.bpf.o
 
 $(BUILD)/tests/unit/kernel/test_ring: $(BUILD)/gen/ring.skel.h
 $(BUILD)/tests/unit/kernel/test_scan: $(BUILD)/gen/scan.skel.h
-NEED_IMAGE := $(addprefix $(BUILD)/tests/unit/kernel/test_,scan kernel cost)
+NEED_IMAGE := $(addprefix $(BUILD)/tests/unit/kernel/test_,scan kernel cost delete restart)
 $(NEED_IMAGE): $(BUILD)/policy.image
 $(NEED_IMAGE): ALL_CFLAGS += -DPOLICY_IMAGE='"$(BUILD)/policy.image"'
 
@@ -142,11 +142,11 @@ test-vm: all $(VICTIMS)
 	tests/run vm-all $(BUILD)
 
 # The fuzzers link only what knows no kernel.
-FUZZ_SRC := $(foreach p,base policy journal,$(call SRC_OF,$(p)))
+FUZZ_SRC := $(foreach p,base policy journal,$(call SRC_OF,$(p))) $(patsubst %,src/context/%.c,ask plan zip)
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_SRC) $(wildcard include/backstop/*.h src/*/*.h)
 	@mkdir -p $(@D)
 	$(CLANG) -std=gnu17 -D_GNU_SOURCE -DBACKSTOP_VERSION='"$(VERSION)"' -Iinclude -Isrc $(shell pkg-config --cflags $(LIBS)) \
-		-g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o $@ $< $(FUZZ_SRC) $(LDLIBS)
+		-g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o $@ $< $(FUZZ_SRC) $(LDLIBS) -lz
 
 fuzz: $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 	tests/run fuzz $(BUILD)

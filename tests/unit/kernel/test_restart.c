@@ -1,0 +1,244 @@
+/* Deletions before they happen: each operation is refused, or happens once, and nobody sees how. */
+#include "deletions.h"
+
+#include <linux/io_uring.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/sysmacros.h>
+
+static bool needs_hooks(void)
+{
+	open_kernel();
+	if (is_trace())
+		skip_because("no security hooks here: nothing can be refused");
+	mkdir(".git", 0700);
+	assert_int_equal(mkdir(".git/refs", 0700), 0);
+	return chdir(".git/refs") == 0; /* all in it is protected */
+}
+
+static bool is_undone(const struct op *o)
+{
+	struct stat a, b;
+
+	if (o->op == BS_DELETE_RMDIR)
+		return is_there("d/empty");
+	return !stat("d/a", &a) && a.st_size == 7 && a.st_blocks && !stat("b", &b) &&
+	       b.st_size == 5;
+}
+
+static void test_each_operation_is_refused(void **state)
+{
+	int answers;
+
+	(void)state;
+	assert_true(needs_hooks());
+	for (size_t i = 0; i < ARRAY_SIZE(ops); i++) {
+		make_tree("a");
+		seen_count = 0;
+		if (finish(start(ops[i].fn), BS_SLOT_REFUSED, &answers) != EPERM || answers != 1 ||
+		    !is_undone(&ops[i]))
+			fail_msg("%s: %d answers", ops[i].name, answers);
+		assert_int_equal(seen[0].flags, BS_DELETE_CANDIDATE);
+	}
+}
+
+static void test_each_operation_is_allowed_once(void **state)
+{
+	int answers;
+
+	(void)state;
+	assert_true(needs_hooks());
+	for (size_t i = 0; i < ARRAY_SIZE(ops); i++) {
+		make_tree("a");
+		seen_count = 0;
+		if (finish(start(ops[i].fn), BS_SLOT_ALLOWED, &answers) || answers != 1 ||
+		    (is_undone(&ops[i]) && ops[i].op != BS_DELETE_PUNCH &&
+		     ops[i].op != BS_DELETE_EXCHANGE))
+			fail_msg("%s: %d answers, %d events", ops[i].name, answers, seen_count);
+	}
+}
+
+static int do_link_and_truncate(void)
+{
+	return result(link("x.tfstate", "other")) ?: result(truncate("other", 0));
+}
+
+static void test_another_name_is_protected(void **state)
+{
+	(void)state;
+	assert_true(needs_hooks());
+	assert_int_equal(chdir(top), 0);
+	make("x.tfstate", "state");
+	assert_int_equal(finish(start(do_link_and_truncate), BS_SLOT_REFUSED, NULL), EPERM);
+	assert_int_equal(seen_count, 1);
+	assert_int_equal(seen[0].flags, BS_DELETE_CANDIDATE | BS_DELETE_INODE);
+	assert_non_null(strstr(seen[0].path, "/other"));
+}
+
+static int do_unlink_b(void)
+{
+	return result(unlink("b"));
+}
+
+static void test_an_inode_is_protected(void **state)
+{
+	struct stat st;
+
+	(void)state;
+	assert_true(needs_hooks());
+	assert_int_equal(chdir(top), 0);
+	make("b", "b");
+	assert_int_equal(stat("b", &st), 0);
+	assert_int_equal(kernel_protect_inode(kernel, major(st.st_dev) << 20 | minor(st.st_dev),
+					      st.st_ino, true),
+			 0);
+	assert_int_equal(finish(start(do_unlink_b), BS_SLOT_REFUSED, NULL), EPERM);
+	assert_int_equal(seen[0].flags, BS_DELETE_CANDIDATE | BS_DELETE_INODE);
+	kernel_protect_inode(kernel, major(st.st_dev) << 20 | minor(st.st_dev), st.st_ino, false);
+	assert_int_equal(finish(start(do_unlink_b), BS_SLOT_REFUSED, NULL), 0);
+}
+
+/* ---- threads: each waits for itself, and none sees how */
+
+#define THREADS 4
+#define EACH	25
+
+static void *unlink_many(void *number)
+{
+	char name[32];
+
+	for (int i = 0; i < EACH; i++) {
+		int e;
+
+		snprintf(name, sizeof(name), "%d-%d.tfstate", (int)(intptr_t)number, i);
+		e = result(unlink(name));
+		if (e)
+			return (void *)(intptr_t)e;
+	}
+	return NULL;
+}
+
+static int do_threads(void)
+{
+	pthread_t threads[THREADS];
+	void *first = NULL;
+
+	for (intptr_t i = 0; i < THREADS; i++)
+		pthread_create(&threads[i], NULL, unlink_many, (void *)i);
+	for (int i = 0; i < THREADS; i++) {
+		void *e;
+
+		pthread_join(threads[i], &e);
+		first = first ?: e;
+	}
+	return (int)(intptr_t)first;
+}
+
+static void test_threads_at_once(void **state)
+{
+	char name[32];
+	int answers;
+
+	(void)state;
+	assert_true(needs_hooks());
+	for (int i = 0; i < THREADS * EACH; i++) {
+		snprintf(name, sizeof(name), "%d-%d.tfstate", i / EACH, i % EACH);
+		make(name, "");
+	}
+	assert_int_equal(finish(start(do_threads), BS_SLOT_ALLOWED, &answers), 0);
+	assert_int_equal(answers, THREADS * EACH);
+	assert_int_equal(seen_count, THREADS * EACH);
+	assert_false(is_there("0-0.tfstate"));
+}
+
+/* ---- io_uring */
+
+struct uring {
+	int fd;
+	void *rings;
+	struct io_uring_sqe *sqes;
+	struct io_uring_params p;
+};
+
+static int uring_open(struct uring *u)
+{
+	memset(u, 0, sizeof(*u));
+	u->fd = (int)syscall(SYS_io_uring_setup, 4, &u->p);
+	if (u->fd < 0)
+		return -errno;
+	u->rings = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, u->fd,
+			IORING_OFF_SQ_RING);
+	u->sqes = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, u->fd,
+		       IORING_OFF_SQES);
+	return u->rings == MAP_FAILED || u->sqes == MAP_FAILED ? -ENOMEM : 0;
+}
+
+/* Runs one request; returns its result. */
+static int uring_run(struct uring *u, const struct io_uring_sqe *sqe)
+{
+	u32 *tail = u->rings + u->p.sq_off.tail, *array = u->rings + u->p.sq_off.array;
+	u32 *head = u->rings + u->p.cq_off.head;
+	struct io_uring_cqe *cqes = u->rings + u->p.cq_off.cqes;
+	int res;
+
+	u->sqes[0] = *sqe;
+	array[*tail & 3] = 0;
+	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
+	if (syscall(SYS_io_uring_enter, u->fd, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) != 1)
+		return -errno;
+	res = cqes[*head & (2 * 4 - 1)].res;
+	__atomic_store_n(head, *head + 1, __ATOMIC_RELEASE);
+	return res;
+}
+
+static int do_uring(void)
+{
+	struct io_uring_sqe unlink_it = { .opcode = IORING_OP_UNLINKAT,
+					  .fd = AT_FDCWD,
+					  .addr = (uintptr_t) "x.tfstate" };
+	struct io_uring_sqe rename_it = { .opcode = IORING_OP_RENAMEAT,
+					  .fd = AT_FDCWD,
+					  .addr = (uintptr_t) "b",
+					  .len = (u32)AT_FDCWD,
+					  .addr2 = (uintptr_t) "x.tfstate" };
+	struct uring u;
+	int r = uring_open(&u);
+
+	if (r)
+		return r == -EPERM || r == -ENOSYS ? 77 : -r;
+	if (uring_run(&u, &unlink_it) != -EPERM)
+		return 70;
+	rename_it.flags = IOSQE_ASYNC;
+	if (uring_run(&u, &rename_it) != -EPERM)
+		return 71;
+	unlink_it.addr = (uintptr_t) "b";
+	return uring_run(&u, &unlink_it) ? 72 : 0;
+}
+
+static void test_io_uring_is_refused(void **state)
+{
+	int r;
+
+	(void)state;
+	assert_true(needs_hooks());
+	assert_int_equal(chdir(top), 0);
+	make("x.tfstate", "state");
+	make("b", "b");
+	r = finish(start(do_uring), BS_SLOT_REFUSED, NULL);
+	if (r == 77)
+		skip_because("no io_uring here");
+	assert_int_equal(r, 0);
+	assert_true(is_there("x.tfstate") && !is_there("b"));
+	assert_int_equal(seen[0].flags & BS_DELETE_FIXED, BS_DELETE_FIXED);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_each_operation_is_refused), TEST(test_each_operation_is_allowed_once),
+		TEST(test_another_name_is_protected), TEST(test_an_inode_is_protected),
+		TEST(test_threads_at_once),	      TEST(test_io_uring_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, open_policy, close_policy);
+}
