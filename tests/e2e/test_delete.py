@@ -586,6 +586,44 @@ def test_stop_refuses_what_is_held(lab, area):
     loss.expect_kept()
 
 
+# --- threads
+
+def threads(lab, area, name, count):
+    paths = [area.file(f"t{i}.{name}") for i in range(8)]
+    return [os.path.join(lab.build, "victims", "delete"), "threads", count, *paths], paths
+
+
+def test_threads_each_with_a_hold(lab, area):
+    argv, paths = threads(lab, area, "precious", 1)
+    loss = Loss(lab, area, argv, paths[0])
+    holds = lab.guard.wait_for_holds(8)
+    assert sorted(h["path"] for h in holds) == paths
+    for hold in holds[:4]:
+        lab.guard.approve(hold)
+    if not loss.refuses:
+        lab.guard.deny(holds[4])
+        loss.finish(1)
+        return
+    for hold in holds[4:]:
+        lab.guard.deny(hold)
+    loss.finish(0)
+    assert loss.agent.out == "ok 4 refused 4 odd 0\n", loss.agent.out
+    assert sorted(h["path"] for h in holds[4:]) == [p for p in paths if os.path.exists(p)]
+
+
+def test_threads_that_are_refused(lab, area):
+    """However often, and all at once: no odd error, nothing lost."""
+    argv, paths = threads(lab, area, "never", 200)
+    loss = Loss(lab, area, argv, paths[0])
+    if not loss.refuses:
+        loss.finish(1)
+        return
+    loss.agent.finish(120)
+    assert loss.agent.out == "ok 0 refused 1600 odd 0\n", loss.agent.out
+    assert all(os.path.exists(p) for p in paths) and loss.agent.err.count("backstop: denied: ") == 1
+    until(lambda: len([e for e in deletions(lab.guard) if e["file"]["path"] in paths]) == 1600, "all are recorded")
+
+
 # --- the record
 
 VALIDATOR = os.path.join(os.path.dirname(TOP), "shared/ocsf/validate.py")

@@ -153,6 +153,52 @@ static int by_fork(void)
 	return errno ? -1 : 0;
 }
 
+/* ---- many threads at once */
+
+#define THREADS 8
+
+struct tries {
+	pthread_t thread;
+	const char *file;
+	int count, ok, refused, odd;
+};
+
+static void *try_all(void *data)
+{
+	struct tries *t = data;
+
+	for (int i = 0; i < t->count; i++) {
+		if (!unlink(t->file))
+			t->ok++;
+		else if (errno == EPERM)
+			t->refused++;
+		else
+			t->odd++;
+	}
+	return NULL;
+}
+
+/* Each thread has a file, and tries it so often. */
+static int by_threads(char **files, int count)
+{
+	struct tries all[THREADS] = { 0 };
+	int ok = 0, refused = 0, odd = 0;
+
+	for (int i = 0; i < THREADS; i++) {
+		all[i].file = files[i];
+		all[i].count = count;
+		pthread_create(&all[i].thread, NULL, try_all, &all[i]);
+	}
+	for (int i = 0; i < THREADS; i++) {
+		pthread_join(all[i].thread, NULL);
+		ok += all[i].ok;
+		refused += all[i].refused;
+		odd += all[i].odd;
+	}
+	printf("ok %d refused %d odd %d\n", ok, refused, odd);
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(void);
@@ -168,6 +214,8 @@ int main(int argc, char **argv)
 {
 	if (argc < 3)
 		return 2;
+	if (!strcmp(argv[1], "threads") && argc == 3 + THREADS)
+		return by_threads(argv + 3, atoi(argv[2]));
 	file = argv[2];
 	other = argv[3];
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
