@@ -74,7 +74,9 @@ __noinline int protect_refuse(struct bs_tamper_event *e)
 	e->parent = BPF_CORE_READ(t, real_parent, tgid);
 	e->cgroup = bpf_get_current_cgroup_id();
 	e->uid = bpf_get_current_uid_gid();
-	emit(&e->head, sizeof(*e));
+	number_event(&e->head); /* the guard looks at once: who tried may not live long */
+	if (bpf_ringbuf_output(&events, e, sizeof(*e), BPF_RB_FORCE_WAKEUP))
+		COUNT(losses[BS_LOSS_EVENT]);
 	return -EPERM;
 }
 

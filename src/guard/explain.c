@@ -221,12 +221,15 @@ void explain_action(struct guard *g, const struct exec *x, const struct decision
 		explain_to(g, pidfd, 0, x, d);
 }
 
-void explain_text(struct guard *g, u32 tgid, const struct strbuf *text)
+bool explain_text(struct guard *g, u32 tgid, u64 session, const struct strbuf *text)
 {
 	_cleanup_close_ int pidfd = pidfd_open((pid_t)tgid, 0);
+	uint64_t its = 0;
 
-	if (pidfd >= 0)
-		say(g, pidfd, text);
+	if (pidfd < 0 || guard_is_labelled(g, pidfd, &its) <= 0 || its != session)
+		return false;
+	say(g, pidfd, text);
+	return true;
 }
 
 void explain_start(struct guard *g, const struct hold *h)

@@ -356,8 +356,8 @@ void explain_start(struct guard *g, const struct hold *h);
 void explain_end(struct guard *g, const struct hold *h);
 /* Where there is no hold. */
 void explain_action(struct guard *g, const struct exec *x, const struct decision *d);
-/* These lines, to a process that runs. */
-void explain_text(struct guard *g, u32 tgid, const struct strbuf *text);
+/* These lines, to a process that runs in that session; false: there is none. */
+bool explain_text(struct guard *g, u32 tgid, u64 session, const struct strbuf *text);
 void explain_to(struct guard *g, int pidfd, u64 hold, const struct exec *x,
 		const struct decision *d);
 

@@ -161,7 +161,8 @@ static bool may_explain(struct guard *g)
 	return g->protected.explained++ < EXPLAIN_MAX;
 }
 
-static void explain(struct guard *g, u32 tgid, const char *what)
+/* Who tried may be gone already, as kill(1) is: then who started it. */
+static void explain(struct guard *g, const struct bs_tamper_event *e, const char *what)
 {
 	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
 
@@ -169,7 +170,9 @@ static void explain(struct guard *g, u32 tgid, const char *what)
 	strbuf_adds(&sb, "backstop: why: a session may not stop, trace or change what guards it "
 			 "(self.tamper, critical)\n");
 	strbuf_addf(&sb, "backstop: instead: %s\n", finding.instead);
-	explain_text(g, tgid, &sb);
+	if (!explain_text(g, e->head.tgid, e->head.session, &sb) &&
+	    !explain_text(g, e->parent, e->head.session, &sb))
+		g->explanations_lost++;
 }
 
 static struct exec *decode(struct guard *g, const struct bs_tamper_event *e)
@@ -205,7 +208,7 @@ void protect_event(struct guard *g, const struct bs_tamper_event *e)
 	if (may_explain(g)) {
 		log_warning("session %s: process %u was refused: %s",
 			    x->session ? x->session->name : "?", x->tgid, d.reason);
-		explain(g, x->tgid, d.reason);
+		explain(g, e, d.reason);
 	}
 	report_finding(g, x, &d, NULL, OCSF_BLOCKED, 0);
 }

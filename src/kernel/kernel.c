@@ -185,6 +185,7 @@ static int attach(struct kernel *k, struct backstop_bpf *s, u32 generation)
 		{ s->progs.lineage_newtask, &s->links.lineage_newtask },
 		{ s->progs.lineage_exit, &s->links.lineage_exit },
 		{ s->progs.connect_bridge, &s->links.connect_bridge },
+		{ s->progs.protect_moved, &s->links.protect_moved },
 		{ s->progs.exec_loaded, &s->links.exec_loaded },
 		{ kernel_has_tripwire(k) ? s->progs.tripwire_enter : NULL,
 		  &s->links.tripwire_enter },
