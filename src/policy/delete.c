@@ -1,4 +1,5 @@
 /* Deletions: what a policy says of a path that is about to go. */
+#include <ctype.h>
 #include <string.h>
 
 #include "policy/carrier.h"
@@ -95,13 +96,23 @@ static bool look_at(struct looking *l, const char *path)
 	return true;
 }
 
+/* Most globs differ from most names at one of their ends. */
+static bool ends_differ(const char *glob, const char *name)
+{
+	char last = glob[strlen(glob) - 1];
+
+	return (isalnum((unsigned char)glob[0]) && glob[0] != name[0]) ||
+	       (isalnum((unsigned char)last) && last != name[strlen(name) - 1]);
+}
+
 static bool part_matches(const struct image *im, const struct image_part *part, const char *name)
 {
 	const char *text = im->strings + part->text;
 
 	if (part->kind == PART_NAME)
 		return text[0] == name[0] && strcmp(text, name) == 0;
-	return part->kind == PART_GLOB && glob_match(text, name, false);
+	return part->kind == PART_GLOB && text[0] && !ends_differ(text, name) &&
+	       glob_match(text, name, false);
 }
 
 /* A deep part that was passed never has to give way to an earlier one. */
