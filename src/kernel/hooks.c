@@ -50,7 +50,7 @@ static int set_hook(struct kernel *k, size_t hook, bool on)
 		return 0;
 	if (on)
 		return attach_hook(k, k->skel, k->generation, hook, tier);
-	kernel_drop_link(k, tier_program(k->skel, hook, tier));
+	kernel_let_go_link(k, tier_program(k->skel, hook, tier));
 	return 0;
 }
 
@@ -64,6 +64,8 @@ int kernel_demand(struct kernel *k, enum tier_demand by, bool on)
 		if (tier_hooks[i].on_demand & by && !(tier_hooks[i].on_demand & others))
 			r = set_hook(k, i, on) ?: r;
 	k->demand = on ? others | by : others;
+	if (changes && !on)
+		pins_sweep(&k->pins);
 	return r;
 }
 
@@ -75,8 +77,9 @@ int kernel_set_tripwire(struct kernel *k, bool on)
 
 	if (on == !!*link)
 		return 0;
-	kernel_demand(k, TIER_BY_FENCE, on); /* the tripwire is there where a hook is not */
 	if (on) {
+		/* where a hook of the fence is not, the tripwire is */
+		kernel_demand(k, TIER_BY_FENCE, true);
 		r = kernel_attach_one(k, k->generation, prog, -1, link);
 		if (r)
 			kernel_demand(k, TIER_BY_FENCE, false);
@@ -85,5 +88,6 @@ int kernel_set_tripwire(struct kernel *k, bool on)
 	kernel_drop_link(k, prog);
 	bpf_link__destroy(*link);
 	*link = NULL;
+	kernel_demand(k, TIER_BY_FENCE, false);
 	return 0;
 }

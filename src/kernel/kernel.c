@@ -141,6 +141,14 @@ void kernel_drop_link(const struct kernel *k, const struct bpf_program *p)
 	pins_drop(&k->pins, name);
 }
 
+void kernel_let_go_link(const struct kernel *k, const struct bpf_program *p)
+{
+	char name[64];
+
+	link_name(k->generation, p, name, sizeof(name));
+	pins_let_go(&k->pins, name);
+}
+
 int kernel_attach_one(const struct kernel *k, u32 generation, struct bpf_program *p, int cgroup,
 		      struct bpf_link **ret)
 {

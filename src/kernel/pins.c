@@ -3,6 +3,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,18 +158,83 @@ unsigned int pins_generation(const struct pins *p)
 	return greatest;
 }
 
-static void drop_other(const struct pins *p, const char *name, void *data)
+/* ---- letting go */
+
+#define OLD	    "old" /* names of pins that are about to go begin so */
+#define SWEEP_STACK (64 * 1024)
+
+static void drop_old(const struct pins *p, const char *name, _unused_ void *data)
+{
+	if (!strncmp(name, OLD, strlen(OLD)))
+		pins_drop(p, name);
+}
+
+static void *sweep(void *data)
+{
+	_cleanup_free_ char *dir = data;
+	const struct pins p = { .dir = dir };
+
+	for_each_pin(&p, drop_old, NULL);
+	return NULL;
+}
+
+static int start_sweep(char *dir)
+{
+	pthread_attr_t attr;
+	sigset_t all, before;
+	pthread_t thread;
+	int r;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, SWEEP_STACK);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setinheritsched(&attr, PTHREAD_EXPLICIT_SCHED);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	r = pthread_create(&thread, &attr, sweep, dir);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
+	return r;
+}
+
+void pins_sweep(const struct pins *p)
+{
+	char *dir = strdup(p->dir);
+
+	if (dir && start_sweep(dir))
+		sweep(dir);
+}
+
+int pins_let_go(const struct pins *p, const char *name)
+{
+	static unsigned int count;
+	char from[PATH_MAX], to[PATH_MAX], old[32];
+
+	snprintf(old, sizeof(old), OLD "%d_%u", (int)getpid(), count++);
+	path_of(p, name, from, sizeof(from));
+	path_of(p, old, to, sizeof(to));
+	return rename(from, to) ? -errno : 0;
+}
+
+static void let_other_go(const struct pins *p, const char *name, void *data)
 {
 	const unsigned int *keep = data;
 	unsigned int generation = generation_of(name);
 
 	if (generation && generation != *keep)
-		pins_drop(p, name);
+		pins_let_go(p, name);
 }
 
 void pins_drop_links(const struct pins *p, unsigned int keep)
 {
-	for_each_pin(p, drop_other, &keep);
+	for_each_pin(p, let_other_go, &keep);
+	pins_sweep(p);
+}
+
+static void drop_link(const struct pins *p, const char *name, _unused_ void *data)
+{
+	if (generation_of(name))
+		pins_drop(p, name);
 }
 
 static void drop_any(const struct pins *p, const char *name, _unused_ void *data)
@@ -179,7 +246,7 @@ void pins_remove(const struct pins *p)
 {
 	char *end;
 
-	pins_drop_links(p, 0);
+	for_each_pin(p, drop_link, NULL); /* first: what acts needs the maps */
 	for_each_pin(p, drop_any, NULL);
 	rmdir(p->dir);
 	end = strrchr(p->dir, '/');

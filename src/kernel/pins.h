@@ -23,7 +23,12 @@ int pins_put(const struct pins *p, const char *name, int fd);
 int pins_drop(const struct pins *p, const char *name);
 /* Links are pinned as gGENERATION_PROGRAM. The greatest generation that is pinned, 0: none. */
 unsigned int pins_generation(const struct pins *p);
-/* Removes the links of all generations but `keep` (0: of all). */
+/* The same as pins_drop() for a link, but for the name only: pins_sweep() has a thread do the rest.
+ * A security hook is detached after a grace period: many kernels take some 100 ms for each within
+ * unlink(), in which a guard would decide nothing. */
+int pins_let_go(const struct pins *p, const char *name);
+void pins_sweep(const struct pins *p);
+/* Lets go of the links of all generations but `keep` (0: of all), and sweeps. */
 void pins_drop_links(const struct pins *p, unsigned int keep);
 /* Removes everything, and the directory. */
 void pins_remove(const struct pins *p);
