@@ -440,14 +440,14 @@ struct exec *delete_from_slot(struct guard *g, u32 slot, u32 ticket)
 		x->object.path = x->kind == BS_SLOT_DELETED ? strdup("") : NULL;
 	if (!x->object.path)
 		return NULL; /* it asks again */
-	if (x->kind == BS_SLOT_DELETED && x->object.burst)
-		x->flags |= BS_DELETE_BURST;
 	if (x->kind == BS_SLOT_DELETE) {
 		if (kernel_get_waiting(g->kernel, s->tid, &w))
 			return NULL;
 		x->flags = w.flags;
 		x->object.id = w.object;
 	}
+	if (x->object.burst)
+		x->flags |= BS_DELETE_BURST;
 	set_counts(g, x);
 	return TAKE_PTR(x);
 }

@@ -392,20 +392,30 @@ def test_unattended(lab, area):
 
 
 def test_grant_after_the_end(lab, area):
-    """Approved too late, the same deletion passes once; another one does not."""
+    """Approved too late, the same deletion of the session passes once; another one does not."""
     argv, path = victim(lab, area, "unlink")
-    loss = Loss(lab, area, argv, path)
+    other = area.file("b.precious")
+    script = f"""import os, time
+for p in ['{path}', '{path}', '{other}']:
+    try:
+        os.unlink(p)
+        print('gone', flush=True)
+    except PermissionError:
+        print('refused', flush=True)
+    while not os.path.exists('{area.dir}/go'): time.sleep(0.01)"""
+    loss = Loss(lab, area, ["python3", "-c", script], path)
     hold = loss.hold()
     lab.guard.deny(hold)
-    loss.agent.finish()
-    lab.guard.approve(hold)
     if not loss.refuses:
-        return  # its file is gone: another one of the same name is another one
-    session = lab.run(["bash", "-c", f"{' '.join(argv)}; cp other a.precious; {' '.join(argv)}"], cwd=area.dir)
-    again = lab.guard.wait_for_holds()[0]
-    assert session.out == "" or session.out == "OK\n"
-    lab.guard.deny(again)
-    session.finish()
+        loss.finish(1)
+        assert argv
+        return
+    loss.agent.wait_for("refused")
+    lab.guard.approve(hold)
+    area.file("go")
+    loss.finish(0)
+    assert loss.agent.out == "refused\ngone\nrefused\n", loss.agent.all
+    assert not os.path.exists(path) and os.path.exists(other)
 
 
 def test_an_approved_program_deletes_what_it_was_started_for(lab, area):
