@@ -391,7 +391,6 @@ static bool has_class(const struct paths *p, char *path, enum path_class c)
 		return is_within_any(path, system_dirs, ARRAY_SIZE(system_dirs)) &&
 		       !in_scratch(p, path);
 	case PATH_DATA:
-		return is_data(p, path);
 	case PATH_CLASS_COUNT:
 		break;
 	}
@@ -486,14 +485,14 @@ bool paths_has_class(struct paths *p, const char *path, enum path_class c)
 
 	if (!*path || is_punctuation(path))
 		return false;
+	if (c == PATH_DATA)
+		return !strpbrk(path, "$`") && resolve_or_guess(p, path, full) && is_data(p, full);
 	if (resolve_or_guess(p, path, full) && paths_is_kept(p, full) &&
 	    (c == PATH_PRECIOUS || is_loss_class(c)))
 		return c == PATH_PRECIOUS;
 	if (resolve(p, path, full))
 		return has_class(p, full, c);
 	/* nobody knows where it is: only its own name can tell that it is no loss */
-	if (c == PATH_DATA)
-		return !strpbrk(path, "$`") && resolve_or_guess(p, path, full) && is_data(p, full);
 	if (c == PATH_PRECIOUS || c == PATH_OUTPUT)
 		return (path_meaning(path, false) == MEANS_OUTPUT) == (c == PATH_OUTPUT);
 	return false;

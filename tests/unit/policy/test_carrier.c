@@ -50,6 +50,44 @@ static void test_long_package(void **state _unused_)
 	assert_string_equal(v.names[0], "x.js");
 }
 
+static const char *code(char **words, bool *input)
+{
+	u32 count = 0;
+
+	while (words[count])
+		count++;
+	return carrier_shell_code(words, count, input);
+}
+
+static void test_shell_code(void **state _unused_)
+{
+	bool input;
+
+	assert_string_equal(code(WORDS(W("-lc"), W("a"), W("b")), &input), "a");
+	assert_false(input);
+	assert_string_equal(code(WORDS(W("-c"), W("-o"), W("x"), W("+e"), W("a")), &input), "a");
+	assert_null(code(WORDS(W("x.sh"), W("-c"), W("a")), &input));
+	assert_false(input);
+	assert_null(code(WORDS(W("-o"), W("c")), &input));
+	assert_true(input);
+	assert_null(code(WORDS(W("-s"), W("a")), &input));
+	assert_true(input);
+	assert_null(code(WORDS(W("-c")), &input));
+	assert_false(input);
+}
+
+static void test_input_code(void **state _unused_)
+{
+	assert_string_equal(carrier_input_code("python3", WORDS(W("-u"), W("-")), 2), "-c");
+	assert_string_equal(carrier_input_code("node", WORDS(NULL), 0), "-e");
+	assert_string_equal(carrier_input_code("php", WORDS(NULL), 0), "-r");
+	assert_null(carrier_input_code("python", WORDS(W("x.py")), 1));
+	assert_null(carrier_input_code("python", WORDS(W("-m"), W("json.tool")), 2));
+	assert_null(carrier_input_code("ruby", WORDS(W("-e"), W("1")), 2));
+	assert_null(carrier_input_code("bash", WORDS(NULL), 0));
+	assert_null(carrier_input_code("cat", WORDS(NULL), 0));
+}
+
 static void test_base_name(void **state _unused_)
 {
 	assert_string_equal(carrier_base_name("/usr/bin/rm"), "rm");
@@ -60,9 +98,9 @@ static void test_base_name(void **state _unused_)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_script),
-		cmocka_unit_test(test_long_package),
-		cmocka_unit_test(test_base_name),
+		cmocka_unit_test(test_script),	   cmocka_unit_test(test_long_package),
+		cmocka_unit_test(test_base_name),  cmocka_unit_test(test_shell_code),
+		cmocka_unit_test(test_input_code),
 	};
 
 	return cmocka_run_group_tests_name("carrier", tests, NULL, NULL);

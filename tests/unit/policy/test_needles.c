@@ -135,6 +135,11 @@ static void test_no_needle(void **state _unused_)
 	assert_false(add(&n, (struct program) { 0 }, "@@ x"));
 	assert_false(add(&n, (struct program) { 0 }, "* x"));
 	assert_true(add(&n, (struct program) { 0 }, "python3.* x"));
+	assert_false(add(&n, (struct program) { 0 }, "> {path:precious}"));
+	assert_false(add(&n, (struct program) { 0 }, "> {path:/etc/**}"));
+	assert_false(add(&n, (struct program) { 0 }, "> << {path:device}"));
+	assert_true(add(&n, (struct program) { 0 }, "> {path:/etc/pa*}"));
+	assert_true(add(&n, (struct program) { 0 }, ">> {path:data}"));
 	needles_free(&n);
 }
 

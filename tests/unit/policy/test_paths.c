@@ -53,6 +53,9 @@ static void test_others(void **state _unused_)
 	EXPECT(PATH_SOURCE, false, "..", "/etc/passwd", "dist/x", ".env", "/tmp/x", "/home/dev/x");
 	EXPECT(PATH_SCRATCH, true, "/tmp", "/tmp/x/y", "/dev/null", "/root/.cache/x");
 	EXPECT(PATH_SCRATCH, false, "/tmpx", "src", "/dev/sda", "/home/dev/.cachex");
+	EXPECT(PATH_DATA, true, "a.db", "../.env", "/srv/x.sql", "/home/dev/.ssh/id_rsa",
+	       "~/a.key");
+	EXPECT(PATH_DATA, false, "backups/x", "/tmp/a.db", "dist/a.db", "a.dbx", "$X/a.db", "/");
 	EXPECT(PATH_OUTPUT, true, "dist", "x/target/y", "/home/dev/p/__pycache__", "a.o");
 	EXPECT(PATH_OUTPUT, false, "src", "/opt/dist", "/home/dev/tmp");
 	EXPECT(PATH_HOME, true, "/home/dev", "/home/dev/", "/home", "/", "/root", "/home/dev/*",

@@ -51,6 +51,14 @@ static void test_items(void **state _unused_)
 	assert_int_equal(u.items[1].kind, ITEM_OPTION);
 	assert_int_equal(u.items[2].kind, ITEM_WORD);
 	assert_string_equal(u.items[3].alts[0].text, "a\\=");
+	assert_true(parse(&a, "> (/etc/a|/etc/b) << <-=a* !<=b", &u));
+	assert_string_equal(u.program, ">");
+	assert_int_equal(u.items[0].kind, ITEM_WORD);
+	assert_int_equal(u.items[1].kind, ITEM_FED);
+	assert_int_equal(u.items[1].alts[0].cond.kind, COND_NONE);
+	assert_string_equal(u.items[2].alts[0].text, "<-");
+	assert_int_equal(u.items[3].kind, ITEM_FED);
+	assert_true(u.items[3].negated);
 }
 
 static void test_values(void **state _unused_)
