@@ -43,15 +43,19 @@ static void add_code(struct strbuf *out, const char *text)
 	}
 }
 
-static void add_code_line(struct strbuf *out, const char *text, const char *cwd)
+static void add_note(struct strbuf *out, const char *what, const char *text)
+{
+	if (!text)
+		return;
+	strbuf_addf(out, "    (%s ", what);
+	add_code(out, text);
+	strbuf_addc(out, ')');
+}
+
+static void add_code_line(struct strbuf *out, const char *text)
 {
 	strbuf_adds(out, "    ");
 	add_code(out, text);
-	if (cwd) {
-		strbuf_adds(out, "    (in ");
-		add_code(out, cwd);
-		strbuf_addc(out, ')');
-	}
 	strbuf_addc(out, '\n');
 }
 
@@ -59,8 +63,13 @@ static void add_examples(struct strbuf *out, const char *title, const struct exa
 			 size_t count)
 {
 	strbuf_addf(out, "%s:\n\n", title);
-	for (size_t i = 0; i < count; i++)
-		add_code_line(out, all[i].run.s, all[i].cwd);
+	for (size_t i = 0; i < count; i++) {
+		strbuf_adds(out, "    ");
+		add_code(out, all[i].run.s);
+		add_note(out, "in", all[i].cwd);
+		add_note(out, "by", all[i].by);
+		strbuf_addc(out, '\n');
+	}
 	strbuf_addc(out, '\n');
 }
 
@@ -72,16 +81,16 @@ static void add_signature(struct strbuf *out, const struct pack *p, const struct
 		    severity_name(s->severity), s->attack);
 	if (s->instead.s) {
 		strbuf_adds(out, "Instead:\n\n");
-		add_code_line(out, s->instead.s, NULL);
+		add_code_line(out, s->instead.s);
 		strbuf_addc(out, '\n');
 	}
 	strbuf_adds(out, "What it looks for:\n\n");
 	for (size_t i = 0; i < s->commands_count; i++)
-		add_code_line(out, s->commands[i].line.s, NULL);
+		add_code_line(out, s->commands[i].line.s);
 	for (size_t i = 0; i < s->connects_count; i++)
-		add_code_line(out, s->connects[i].text.s, NULL);
+		add_code_line(out, s->connects[i].text.s);
 	for (size_t i = 0; i < s->deletes.all_count; i++)
-		add_code_line(out, s->deletes.all[i].text.s, NULL);
+		add_code_line(out, s->deletes.all[i].text.s);
 	strbuf_addc(out, '\n');
 	add_examples(out, "Found", s->hits, s->hits_count);
 	add_examples(out, "Not found", s->misses, s->misses_count);
@@ -108,11 +117,15 @@ static void add_page(struct strbuf *out, const struct pack *p)
 	strbuf_adds(out, ".\n\n");
 	for (size_t i = 0; i < p->signatures_count; i++)
 		add_signature(out, p, &p->signatures[i]);
-	if (!p->allow_count)
+	if (!p->allow_count && !p->allow_connects_count && !p->allow_deletes.all_count)
 		return;
 	strbuf_adds(out, "## Always allowed\n\n");
 	for (size_t i = 0; i < p->allow_count; i++)
-		add_code_line(out, p->allow[i].line.s, NULL);
+		add_code_line(out, p->allow[i].line.s);
+	for (size_t i = 0; i < p->allow_connects_count; i++)
+		add_code_line(out, p->allow_connects[i].text.s);
+	for (size_t i = 0; i < p->allow_deletes.all_count; i++)
+		add_code_line(out, p->allow_deletes.all[i].text.s);
 }
 
 static void add_entry(struct strbuf *index, const struct pack *p)

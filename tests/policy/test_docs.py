@@ -26,8 +26,17 @@ signatures:
   why: Goes there.
   hits: ["10.0.0.1:22", "10.0.0.2:22"]
   misses: ["10.0.0.1:23", "11.0.0.1:22"]
+- id: gone
+  delete: {path: "*.odd", by: "!git"}
+  severity: low
+  verdict: alert
+  why: Goes away.
+  hits: [unlink /a.odd, {run: unlink /b.odd, by: "rm '`b`'"}]
+  misses: [unlink /a, {run: unlink /b.odd, by: git gc}]
 allow:
 - odd-tool wipe cache
+- connect: 10.0.0.9:22
+- delete: /srv/*.odd
 """
 
 
@@ -40,16 +49,17 @@ def test_page(tool):
     """Everything that the pack says, and no byte of it is markup."""
     tool.write("odd.yaml", PACK)
     done = tool("policy", "docs", "--output", "a/b", "odd.yaml")
-    assert done.returncode == 0 and done.stdout == "a/b: pages of 1 packs with 2 signatures\n", done
+    assert done.returncode == 0 and done.stdout == "a/b: pages of 1 packs with 3 signatures\n", done
     assert sorted(os.listdir(os.path.join(tool.directory, "a/b"))) == ["index.md", "odd.md"]
     page = read(tool, "a/b/odd.md")
     assert page.startswith("# A \\| B \\& \\<b\\>C\\</b\\> \\_d\\_\n\nPack odd: odd-tool, odd\\*, odder.\n")
     for text in ("## odd.wipe\n\nWipes \\*all\\* of \\`it\\`, \\<script\\> and \\#1 \\| too.\n\ndeny, high, T1490.\n",
                  "Instead:\n\n    odd-tool look\n", "    odd-tool wipe\n    odd-tool {re:a|b`}\n",
                  "    odd-tool '```'\n", "\"    (in /home/dev)\n", "## odd.net\n", "alert, low, T1485.\n",
-                 "    10.0.0.0/8:22\n", "## Always allowed\n\n    odd-tool wipe cache\n"):
+                 "    10.0.0.0/8:22\n", "## Always allowed\n\n    odd-tool wipe cache\n    10.0.0.9:22\n    /srv/*.odd\n",
+                 "    path *.odd; by !(git)\n", "    unlink /b.odd    (by rm '`b`')\n"):
         assert text in page, page
-    assert "| [odd](odd.md) | A \\| B \\& \\<b\\>C\\</b\\> \\_d\\_ | 2 |\n" in read(tool, "a/b/index.md")
+    assert "| [odd](odd.md) | A \\| B \\& \\<b\\>C\\</b\\> \\_d\\_ | 3 |\n" in read(tool, "a/b/index.md")
 
 
 def test_pages_of_all_packs(tool):
