@@ -263,7 +263,8 @@ static enum wrapper_kind wrapped(const struct wrapper *w, char *const *words, u3
 }
 
 /* Those that may be given shell text. */
-static const char shells[] = "sh bash dash ash hush zsh ksh mksh su runuser";
+static const char shells[] =
+	"sh bash dash ash hush zsh ksh mksh oksh yash rbash fish csh tcsh su runuser script flock";
 
 enum wrapper_kind carrier_wrapper(char *const *words, u32 count, u32 *ret_first)
 {

@@ -5,7 +5,7 @@
 
 #include "backstop/class.h"
 
-#define MAX_FROM 4096 /* bytes of what is told of the commands before a | */
+#define MAX_FROM 1024 /* bytes of what is told of the commands before a | */
 
 static void source_free(struct source *s)
 {
@@ -27,15 +27,34 @@ void splitter_begin_word(struct splitter *s)
 	s->spliced = false;
 }
 
-/* The byte at s->p as it is. */
+static bool is_letter(char c)
+{
+	return bs_class[(unsigned char)c];
+}
+
+/* Is this letter part of a run that does not stand in the text? Then a $ stands for all of it. */
+static bool is_hidden(struct splitter *s, char c)
+{
+	char *start = s->words[s->count];
+
+	if (!is_letter(c)) {
+		s->spliced = false;
+	} else if (s->literal && !s->spliced && s->out > start && is_letter(s->out[-1]) &&
+		   s->p != s->last + 1) {
+		while (s->out > start && is_letter(s->out[-1]))
+			s->out--;
+		*s->out++ = '$';
+		s->spliced = true;
+	}
+	return s->spliced;
+}
+
 void splitter_put(struct splitter *s, char c)
 {
 	splitter_begin_word(s);
-	if (s->out > s->words[s->count] && bs_class[(unsigned char)c] &&
-	    bs_class[(unsigned char)s->out[-1]] && s->p != s->last + 1)
-		s->spliced = true;
+	if (!is_hidden(s, c))
+		*s->out++ = c;
 	s->last = s->p;
-	*s->out++ = c;
 }
 
 static void add_redirection(struct splitter *s)
@@ -50,10 +69,6 @@ void splitter_end_word(struct splitter *s)
 {
 	if (!s->in_word)
 		return;
-	if (s->spliced && s->literal) {
-		s->out = s->words[s->count];
-		*s->out++ = '$';
-	}
 	*s->out++ = '\0';
 	s->in_word = false;
 	if (s->op)
@@ -144,11 +159,13 @@ static struct shell_feed find_feed(struct splitter *s)
 	return feed;
 }
 
+/* A blank keeps letters apart that only the output has side by side. */
 static char *append(char *before, const char *more)
 {
-	char *text = before && more ? shell_join(before, (char *const[]) { (char *)more }, 1)
-		     : more	    ? strdup(more)
-				    : NULL;
+	char *const words[] = { (char *)"", (char *)more };
+	bool apart = before && more && *before && is_letter(before[strlen(before) - 1]) &&
+		     is_letter(*more);
+	char *text = more ? shell_join(before, words + !apart, 1 + apart) : NULL;
 
 	free(before);
 	return text;

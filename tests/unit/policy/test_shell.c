@@ -89,6 +89,7 @@ static void test_literal(void **state _unused_)
 	expect_literal("rm 'a'/\"b\" --x=\"y\" \"$HOME\"/z", "rm|a/b|--x=y|$HOME/z");
 	expect_literal("rm a\\b \"don't\" 'x'\\''y'", "rm|$|don't|x'y");
 	expect_literal("a > p\"q\"", "a ; >|$");
+	expect_literal("a /b/c\"d\"e/f' g'h", "a|/b/$/f $");
 }
 
 static void test_redirections(void **state _unused_)
@@ -130,6 +131,7 @@ static void test_pipes(void **state _unused_)
 	expect_feeds("echo a || b; echo c\nd", "echo|a ; b ; echo|c ; d");
 	expect_feeds("echo a |\n b", "echo|a ; b <<[a\n] <-[echo a]");
 	expect_feeds("z; { echo a; echo b; } | c", "z ; echo|a ; echo|b ; c <<[a\nb\n] <-[echo b]");
+	expect_feeds("(printf a; printf b) | c", "printf|a ; printf|b ; c <<[a b] <-[printf b]");
 	expect_feeds("(echo a) |& c", "echo|a ; c <<[a\n] <-[echo a]");
 	expect_feeds("a <(curl u)", "curl|u ; a|$ <-[curl u]");
 }
