@@ -163,5 +163,7 @@ char *shell_output(char *const *words, u32 count, const struct shell_feed *in)
 		known = add_printf(&out, words, count);
 	else if (strcmp(words[0], "cat") == 0)
 		known = add_cat(&out, words, count, in);
+	else if (strcmp(words[0], "tee") == 0)
+		known = add_cat(&out, words, 1, in);
 	return known ? strdup(strbuf_str(&out)) : NULL;
 }

@@ -128,6 +128,8 @@ static void test_pipes(void **state _unused_)
 		     "echo|x|y ; a|b <<[x y\n] <-[echo x y] ; c <-[echo x y | a b]");
 	expect_feeds("cat f | a", "cat|f ; a <[f] <-[cat f]");
 	expect_feeds("cat <<E | a\nx\nE", "cat <<[x\n] ; a <<[x\n] <-[cat]");
+	expect_feeds("echo a | tee f | c",
+		     "echo|a ; tee|f <<[a\n] <-[echo a] ; c <<[a\n] <-[echo a | tee f]");
 	expect_feeds("echo a || b; echo c\nd", "echo|a ; b ; echo|c ; d");
 	expect_feeds("echo a |\n b", "echo|a ; b <<[a\n] <-[echo a]");
 	expect_feeds("z; { echo a; echo b; } | c", "z ; echo|a ; echo|b ; c <<[a\nb\n] <-[echo b]");
