@@ -126,6 +126,8 @@ static void describe(const struct bs_tamper_event *e, struct strbuf *sb)
 		add_signal(sb, e->detail);
 	else if (e->what < BS_TAMPERS && verbs[e->what])
 		strbuf_adds(sb, verbs[e->what]);
+	else
+		strbuf_adds(sb, "something unknown");
 	if (e->target)
 		add_target(sb, e->target);
 	if (e->what == BS_TAMPER_BPF)

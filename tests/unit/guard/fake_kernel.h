@@ -27,6 +27,11 @@ static struct {
 	bool watches_deletions;
 	enum bs_burst bursts[4]; /* what kernel_burst() was told, in order */
 	int bursts_count;
+	struct {
+		char path[256];
+		u32 flags;
+	} protected[256]; /* what kernel_protect() was given */
+	int protected_count;
 } fake;
 
 int kernel_open(const char *pins _unused_, const struct kernel_tables *t _unused_,
@@ -51,6 +56,11 @@ const char *kernel_blind(const struct kernel *k _unused_)
 	return fake.blind;
 }
 
+const char *kernel_refused(const struct kernel *k _unused_)
+{
+	return NULL;
+}
+
 enum bs_tier kernel_tier(const struct kernel *k _unused_)
 {
 	return BS_TIER_TRACE;
@@ -66,12 +76,19 @@ void kernel_protect_begin(struct kernel *k _unused_)
 
 u32 kernel_protect_end(struct kernel *k _unused_)
 {
-	return 0;
+	return (u32)fake.protected_count;
 }
 
-int kernel_protect(struct kernel *k _unused_, const char *path _unused_, u32 flags _unused_)
+int kernel_protect(struct kernel *k _unused_, const char *path, u32 flags)
 {
-	return -ENOTSUP;
+	if (access(path, F_OK))
+		return -errno;
+	if (fake.protected_count == ARRAY_SIZE(fake.protected))
+		return -E2BIG;
+	snprintf(fake.protected[fake.protected_count].path, sizeof(fake.protected[0].path), "%s",
+		 path);
+	fake.protected[fake.protected_count++].flags = flags;
+	return 0;
 }
 
 void kernel_unpin(struct kernel *k _unused_)
