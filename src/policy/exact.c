@@ -287,12 +287,15 @@ static const char *fed_value(const struct exact *e, const char *name)
 	return strcmp(name, "<") == 0 ? e->feed->file : e->feed->from;
 }
 
+/* What is fed but not known excuses nothing. */
 static bool fed_holds(const struct matcher *m, const struct image_item *item)
 {
+	bool doubtful = m->strict == item->negated;
+
 	for (u32 n = item->alts; n < item->alts + item->alts_count; n++) {
 		const char *value = fed_value(m->e, string(m, m->e->args.image->alts[n].text));
 
-		if (value && holds(m, n, value, m->strict == item->negated))
+		if (value ? holds(m, n, value, doubtful) : m->e->feed && m->strict && item->negated)
 			return !item->negated;
 	}
 	return item->negated;

@@ -28,7 +28,8 @@ static const char pack[] =
 	"  hits: [python -c 'rmtree(1)', sh -c 'echo \"rmtree(1)\" | python']\n" EXAMPLES
 	"- id: rm\n  command: rm -r /\n"
 	"  hits: [rm -r /, ssh h rm -r /]\n" EXAMPLES "- id: fetched\n  command: sh <-=curl*\n"
-	"  hits: [sh -c 'curl x | sh', sh -c 'curl x | bash']\n" EXAMPLES;
+	"  hits: [sh -c 'curl x | sh', sh -c 'curl x | bash']\n" EXAMPLES
+	"allow: [psql -h scratch, psql -h spare !<<]\n";
 
 static struct policy *policy;
 
@@ -93,6 +94,14 @@ static void test_fed(void **state _unused_)
 	EXPECT("sh -c 'bash <(curl x)'", "t.fetched via sh -c");
 }
 
+static void test_allowed(void **state _unused_)
+{
+	EXPECT("sh -c 'psql -h scratch <<< \"drop table a\"'", "");
+	EXPECT("sh -c 'psql -h spare <<< \"drop table a\"'", "t.sql via sh -c");
+	EXPECT("sh -c 'cat drop.sql | psql -h spare'", "t.file via sh -c");
+	EXPECT("sh -c 'psql -h scratch <<< x; psql <<< \"drop table a\"'", "t.sql via sh -c");
+}
+
 static void test_fed_code(void **state _unused_)
 {
 	EXPECT("sh -c 'python3 - <<< \"rmtree(1)\"'", "");
@@ -118,7 +127,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_code),	 cmocka_unit_test(test_targets),
 		cmocka_unit_test(test_fed),	 cmocka_unit_test(test_fed_code),
-		cmocka_unit_test(test_builtins),
+		cmocka_unit_test(test_builtins), cmocka_unit_test(test_allowed),
 	};
 
 	return cmocka_run_group_tests_name("search_shell", tests, set_up, tear_down);
