@@ -413,6 +413,7 @@ for p in ['{path}', '{path}', '{other}']:
     loss.agent.wait_for("refused")
     lab.guard.approve(hold)
     area.file("go")
+    lab.guard.deny(lab.guard.wait_for_holds()[0])
     loss.finish(0)
     assert loss.agent.out == "refused\ngone\nrefused\n", loss.agent.all
     assert not os.path.exists(path) and os.path.exists(other)
@@ -531,7 +532,7 @@ def test_restart_with_a_burst_held(lab, area):
     assert again["id"] == hold["id"] and again["burst"] == LIMIT and again["signature"] == "del.burst", again
     guard.approve(again)
     loss.finish(0)
-    assert area.left() == 0
+    assert area.left() == 0, (loss.agent.all, guard.log())
 
 
 def waiting_loss(lab, area, guard, argv, path):
