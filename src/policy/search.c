@@ -261,6 +261,7 @@ void search_action(const struct policy *p, const struct action *a, u32 only,
 	s.builtin = s.found = false;
 	s.feed = NULL;
 	s.target = NULL;
+	s.level = s.cwd_level = 0;
 	s.carrier = NULL;
 	s.context = a->context;
 	s.result = (struct search_result) { .line = IMAGE_NONE, .allowed = IMAGE_NONE };

@@ -53,8 +53,24 @@ static void search_cd(struct search *s, char *const *words, u32 count)
 		       *dir == '/' ? "" : "/", dir);
 	if (len >= PATHS_MAX)
 		return;
+	if (s->level && !s->cwd_level) {
+		snprintf(s->cwd_outside, PATHS_MAX, "%s", s->local.cwd ? s->local.cwd : "");
+		s->cwd_level = s->level;
+	}
 	strcpy(s->cwd, full);
 	s->local.cwd = s->cwd;
+}
+
+/* Leaves the subshell that went elsewhere, once a command is outside of it. */
+static void leave_subshell(struct search *s, unsigned int level)
+{
+	s->level = level;
+	if (level >= s->cwd_level)
+		return;
+	s->cwd_level = 0;
+	s->local.cwd = NULL;
+	if (*s->cwd_outside)
+		s->local.cwd = strcpy(s->cwd, s->cwd_outside);
 }
 
 /* A redirection that a shell does itself: in all text that one reads here or elsewhere. */
@@ -78,6 +94,7 @@ static void search_simple(void *data, const struct shell_command *c)
 	struct search *s = data;
 	const struct shell_feed *outer = s->feed;
 
+	leave_subshell(s, c->level);
 	if (c->feed.text || c->feed.file || c->feed.from)
 		s->feed = &c->feed;
 	if (c->count == 2 && shell_is_redirection(c->words[0]))
@@ -169,6 +186,7 @@ static void search_shell_code(struct search *s, const char *name, char *const *w
 	if (input)
 		search_input(s);
 	s->local.cwd = cwd;
+	s->level = s->cwd_level = 0;
 	s->carrier = outer;
 }
 

@@ -25,8 +25,10 @@ struct search {
 	bool builtin; /* the shell runs this command without an exec */
 	bool found;   /* what is searched is a candidate however it is quoted */
 	const struct shell_feed *feed;
-	const char *target;  /* of a redirection */
-	char cwd[PATHS_MAX]; /* where the shell went */
+	const char *target; /* of a redirection */
+	/* where the shell went, and what is true again behind the subshell that went there */
+	char cwd[PATHS_MAX], cwd_outside[PATHS_MAX];
+	unsigned int level, cwd_level;
 	struct paths *paths;
 	struct paths local, remote;
 	unsigned int depth;

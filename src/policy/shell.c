@@ -305,7 +305,7 @@ static void take_close(struct splitter *s)
 {
 	splitter_end_command(s, false);
 	s->p++;
-	if (s->level)
+	if (s->level > s->base)
 		s->level--;
 	else if (s->nested && !s->cases)
 		s->ended = true;
@@ -399,6 +399,8 @@ static const char *split(struct splitter *outer, const char *text)
 {
 	struct splitter s = { .literal = outer->literal,
 			      .nested = true,
+			      .level = outer->level + 1,
+			      .base = outer->level + 1,
 			      .substitutions = outer->substitutions,
 			      .fn = outer->fn,
 			      .data = outer->data };

@@ -17,6 +17,7 @@ struct shell_command {
 	char *const *words; /* NULL behind the last */
 	u32 count;
 	struct shell_feed feed;
+	unsigned int level; /* of subshells around it: what they change is not seen outside */
 };
 
 typedef void (*shell_command_fn)(void *data, const struct shell_command *c);

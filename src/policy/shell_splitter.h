@@ -35,7 +35,7 @@ struct splitter {
 	bool grouped;	    /* nothing but redirections may follow a group */
 	bool nested;	    /* in $(…): ends at its ) */
 	bool ended;
-	unsigned int level, cases, depth;
+	unsigned int level, base, cases, depth; /* base: the level where it began */
 	unsigned int *substitutions;
 	shell_command_fn fn;
 	void *data;

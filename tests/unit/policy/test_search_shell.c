@@ -69,6 +69,10 @@ static void test_targets(void **state _unused_)
 	EXPECT("sh -c 'cd ../../..; cd etc && > passwd'", "t.passwd via sh -c");
 	EXPECT("sh -c 'cd /tmp; > x.db'", "");
 	EXPECT("sh -c 'cd $X; > x.db'", "t.data via sh -c");
+	EXPECT("sh -c '(cd /tmp; > x.db)'", "");
+	EXPECT("sh -c '(cd /tmp && (cd y)); > x.db'", "t.data via sh -c");
+	EXPECT("sh -c 'x=$(cd /tmp && pwd); > x.db'", "t.data via sh -c");
+	EXPECT("sh -c 'cd /etc; (cd ..); > passwd'", "t.passwd via sh -c");
 	EXPECT("sh -c '> $HOME/x.db; '", "t.data via sh -c");
 	EXPECT("sh -c '> ~/id_rsa'", "t.data via sh -c");
 	EXPECT("sh -c '> \"$PWD\"/.env'", "t.data via sh -c");
