@@ -1,5 +1,7 @@
 /* exec: what is a tracked task about to run?
  *
+ * lsm.s/bprm_committed_creds	a moment before, where one may sleep: touches argv, so that the
+ *				next finds in memory what was swapped out
  * tp_btf/sched_process_exec	the new image is loaded, argv is on its stack, no instruction of it
  *has run: scans argv, reports the exec, and freezes a candidate
  */
@@ -345,6 +347,41 @@ static __always_inline u32 read_exec(struct work *w, struct task_struct *t,
 	event_head(&e->head, BS_EVENT_EXEC, size, session);
 	return size;
 }
+
+/* ---- before */
+
+#define PAGE 4096 /* the smallest that any kernel has */
+
+struct touch {
+	unsigned long at, end;
+};
+
+static long touch_step(u32 i, void *data)
+{
+	struct touch *t = data;
+	u8 byte;
+
+	if (t->at >= t->end)
+		return 1;
+	bpf_copy_from_user(&byte, sizeof(byte), (void *)t->at);
+	t->at = (t->at | (PAGE - 1)) + 1;
+	return 0;
+}
+
+/* The stack is the new image's already, and will yet be moved. argv lies at its end, and the
+ * environment behind. */
+SEC("lsm.s/bprm_committed_creds")
+int BPF_PROG(lsm_bprm_committed_creds, struct linux_binprm *bprm)
+{
+	struct touch t = { .at = bprm->p, .end = bprm->exec };
+
+	if (!is_acting() || !label_of(bpf_get_current_task_btf()))
+		return 0;
+	bpf_loop(BS_SCAN_MAX / PAGE + 1, touch_step, &t, 0);
+	return 0;
+}
+
+/* ---- the hook */
 
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(exec_loaded, struct task_struct *t, pid_t old_pid, struct linux_binprm *bprm)

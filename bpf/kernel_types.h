@@ -198,6 +198,7 @@ struct bpf_iter__task {
 };
 
 struct linux_binprm {
+	unsigned long p, exec; /* where argv, and where the file's name begins in the new stack */
 	struct file *file;
 	const char *filename;
 };

@@ -60,6 +60,7 @@ const struct tier_hook tier_hooks[] = {
 	{ .name = "sb_pivotroot", .use = TIER_PROTECT },
 	{ .name = "sb_remount", .use = TIER_PROTECT },
 	{ .name = "sb_umount", .use = TIER_PROTECT },
+	{ .name = "bprm_committed_creds", .use = TIER_ARGV, .lsm_only = true },
 };
 const size_t tier_hooks_count = ARRAY_SIZE(tier_hooks);
 _Static_assert(ARRAY_SIZE(tier_hooks) <= TIER_HOOKS_MAX, "room for each hook");
@@ -87,6 +88,9 @@ const struct tier_use_text tier_uses[] = {
 			  "the first" },
 	[TIER_PROTECT] = { "protect", "no session harms the guard",
 			   "an agent that is root can stop the guard, and detach its programs" },
+	[TIER_ARGV] = { "argv",
+			"argv that was swapped out is read before the program is decided on",
+			"the guard reads it, so that such a program waits for the guard" },
 };
 _Static_assert(ARRAY_SIZE(tier_uses) == TIER_USES, "a text for each use");
 
@@ -151,6 +155,10 @@ static void try_one(const struct btf *kernel, struct tiers *t, size_t hook, enum
 
 	if (t->without[hook] & 1 << tier)
 		return;
+	if (tier_hooks[hook].lsm_only && tier != BS_TIER_LSM) {
+		tier_fail(t, hook, tier, -EOPNOTSUPP);
+		return;
+	}
 	err = tier_try_load(kernel, tier, tier_hooks[hook].name);
 	if (err)
 		tier_fail(t, hook, tier, err);
@@ -206,6 +214,12 @@ struct bpf_program *tier_program(const struct backstop_bpf *s, size_t hook, enum
 	return bpf_object__find_program_by_name(s->obj, name);
 }
 
+static void set_autoload(struct bpf_program *p, bool wanted)
+{
+	if (p)
+		bpf_program__set_autoload(p, wanted);
+}
+
 void tier_choose(struct backstop_bpf *s, struct tiers *t)
 {
 	struct btf *kernel = btf__load_vmlinux_btf();
@@ -214,8 +228,7 @@ void tier_choose(struct backstop_bpf *s, struct tiers *t)
 	btf__free(kernel);
 	for (size_t i = 0; i < tier_hooks_count; i++)
 		for (int tier = BS_TIER_FMOD_RET; tier < BS_TIERS; tier++)
-			bpf_program__set_autoload(tier_program(s, i, tier),
-						  tier_is_wanted(t, i, tier));
+			set_autoload(tier_program(s, i, tier), tier_is_wanted(t, i, tier));
 }
 
 /* ---- proving */

@@ -16,6 +16,7 @@ enum tier_use {
 	TIER_FENCE,   /* a held task that runs is refused its first system call */
 	TIER_DELETE,  /* deletions can be refused and held */
 	TIER_PROTECT, /* sessions cannot harm the guard */
+	TIER_ARGV,    /* swapped-out argv is brought back before it is read */
 	TIER_USES,
 };
 
@@ -36,6 +37,7 @@ struct tier_hook {
 	const char *name; /* task_kill: programs lsm_task_kill and fmod_task_kill */
 	enum tier_use use;
 	u16 ops;       /* deletions that it sees: bits by enum bs_delete_op */
+	bool lsm_only; /* it refuses nothing, and has no fmod_ret program */
 	bool optional; /* some kernels have it in no form, and need it not */
 	u8 on_demand;  /* enum tier_demand: attached while one of them needs it; 0: always */
 };
@@ -53,6 +55,7 @@ struct tiers {
 void tier_choose(struct backstop_bpf *s, struct tiers *t);
 /* Shall the hook be attached in this tier? */
 bool tier_is_wanted(const struct tiers *t, size_t hook, enum bs_tier tier);
+/* NULL: there is none. */
 struct bpf_program *tier_program(const struct backstop_bpf *s, size_t hook, enum bs_tier tier);
 /* The hook cannot be attached there: without the first, which proves the tier, no other is. */
 void tier_fail(struct tiers *t, size_t hook, enum bs_tier tier, int err);
