@@ -187,7 +187,7 @@ static struct trail_entry *find_alike(struct search *s, const json_t *event)
 	const char *uid = text(acting_process(event), "uid");
 	struct trail_entry *e;
 
-	STAILQ_FOREACH (e, &s->trail->entries, link) {
+	for (e = STAILQ_FIRST(&s->trail->entries); e; e = STAILQ_NEXT(e, link)) {
 		const char *other = text(acting_process(e->event), "uid");
 
 		if (e->below && !e->decision && uid && other && !strcmp(uid, other) &&
@@ -273,7 +273,7 @@ static void add_command(struct search *s, json_t *finding)
 {
 	struct trail_entry *e;
 
-	STAILQ_FOREACH (e, &s->trail->entries, link)
+	for (e = STAILQ_FIRST(&s->trail->entries); e; e = STAILQ_NEXT(e, link))
 		if (same_event(e->event, finding))
 			return;
 	add_entry(s, finding);
@@ -317,7 +317,7 @@ static void take_exec(struct search *s, const char *line, size_t len)
 	_cleanup_json_ json_t *event = NULL;
 	struct trail_entry *e;
 
-	STAILQ_FOREACH (e, &s->trail->entries, link) {
+	for (e = STAILQ_FIRST(&s->trail->entries); e; e = STAILQ_NEXT(e, link)) {
 		const char *uid;
 
 		if (!e->program || e->exec || !memmem(line, len, e->program, strlen(e->program)))

@@ -203,7 +203,7 @@ static struct remark *add_remark(struct guard *g, const struct exec *x, u64 sign
 	struct remark *r, *oldest = NULL;
 	unsigned int n = 0;
 
-	LIST_FOREACH (r, &g->remarks, entry) {
+	for (r = LIST_FIRST(&g->remarks); r; r = LIST_NEXT(r, entry)) {
 		n++;
 		if (!oldest || r->time < oldest->time)
 			oldest = r;
