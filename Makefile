@@ -151,8 +151,9 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_SRC) $(wildcard include/backstop/*.h src/
 fuzz: $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 	tests/run fuzz $(BUILD)
 
-bench: all $(VICTIMS)
+bench: all $(VICTIMS) $(BUILD)/tests/unit/kernel/test_cost
 	tests/bench/bench $(BUILD)
+	tests/bench/programs $(BUILD)
 
 C_FILES := $(shell find src bpf include tests -name '*.[ch]' 2>/dev/null)
 check:

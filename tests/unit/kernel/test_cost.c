@@ -90,7 +90,7 @@ static void no_program_costs_too_much(void **state)
 	if (refused)
 		fail_msg("programs were refused:\n%s", refused);
 	n = read_costs(k, costs);
-	print_message("tier %s\n", tier_name(kernel_tier(k)));
+	print_message("tier: %s\n", tier_name(kernel_tier(k)));
 	for (int i = 0; i < n; i++) {
 		u64 end = i + 1 < n ? costs[i + 1].begun : costs[i].begun; /* the last is small */
 
