@@ -1,4 +1,7 @@
 /* The security hooks, and the tripwire. */
+#include <errno.h>
+#include <unistd.h>
+
 #include "kernel/internal.h"
 
 bool kernel_has_tripwire(const struct kernel *k)
@@ -42,6 +45,24 @@ bool kernel_attach_hooks(struct kernel *k, struct backstop_bpf *s, u32 generatio
 	return all;
 }
 
+#define PATIENCE_US (10 * 1000)
+#define PATIENCES   50
+
+/* It may be on its way out since a moment ago: a program cannot be attached twice. */
+static int attach_again(struct kernel *k, size_t hook, enum bs_tier tier)
+{
+	int r = -EBUSY;
+
+	for (int i = 0; i < PATIENCES && r == -EBUSY; i++) {
+		if (i)
+			usleep(PATIENCE_US);
+		r = kernel_take_back_link(k, tier_program(k->skel, hook, tier));
+		if (r)
+			r = attach_hook(k, k->skel, k->generation, hook, tier);
+	}
+	return r;
+}
+
 static int set_hook(struct kernel *k, size_t hook, bool on)
 {
 	enum bs_tier tier = k->tiers.of[hook];
@@ -49,7 +70,7 @@ static int set_hook(struct kernel *k, size_t hook, bool on)
 	if (!tier)
 		return 0;
 	if (on)
-		return attach_hook(k, k->skel, k->generation, hook, tier);
+		return attach_again(k, hook, tier);
 	kernel_let_go_link(k, tier_program(k->skel, hook, tier));
 	return 0;
 }

@@ -35,6 +35,7 @@ int kernel_attach_one(const struct kernel *k, u32 generation, struct bpf_program
 void kernel_drop_link(const struct kernel *k, const struct bpf_program *p);
 /* For a security hook: pins_sweep() has yet to do the rest. */
 void kernel_let_go_link(const struct kernel *k, const struct bpf_program *p);
+int kernel_take_back_link(const struct kernel *k, const struct bpf_program *p);
 
 /* hooks.c: attaches the security hooks; gives up those that fail: false. */
 bool kernel_attach_hooks(struct kernel *k, struct backstop_bpf *s, u32 generation);

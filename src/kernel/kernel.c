@@ -149,6 +149,14 @@ void kernel_let_go_link(const struct kernel *k, const struct bpf_program *p)
 	pins_let_go(&k->pins, name);
 }
 
+int kernel_take_back_link(const struct kernel *k, const struct bpf_program *p)
+{
+	char name[64];
+
+	link_name(k->generation, p, name, sizeof(name));
+	return pins_take_back(&k->pins, name);
+}
+
 int kernel_attach_one(const struct kernel *k, u32 generation, struct bpf_program *p, int cgroup,
 		      struct bpf_link **ret)
 {

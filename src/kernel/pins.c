@@ -160,7 +160,8 @@ unsigned int pins_generation(const struct pins *p)
 
 /* ---- letting go */
 
-#define OLD	    "old" /* names of pins that are about to go begin so */
+#define OLD	    "old_" /* names of pins that are about to go begin so */
+#define SWEEP_AFTER 200000 /* microseconds: what is needed again at once is taken back */
 #define SWEEP_STACK (64 * 1024)
 
 static void drop_old(const struct pins *p, const char *name, _unused_ void *data)
@@ -174,6 +175,7 @@ static void *sweep(void *data)
 	_cleanup_free_ char *dir = data;
 	const struct pins p = { .dir = dir };
 
+	usleep(SWEEP_AFTER);
 	for_each_pin(&p, drop_old, NULL);
 	return NULL;
 }
@@ -207,12 +209,21 @@ void pins_sweep(const struct pins *p)
 
 int pins_let_go(const struct pins *p, const char *name)
 {
-	static unsigned int count;
-	char from[PATH_MAX], to[PATH_MAX], old[32];
+	char from[PATH_MAX], to[PATH_MAX], old[96];
 
-	snprintf(old, sizeof(old), OLD "%d_%u", (int)getpid(), count++);
+	snprintf(old, sizeof(old), OLD "%s", name);
 	path_of(p, name, from, sizeof(from));
 	path_of(p, old, to, sizeof(to));
+	return rename(from, to) ? -errno : 0;
+}
+
+int pins_take_back(const struct pins *p, const char *name)
+{
+	char from[PATH_MAX], to[PATH_MAX], old[96];
+
+	snprintf(old, sizeof(old), OLD "%s", name);
+	path_of(p, old, from, sizeof(from));
+	path_of(p, name, to, sizeof(to));
 	return rename(from, to) ? -errno : 0;
 }
 

@@ -27,6 +27,8 @@ unsigned int pins_generation(const struct pins *p);
  * A security hook is detached after a grace period: many kernels take some 100 ms for each within
  * unlink(), in which a guard would decide nothing. */
 int pins_let_go(const struct pins *p, const char *name);
+/* Undoes pins_let_go(). -ENOENT: it is too late, and the link is on its way out. */
+int pins_take_back(const struct pins *p, const char *name);
 void pins_sweep(const struct pins *p);
 /* Lets go of the links of all generations but `keep` (0: of all), and sweeps. */
 void pins_drop_links(const struct pins *p, unsigned int keep);

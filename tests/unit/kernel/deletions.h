@@ -40,7 +40,8 @@ static char top[64]; /* where files are made: no scratch, nothing protected */
 static int pins_fd = -1;
 
 struct seen {
-	u64 start;
+	u64 start, inode;
+	u32 dev;
 	u32 op, flags, slot, ticket, burst;
 	char path[BS_DELETE_PATH];
 };
@@ -102,7 +103,8 @@ static void keep(void *data, const struct bs_event *head)
 	assert_int_equal(e->head.size, sizeof(*e) + e->path_len + e->inner_len);
 	assert_true(e->head.session == SESSION);
 	path = path_of(e);
-	*s = (struct seen) { e->start, e->op, e->flags, e->slot, e->ticket, e->burst, "" };
+	*s = (struct seen) { e->start, e->inode,  e->dev,   e->op, e->flags,
+			     e->slot,  e->ticket, e->burst, "" };
 	snprintf(s->path, sizeof(s->path), "%s", path);
 	seen_count++;
 }

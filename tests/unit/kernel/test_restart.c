@@ -4,7 +4,6 @@
 #include <linux/io_uring.h>
 #include <pthread.h>
 #include <sys/mman.h>
-#include <sys/sysmacros.h>
 
 static bool needs_hooks(void)
 {
@@ -75,27 +74,34 @@ static void test_another_name_is_protected(void **state)
 	assert_non_null(strstr(seen[0].path, "/other"));
 }
 
-static int do_unlink_b(void)
-{
-	return result(unlink("b"));
-}
-
 static void test_an_inode_is_protected(void **state)
 {
-	struct stat st;
+	struct seen first;
 
 	(void)state;
 	assert_true(needs_hooks());
 	assert_int_equal(chdir(top), 0);
-	make("b", "b");
-	assert_int_equal(stat("b", &st), 0);
-	assert_int_equal(kernel_protect_inode(kernel, major(st.st_dev) << 20 | minor(st.st_dev),
-					      st.st_ino, true),
-			 0);
-	assert_int_equal(finish(start(do_unlink_b), BS_SLOT_REFUSED, NULL), EPERM);
-	assert_int_equal(seen[0].flags, BS_DELETE_CANDIDATE | BS_DELETE_INODE);
-	kernel_protect_inode(kernel, major(st.st_dev) << 20 | minor(st.st_dev), st.st_ino, false);
-	assert_int_equal(finish(start(do_unlink_b), BS_SLOT_REFUSED, NULL), 0);
+	make_tree("a");
+	assert_int_equal(finish(start(do_punch), BS_SLOT_REFUSED, NULL), 0);
+	first = seen[0];
+	assert_int_equal(kernel_protect_inode(kernel, first.dev, first.inode, true), 0);
+	assert_int_equal(finish(start(do_unlink), BS_SLOT_REFUSED, NULL), EPERM);
+	assert_int_equal(seen[1].flags, BS_DELETE_CANDIDATE | BS_DELETE_INODE);
+	kernel_protect_inode(kernel, first.dev, first.inode, false);
+	assert_int_equal(finish(start(do_unlink), BS_SLOT_REFUSED, NULL), 0);
+}
+
+static void test_hooks_come_and_go(void **state)
+{
+	(void)state;
+	assert_true(needs_hooks());
+	make_tree("a");
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(kernel_watch_deletions(kernel, false), 0);
+		assert_int_equal(kernel_watch_deletions(kernel, true), 0);
+	}
+	usleep(1000000); /* what let go is not what was taken back */
+	assert_int_equal(finish(start(do_punch), BS_SLOT_REFUSED, NULL), EPERM);
 }
 
 /* ---- threads: each waits for itself, and none sees how */
@@ -237,7 +243,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_each_operation_is_refused), TEST(test_each_operation_is_allowed_once),
 		TEST(test_another_name_is_protected), TEST(test_an_inode_is_protected),
-		TEST(test_threads_at_once),	      TEST(test_io_uring_is_refused),
+		TEST(test_hooks_come_and_go),	      TEST(test_threads_at_once),
+		TEST(test_io_uring_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, open_policy, close_policy);
