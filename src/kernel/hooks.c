@@ -82,8 +82,11 @@ int kernel_demand(struct kernel *k, enum tier_demand by, bool on)
 	int r = 0;
 
 	for (size_t i = 0; i < tier_hooks_count && changes; i++)
-		if (tier_hooks[i].on_demand & by && !(tier_hooks[i].on_demand & others))
-			r = set_hook(k, i, on) ?: r;
+		if (tier_hooks[i].on_demand & by && !(tier_hooks[i].on_demand & others)) {
+			int err = set_hook(k, i, on); /* all are tried */
+
+			r = r ?: err;
+		}
 	k->demand = on ? others | by : others;
 	if (changes && !on)
 		pins_sweep(&k->pins);

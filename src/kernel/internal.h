@@ -46,4 +46,12 @@ int kernel_demand(struct kernel *k, enum tier_demand by, bool on);
 bool kernel_watches_calls(const struct kernel *k);
 bool kernel_has_tripwire(const struct kernel *k);
 
+#define SHARED_SLOTS_BYTES (BS_SLOTS * sizeof(struct bs_slot))
+#define SHARED_SLOTS_PIN   "slots"
+#define SHARED_PIN	   "shared"
+
+/* shared.c: maps what the fd of the map of slots, or of the shared state, stands for. */
+int shared_map_slots(int fd, struct bs_slot **ret);
+int shared_map(int fd, struct bs_shared **ret);
+
 #endif

@@ -14,10 +14,6 @@
 #include "kernel/internal.h"
 #include "kernel/tables.h"
 
-#define SLOTS_BYTES (BS_SLOTS * sizeof(struct bs_slot))
-#define SLOTS_PIN   "slots"
-#define SHARED_PIN  "shared"
-
 /* libbpf has one print function for the whole process, without an argument. */
 static struct strbuf *load_messages;
 
@@ -52,7 +48,7 @@ static void kept_maps(const struct backstop_bpf *s, struct kept ret[KEPT_MAPS])
 		{ "labels", s->maps.labels },
 		{ "strays", s->maps.strays },
 		{ "sessions", s->maps.sessions },
-		{ SLOTS_PIN, s->maps.slots },
+		{ SHARED_SLOTS_PIN, s->maps.slots },
 		{ "events", s->maps.events },
 		{ "decisions", s->maps.decisions },
 		{ "processes", s->maps.processes },
@@ -331,16 +327,6 @@ static void on_record(void *data, const void *record, size_t size)
 		c->fn(c->data, record);
 }
 
-static int map_slots(int fd, struct bs_slot **ret)
-{
-	void *p = mmap(NULL, SLOTS_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-
-	if (p == MAP_FAILED)
-		return -errno;
-	*ret = p;
-	return 0;
-}
-
 static int open_maps(struct kernel *k)
 {
 	struct bpf_map *rings[] = { k->skel->maps.decisions, k->skel->maps.events };
@@ -348,17 +334,7 @@ static int open_maps(struct kernel *k)
 
 	for (int i = 0; i < KERNEL_RINGS && !r; i++)
 		r = ring_open(bpf_map__fd(rings[i]), &k->consumers[i].ring);
-	return r ?: map_slots(bpf_map__fd(k->skel->maps.slots), &k->slots);
-}
-
-static int map_shared(int fd, struct bs_shared **ret)
-{
-	void *p = mmap(NULL, sizeof(**ret), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-
-	if (p == MAP_FAILED)
-		return -errno;
-	*ret = p;
-	return 0;
+	return r ?: shared_map_slots(bpf_map__fd(k->skel->maps.slots), &k->slots);
 }
 
 /* Only a whole set is taken over: the shared state is pinned last. It says which generation acts.
@@ -367,7 +343,7 @@ static int adopt(struct kernel *k)
 {
 	_cleanup_close_ int fd = pins_get(&k->pins, SHARED_PIN);
 	struct bs_shared *shared = NULL;
-	int r = fd < 0 ? fd : map_shared(fd, &shared);
+	int r = fd < 0 ? fd : shared_map(fd, &shared);
 
 	if (r)
 		return r;
@@ -502,7 +478,7 @@ void kernel_close(struct kernel *k)
 	for (int i = 0; i < KERNEL_RINGS; i++)
 		ring_close(k->consumers[i].ring);
 	if (k->slots)
-		munmap(k->slots, SLOTS_BYTES);
+		munmap(k->slots, SHARED_SLOTS_BYTES);
 	backstop_bpf__destroy(k->skel);
 	pins_free(&k->pins);
 	free(k->blind);
@@ -522,44 +498,6 @@ int kernel_private_pins(char *buf, size_t size)
 		return -errno;
 	snprintf(buf, size, "/proc/self/fd/%d/backstop", fd);
 	return fd;
-}
-
-/* ---- for the keeper */
-
-static int open_pin(const char *dir, const char *name)
-{
-	_cleanup_strbuf_ struct strbuf ignored = STRBUF_INIT;
-	struct pins p = { 0 };
-	int fd = pins_open(&p, dir, &ignored);
-
-	if (!fd)
-		fd = pins_get(&p, name);
-	pins_free(&p);
-	return fd;
-}
-
-int kernel_map_slots(const char *pins, struct bs_slot **ret)
-{
-	_cleanup_close_ int fd = open_pin(pins, SLOTS_PIN);
-
-	return fd < 0 ? fd : map_slots(fd, ret);
-}
-
-int kernel_map_shared(const char *pins, struct bs_shared **ret)
-{
-	_cleanup_close_ int fd = open_pin(pins, SHARED_PIN);
-
-	return fd < 0 ? fd : map_shared(fd, ret);
-}
-
-void kernel_drop_pins(const char *dir)
-{
-	_cleanup_strbuf_ struct strbuf ignored = STRBUF_INIT;
-	struct pins p = { 0 };
-
-	if (!pins_open(&p, dir, &ignored))
-		pins_remove(&p);
-	pins_free(&p);
 }
 
 /* ---- events */

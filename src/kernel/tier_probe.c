@@ -37,7 +37,7 @@ static int load(const struct btf *kernel, enum bs_tier tier, const char *hook, u
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
 	const struct form *f = &forms[tier];
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = f->attach);
+	struct bpf_prog_load_opts opts = { .sz = sizeof(opts), .expected_attach_type = f->attach };
 	char target[64];
 	int id, fd;
 
