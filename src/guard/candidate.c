@@ -230,9 +230,13 @@ void candidate_passed(struct guard *g, struct exec *x)
 	struct decision d;
 
 	decide(g, x, &d);
-	if (d.verdict > VERDICT_ALERT) { /* a policy that was in force a moment later */
+	if (d.verdict > VERDICT_ALERT) {
 		d.verdict = VERDICT_ALERT;
-		d.reason = "the policy was changed meanwhile";
+		d.reason =
+			x->session && x->session->project
+				? "the kernel does not ask about all that a workspace's own file "
+				  "tightens"
+				: "the policy was changed meanwhile";
 	}
 	remember(g, x, &d);
 	if (d.finding.id && !d.again && !exec_read_proc(g, x) && is_shadowed(g, &d))
