@@ -322,8 +322,9 @@ enum bs_delete_flag {
 
 /* data[] holds the path as the task's root has it: its components from the last to the first, each
  * with NUL; then, where a bind mount makes a difference, likewise its path inside its file system.
- * A path that a system call was given (BS_DELETE_DONE) is one string, which may be relative to cwd
- * or to `dirfd`. */
+ * With BS_DELETE_DONE the path is one string, as the system call was given it, and NUL; behind it,
+ * where it is relative, the directory that it begins in, by components. Of what was reached by a
+ * descriptor they are the file's last component, and its directory. */
 struct bs_delete_event {
 	struct bs_event head;
 	u64 start; /* of the process */
