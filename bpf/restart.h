@@ -70,6 +70,9 @@ static __always_inline int wait_on(const struct place *p, struct bs_waiting *w)
 	}
 	if (state == BS_SLOT_STOPPED || state == BS_SLOT_STOPPING)
 		return stop_call(p, w);
+	/* Its tracer has it: it traps before it comes again, and a stop would outlast its hold. */
+	if (state == BS_SLOT_SEIZED && BPF_CORE_READ(bpf_get_current_task_btf(), ptrace))
+		return go_round(p, w);
 	if (!shared.state.down && bpf_ktime_get_ns() < w->until)
 		return go_round(p, w);
 	if (__sync_val_compare_and_swap(&p->slot->word, word, stopping) != word)
