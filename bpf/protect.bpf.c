@@ -11,6 +11,7 @@
  * path_mknod, path_mkdir, path_symlink, path_chmod, path_chown, inode_setxattr, inode_removexattr,
  * inode_set_acl, inode_remove_acl, inode_file_setattr, file_ioctl, file_ioctl_compat, file_lock
  *				our files
+ * path_notify			fanotify's permission events
  * sb_mount, move_mount, sb_pivotroot, sb_remount, sb_umount
  *				mounts where our files are, where the guard would see it
  * tp_btf/cgroup_attach_task	who moves the guard to another cgroup is killed: no hook comes
@@ -191,6 +192,11 @@ SECURITY_HOOK(file_lock, struct file *file, unsigned int cmd)
 	return protect_file_lock(file, cmd);
 }
 
+SECURITY_HOOK(path_notify, struct path *path, u64 mask)
+{
+	return protect_path_notify(path, mask);
+}
+
 /* ---- mounts */
 
 SECURITY_HOOK(sb_mount, const char *what, struct path *where, const char *type, unsigned long flags)
@@ -224,7 +230,7 @@ SECURITY_HOOK(sb_umount, struct vfsmount *mnt)
 SEC("tp_btf/cgroup_attach_task")
 int BPF_PROG(protect_moved, struct cgroup *to, const char *path, struct task_struct *t)
 {
-	if (!is_guards(t->tgid) || !is_acting() || !is_restrained())
+	if (!is_guards(t) || !is_acting() || !is_restrained())
 		return 0;
 	refuse(BS_TAMPER_MOVE, 0, t->tgid);
 	bpf_send_signal(SIGKILL);

@@ -36,6 +36,8 @@
 
 #define F_UNLCK		    2
 
+#define FAN_PERMISSIONS	    0x170000 /* open, access, exec, before access */
+
 #define TS_COMPAT	    0x2 /* x86: a 32-bit system call */
 
 struct protected_map {
@@ -79,14 +81,18 @@ static __noinline int refuse_file(u32 what, struct dentry *d)
 
 /* ---- the guard's processes */
 
-static __always_inline bool is_guards(u32 tgid)
+/* The keeper and what it started: a guard that is only coming up is its child too. */
+static __always_inline bool is_guards(struct task_struct *t)
 {
-	return tgid && (tgid == shared.state.guard || tgid == shared.state.keeper);
+	u32 tgid = BPF_CORE_READ(t, tgid), keeper = shared.state.keeper;
+
+	return tgid == shared.state.guard || tgid == keeper ||
+	       (keeper && (u32)BPF_CORE_READ(t, real_parent, tgid) == keeper);
 }
 
 static __always_inline int protect_task_kill(struct task_struct *t, int sig)
 {
-	if (!sig || !is_guards(t->tgid) || !is_restrained())
+	if (!sig || !is_guards(t) || !is_restrained())
 		return 0;
 	return refuse(BS_TAMPER_SIGNAL, sig, t->tgid);
 }
@@ -94,7 +100,7 @@ static __always_inline int protect_task_kill(struct task_struct *t, int sig)
 /* Whoever it was that arranged for it, and on whatever stack we are. */
 static __always_inline int protect_file_send_sigiotask(struct task_struct *t)
 {
-	return is_guards(t->tgid) ? -EPERM : 0;
+	return is_guards(t) ? -EPERM : 0;
 }
 
 /* Its slot is taken: what it does waits for its decision, or will in a moment. */
@@ -120,22 +126,21 @@ static __always_inline int protect_ptrace_access_check(struct task_struct *t, un
 	if (!mine || is_guard())
 		return 0;
 	its = label_of(t);
-	if (its && its->session == mine->session && !is_asking(t) && !is_held(t) &&
-	    !is_guards(t->tgid))
+	if (its && its->session == mine->session && !is_asking(t) && !is_held(t) && !is_guards(t))
 		return 0;
 	return refuse(BS_TAMPER_TRACE, mode, t->tgid);
 }
 
 static __always_inline int protect_schedule(struct task_struct *t)
 {
-	if (!is_guards(t->tgid) || !is_restrained())
+	if (!is_guards(t) || !is_restrained())
 		return 0;
 	return refuse(BS_TAMPER_SCHEDULE, 0, t->tgid);
 }
 
 static __always_inline int protect_task_setrlimit(struct task_struct *t, unsigned int resource)
 {
-	if (!is_guards(t->tgid) || !is_restrained())
+	if (!is_guards(t) || !is_restrained())
 		return 0;
 	return refuse(BS_TAMPER_LIMIT, resource, t->tgid);
 }
@@ -260,42 +265,40 @@ static __always_inline int protect_learn(struct file *file)
 	return 0;
 }
 
-/* Whose is this file in /proc? 0: nobody's, as in /proc/sys. */
-static __always_inline u32 proc_owner(struct file *file)
+/* Whose is this file in /proc? NULL: nobody's, as in /proc/sys. */
+static __always_inline struct task_struct *proc_owner(struct file *file)
 {
 	struct inode *i = BPF_CORE_READ(file, f_inode);
 	struct proc_inode *p = (void *)i - bpf_core_field_offset(struct proc_inode, vfs_inode);
 	struct hlist_node *first = BPF_CORE_READ(p, pid, tasks[0].first);
 
-	if (!first)
-		return 0;
-	return BPF_CORE_READ(
-		(struct task_struct *)((void *)first -
-				       bpf_core_field_offset(struct task_struct, pid_links)),
-		tgid);
+	return first ? (void *)first - bpf_core_field_offset(struct task_struct, pid_links) : NULL;
 }
 
-/* Settings that end or disarm what they like: sysrq kills all processes, ptrace_scope 3 keeps the
- * keeper from holding anything, the other stops realtime tasks. */
+/* Settings that end or disarm what they like: sysrq kills all processes, without ftrace no security
+ * hook is called, ptrace_scope 3 keeps the keeper from holding anything, the last stops realtime
+ * tasks. */
 static __always_inline bool is_fatal_setting(struct dentry *d)
 {
 	static const char names[][24] __attribute__((aligned(8))) = {
 		"sysrq-trigger",
+		"ftrace_enabled",
 		"ptrace_scope",
 		"sched_rt_runtime_us",
 	};
 	char name[24] __attribute__((aligned(8))) = "";
 
 	bpf_probe_read_kernel_str(name, sizeof(name), d->d_name.name);
-	return same_name(name, names[0]) || same_name(name, names[1]) || same_name(name, names[2]);
+	return same_name(name, names[0]) || same_name(name, names[1]) ||
+	       same_name(name, names[2]) || same_name(name, names[3]);
 }
 
 static __always_inline int protect_proc(struct file *file)
 {
-	u32 owner = proc_owner(file);
+	struct task_struct *owner = proc_owner(file);
 
-	if (is_guards(owner))
-		return refuse(BS_TAMPER_PROC, 0, owner);
+	if (owner && is_guards(owner))
+		return refuse(BS_TAMPER_PROC, 0, BPF_CORE_READ(owner, tgid));
 	if (!owner && is_fatal_setting(file->f_path.dentry))
 		return refuse_file(BS_TAMPER_KERNEL, file->f_path.dentry);
 	return 0;
@@ -361,6 +364,14 @@ static __always_inline int protect_file_ioctl(struct file *file, unsigned int cm
 	if (cmd != FS_IOC_SETFLAGS && cmd != FS_IOC32_SETFLAGS && cmd != FS_IOC_FSSETXATTR)
 		return 0;
 	return protect_change(file->f_path.dentry);
+}
+
+/* To be asked by the kernel before others open a file would stop whom one likes, the guard too. */
+static __always_inline int protect_path_notify(struct path *path, u64 mask)
+{
+	if (!(mask & FAN_PERMISSIONS) || !is_restrained())
+		return 0;
+	return refuse_file(BS_TAMPER_WATCH, path->dentry);
 }
 
 /* A lock would keep the next guard from starting. */

@@ -249,7 +249,7 @@ struct bs_exec_event {
 	u32 ancestors[BS_ANCESTORS]; /* tgids, parent first, 0 ends */
 	u16 name_len, file_len, args_len, cwd_len; /* bytes in data[] */
 	u32 cwd_deep; /* not 0: cwd has more than BS_CWD_PARTS components */
-	u32 reserved;
+	u32 changed;  /* when its file was changed last, in seconds since the epoch; 0: not known */
 	char data[];
 };
 
@@ -382,6 +382,7 @@ enum bs_tamper {
 	BS_TAMPER_CREATE,
 	BS_TAMPER_CHANGE, /* mode, owner, attributes */
 	BS_TAMPER_LOCK,
+	BS_TAMPER_WATCH, /* fanotify: to be asked before files are opened */
 	BS_TAMPER_MOUNT,
 	BS_TAMPER_UNMOUNT,
 	BS_TAMPER_CGROUP, /* a file of the guard's cgroup, or of one above */

@@ -114,6 +114,7 @@ static const char *const verbs[BS_TAMPERS] = {
 	[BS_TAMPER_CREATE] = "making ",
 	[BS_TAMPER_CHANGE] = "changing mode, owner or attributes of ",
 	[BS_TAMPER_LOCK] = "locking ",
+	[BS_TAMPER_WATCH] = "being asked before others open ",
 	[BS_TAMPER_MOUNT] = "mounting on ",
 	[BS_TAMPER_UNMOUNT] = "unmounting ",
 	[BS_TAMPER_CGROUP] = "writing to the guard's cgroup: ",

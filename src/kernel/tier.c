@@ -5,7 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
 #include "backstop.skel.h"
@@ -55,6 +54,7 @@ const struct tier_hook tier_hooks[] = {
 	{ .name = "file_ioctl", .use = TIER_PROTECT },
 	{ .name = "file_ioctl_compat", .use = TIER_PROTECT, .optional = true }, /* from 6.8 on */
 	{ .name = "file_lock", .use = TIER_PROTECT },
+	{ .name = "path_notify", .use = TIER_PROTECT },
 	{ .name = "sb_mount", .use = TIER_PROTECT },
 	{ .name = "move_mount", .use = TIER_PROTECT },
 	{ .name = "sb_pivotroot", .use = TIER_PROTECT },
@@ -149,7 +149,8 @@ bool tier_refused(struct tiers *t, int err, const char *messages)
 	return any;
 }
 
-static void try_one(const struct btf *kernel, struct tiers *t, size_t hook, enum bs_tier tier)
+static void try_one(const struct tier_targets *targets, struct tiers *t, size_t hook,
+		    enum bs_tier tier)
 {
 	int err;
 
@@ -159,17 +160,17 @@ static void try_one(const struct btf *kernel, struct tiers *t, size_t hook, enum
 		tier_fail(t, hook, tier, -EOPNOTSUPP);
 		return;
 	}
-	err = tier_try_load(kernel, tier, tier_hooks[hook].name);
+	err = tier_try_load(targets, tier, hook);
 	if (err)
 		tier_fail(t, hook, tier, err);
 }
 
-static void choose_one(const struct btf *kernel, struct tiers *t, size_t hook)
+static void choose_one(const struct tier_targets *targets, struct tiers *t, size_t hook)
 {
 	int tier = BS_TIER_LSM;
 
 	for (; tier > BS_TIER_TRACE; tier--) {
-		try_one(kernel, t, hook, tier);
+		try_one(targets, t, hook, tier);
 		if (!(t->without[hook] & 1 << tier))
 			break;
 	}
@@ -183,13 +184,13 @@ static void skip_silent_lsm(struct tiers *t)
 		tier_fail(t, 0, BS_TIER_LSM, -ENODATA);
 }
 
-static void choose_all(const struct btf *kernel, struct tiers *t)
+static void choose_all(const struct tier_targets *targets, struct tiers *t)
 {
 	skip_silent_lsm(t);
 	for (int tier = BS_TIER_FMOD_RET; tier < BS_TIERS; tier++)
-		try_one(kernel, t, 0, tier);
+		try_one(targets, t, 0, tier);
 	for (size_t i = 0; i < tier_hooks_count; i++)
-		choose_one(kernel, t, i);
+		choose_one(targets, t, i);
 }
 
 static bool is_used(const struct tiers *t, enum bs_tier tier)
@@ -222,10 +223,10 @@ static void set_autoload(struct bpf_program *p, bool wanted)
 
 void tier_choose(struct backstop_bpf *s, struct tiers *t)
 {
-	struct btf *kernel = btf__load_vmlinux_btf();
+	struct tier_targets targets;
 
-	choose_all(kernel, t);
-	btf__free(kernel);
+	tier_find_targets(&targets);
+	choose_all(&targets, t);
 	for (size_t i = 0; i < tier_hooks_count; i++)
 		for (int tier = BS_TIER_FMOD_RET; tier < BS_TIERS; tier++)
 			set_autoload(tier_program(s, i, tier), tier_is_wanted(t, i, tier));
@@ -259,16 +260,16 @@ bool tier_prove(struct bs_shared *shared, u32 generation, struct tiers *t)
 
 void tier_find(struct tiers *t)
 {
-	struct btf *kernel = btf__load_vmlinux_btf();
+	struct tier_targets targets;
 
+	tier_find_targets(&targets);
 	for (int tier = BS_TIER_FMOD_RET; tier < BS_TIERS; tier++) {
-		int err = tier_try(kernel, tier);
+		int err = tier_try(&targets, tier);
 
 		if (err)
 			tier_fail(t, 0, tier, err);
 	}
-	choose_all(kernel, t);
-	btf__free(kernel);
+	choose_all(&targets, t);
 }
 
 /* ---- telling */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fanotify.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -330,6 +331,13 @@ static int do_flock(char **a)
 	return fd < 0 ? -1 : flock(fd, LOCK_SH | LOCK_NB) && errno == EPERM ? -1 : 0;
 }
 
+static int do_fanotify(char **a)
+{
+	int fd = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY);
+
+	return fd < 0 ? -1 : fanotify_mark(fd, FAN_MARK_ADD, FAN_OPEN_PERM, AT_FDCWD, a[0]);
+}
+
 /* ---- mounts */
 
 static int do_mount(char **a)
@@ -433,6 +441,7 @@ static const struct way {
 	{ "acl", 1, do_acl },
 	{ "chattr", 1, do_chattr },
 	{ "flock", 1, do_flock },
+	{ "fanotify", 1, do_fanotify },
 	{ "mount", 1, do_mount },
 	{ "bind", 2, do_bind },
 	{ "move", 2, do_move },
