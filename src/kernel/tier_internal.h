@@ -5,14 +5,18 @@
 #include "kernel/probe_internal.h"
 #include "kernel/tier.h"
 
-struct btf;
+/* The kernel's type of the function that each hook stands for; 0: there is none. */
+struct tier_targets {
+	u32 id[BS_TIERS][TIER_HOOKS_MAX];
+};
+void tier_find_targets(struct tier_targets *ret);
 
 /* Would a program that allows everything be loaded there? 0 or a negative errno. */
-int tier_try_load(const struct btf *kernel, enum bs_tier tier, const char *hook);
+int tier_try_load(const struct tier_targets *targets, enum bs_tier tier, size_t hook);
 /* Is this thread refused to send a signal, which would be none, to itself? */
 bool tier_is_refused(void);
 /* Attaches a program that refuses this thread, for a moment. 0, -ENODATA: nothing was refused, or
  * another negative errno. */
-int tier_try(const struct btf *kernel, enum bs_tier tier);
+int tier_try(const struct tier_targets *targets, enum bs_tier tier);
 
 #endif

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,16 +15,49 @@
 #include "kernel/tier_internal.h"
 
 static const struct form {
-	const char *target;
+	const char *prefix; /* of the function */
 	enum bpf_prog_type type;
 	enum bpf_attach_type attach;
 } forms[] = {
-	[BS_TIER_FMOD_RET] = { "security_%s", BPF_PROG_TYPE_TRACING, BPF_MODIFY_RETURN },
-	[BS_TIER_LSM] = { "bpf_lsm_%s", BPF_PROG_TYPE_LSM, BPF_LSM_MAC },
+	[BS_TIER_FMOD_RET] = { "security_", BPF_PROG_TYPE_TRACING, BPF_MODIFY_RETURN },
+	[BS_TIER_LSM] = { "bpf_lsm_", BPF_PROG_TYPE_LSM, BPF_LSM_MAC },
 };
 
+/* ---- where the hooks are */
+
+static void note_function(struct tier_targets *t, const char *name, u32 id)
+{
+	for (int tier = BS_TIER_FMOD_RET; tier < BS_TIERS; tier++) {
+		size_t prefix = strlen(forms[tier].prefix);
+
+		if (strncmp(name, forms[tier].prefix, prefix))
+			continue;
+		for (size_t i = 0; i < tier_hooks_count; i++)
+			if (!strcmp(name + prefix, tier_hooks[i].name))
+				t->id[tier][i] = id;
+	}
+}
+
+/* A search for each by libbpf would go through all types each time, and there are 150,000. */
+void tier_find_targets(struct tier_targets *ret)
+{
+	struct btf *kernel = btf__load_vmlinux_btf();
+	u32 count = kernel ? btf__type_cnt(kernel) : 0;
+
+	memset(ret, 0, sizeof(*ret));
+	for (u32 id = 1; id < count; id++) {
+		const struct btf_type *t = btf__type_by_id(kernel, id);
+
+		if (btf_is_func(t))
+			note_function(ret, btf__name_by_offset(kernel, t->name_off), id);
+	}
+	btf__free(kernel);
+}
+
+/* ---- trying */
+
 /* Allows everything but what thread `tid` asks for; 0: no thread is. */
-static int load(const struct btf *kernel, enum bs_tier tier, const char *hook, u32 tid)
+static int load(const struct tier_targets *targets, enum bs_tier tier, size_t hook, u32 tid)
 {
 	const struct bpf_insn insns[] = {
 		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_get_current_pid_tgid },
@@ -37,22 +69,22 @@ static int load(const struct btf *kernel, enum bs_tier tier, const char *hook, u
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
 	const struct form *f = &forms[tier];
-	struct bpf_prog_load_opts opts = { .sz = sizeof(opts), .expected_attach_type = f->attach };
-	char target[64];
-	int id, fd;
+	struct bpf_prog_load_opts opts = {
+		.sz = sizeof(opts),
+		.expected_attach_type = f->attach,
+		.attach_btf_id = targets->id[tier][hook],
+	};
+	int fd;
 
-	snprintf(target, sizeof(target), f->target, hook);
-	id = kernel ? btf__find_by_name_kind(kernel, target, BTF_KIND_FUNC) : -ENOENT;
-	if (id < 0)
+	if (!opts.attach_btf_id)
 		return -ENOENT;
-	opts.attach_btf_id = id;
 	fd = bpf_prog_load(f->type, "probe", "GPL", insns, ARRAY_SIZE(insns), &opts);
 	return fd < 0 ? -errno : fd;
 }
 
-int tier_try_load(const struct btf *kernel, enum bs_tier tier, const char *hook)
+int tier_try_load(const struct tier_targets *targets, enum bs_tier tier, size_t hook)
 {
-	int fd = load(kernel, tier, hook, 0);
+	int fd = load(targets, tier, hook, 0);
 
 	if (fd >= 0)
 		close(fd);
@@ -65,9 +97,9 @@ bool tier_is_refused(void)
 	return kill(getpid(), 0) && errno == EPERM;
 }
 
-int tier_try(const struct btf *kernel, enum bs_tier tier)
+int tier_try(const struct tier_targets *targets, enum bs_tier tier)
 {
-	_cleanup_close_ int program = load(kernel, tier, tier_hooks[0].name, gettid()), link = -1;
+	_cleanup_close_ int program = load(targets, tier, 0, gettid()), link = -1;
 
 	if (program < 0)
 		return program;
@@ -81,10 +113,11 @@ int tier_try(const struct btf *kernel, enum bs_tier tier)
 
 static int try_tier(enum bs_tier tier, struct strbuf *detail)
 {
-	struct btf *kernel = btf__load_vmlinux_btf();
-	int err = tier_try(kernel, tier);
+	struct tier_targets targets;
+	int err;
 
-	btf__free(kernel);
+	tier_find_targets(&targets);
+	err = tier_try(&targets, tier);
 	if (err)
 		strbuf_adds(detail, tier_reason(err));
 	return err;
@@ -125,20 +158,19 @@ static bool advise_confidential(struct strbuf *text)
 	return true;
 }
 
-static bool has_function(const char *name)
+static bool has_hooks(enum bs_tier tier)
 {
-	struct btf *kernel = btf__load_vmlinux_btf();
-	bool has = kernel && btf__find_by_name_kind(kernel, name, BTF_KIND_FUNC) > 0;
+	struct tier_targets targets;
 
-	btf__free(kernel);
-	return has;
+	tier_find_targets(&targets);
+	return targets.id[tier][0];
 }
 
 void advise_lsm(struct strbuf *text)
 {
 	if (advise_ftrace(text) || advise_confidential(text))
 		return;
-	if (!has_function("bpf_lsm_task_kill"))
+	if (!has_hooks(BS_TIER_LSM))
 		strbuf_adds(text, "use a kernel with CONFIG_BPF_LSM=y: those of Debian, Ubuntu, "
 				  "Fedora and Arch have it");
 	else if (!modules_have_bpf())
@@ -153,7 +185,7 @@ void advise_fmod_ret(struct strbuf *text)
 {
 	if (advise_ftrace(text) || advise_confidential(text))
 		return;
-	if (!has_function("security_task_kill"))
+	if (!has_hooks(BS_TIER_FMOD_RET))
 		strbuf_adds(text,
 			    "use a kernel with CONFIG_DEBUG_INFO_BTF=y and CONFIG_SECURITY=y");
 	else
