@@ -116,6 +116,19 @@ static __always_inline u32 tty_of(struct task_struct *t)
 	return (d->major << 20) + d->minor_start + tty->index;
 }
 
+static __always_inline s64 changed_at(const struct inode *inode)
+{
+	const struct inode___ctime *old = (const void *)inode;
+	const struct inode___hidden_ctime *hidden = (const void *)inode;
+	const struct inode___ctime_sec *now = (const void *)inode;
+
+	if (bpf_core_field_exists(now->i_ctime_sec))
+		return now->i_ctime_sec;
+	if (bpf_core_field_exists(hidden->__i_ctime))
+		return hidden->__i_ctime.tv_sec;
+	return bpf_core_field_exists(old->i_ctime) ? old->i_ctime.tv_sec : 0;
+}
+
 static __always_inline void read_ids(struct bs_exec_event *e, struct task_struct *t,
 				     struct linux_binprm *bprm)
 {
@@ -129,6 +142,7 @@ static __always_inline void read_ids(struct bs_exec_event *e, struct task_struct
 	e->gid = cred->gid.val;
 	e->inode = inode->i_ino;
 	e->dev = inode->i_sb->s_dev;
+	e->changed = changed_at(inode);
 	e->tty = tty_of(t);
 	e->flags = 0;
 	if (e->uid != e->euid || e->gid != cred->egid.val)

@@ -81,6 +81,20 @@ struct inode {
 	s64 i_size;
 };
 
+/* When it was changed: up to 6.5, up to 6.10, and since. */
+struct timespec64 {
+	s64 tv_sec;
+};
+struct inode___ctime {
+	struct timespec64 i_ctime;
+};
+struct inode___hidden_ctime {
+	struct timespec64 __i_ctime;
+};
+struct inode___ctime_sec {
+	s64 i_ctime_sec;
+};
+
 struct dentry {
 	struct dentry *d_parent;
 	struct qstr d_name;

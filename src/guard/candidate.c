@@ -85,6 +85,8 @@ static void decide_exec(struct guard *g, struct exec *exec)
 
 	x->context = context_new((pid_t)x->tgid);
 	decide(g, x, &d);
+	if (d.finding.id || d.pending)
+		exec_read_environment(x);
 	if (x->flags & BS_EXEC_TRACED) {
 		if (d.pending)
 			decide_at_once(g, x, &d);

@@ -170,6 +170,7 @@ static void copy_head(struct guard *g, struct exec *x, const struct bs_exec_even
 	x->slot = e->slot;
 	x->ticket = e->ticket;
 	x->cgroup = e->cgroup;
+	x->fresh = x->session && e->changed >= x->session->started_ms / 1000;
 	memcpy(x->ancestors, e->ancestors, sizeof(x->ancestors));
 }
 

@@ -81,8 +81,10 @@ struct exec {
 	u32 program; /* the process whose exec that was, where it was not its own; or 0 */
 	u64 program_start;
 	bool truncated;
-	bool found;		 /* by its slot, without its event */
-	struct context *context; /* what is around it; NULL: nothing is known */
+	bool found;		     /* by its slot, without its event */
+	bool fresh;		     /* its file was changed since its session began */
+	struct context *context;     /* what is around it; NULL: nothing is known */
+	const char *environment[24]; /* names that load code into it; NULL ends */
 };
 
 struct decision {
@@ -224,6 +226,8 @@ struct exec *exec_decode(struct guard *g, const struct bs_exec_event *e);
 struct exec *exec_from_slot(struct guard *g, u32 slot, u32 ticket);
 /* What /proc says of a process now; 0, or -ESRCH where it is gone. */
 int exec_read_proc(struct guard *g, struct exec *x);
+/* environment.c: of a frozen candidate, whose context is there */
+void exec_read_environment(struct exec *x);
 void exec_free(struct exec *x);
 DEFINE_CLEANUP(struct exec, exec_free);
 static inline bool exec_is_deletion(const struct exec *x)

@@ -119,6 +119,8 @@ static void fill_process(struct guard *g, const struct exec *x, char *tty, size_
 		.euid = x->euid,
 		.user = users_name(g->users, x->uid),
 		.truncated = x->truncated,
+		.environment = x->environment,
+		.fresh = x->fresh,
 	};
 }
 

@@ -265,6 +265,10 @@ static void put_unmapped_process(struct json *j, const struct ocsf_process *p)
 		json_put_argv(j, "argv", p->argv);
 	if (p->truncated)
 		json_put_bool(j, "argv_truncated", true);
+	if (p->environment && p->environment[0])
+		json_put_argv(j, "environment", (char *const *)p->environment);
+	if (p->fresh)
+		json_put_bool(j, "fresh", true);
 	if (p->euid != p->uid)
 		json_put_uint(j, "euid", p->euid);
 	part_put_known(j, "cgroup", p->cgroup);

@@ -27,7 +27,10 @@ struct ocsf_process {
 	uid_t uid, euid;
 	const char *user; /* name of uid; NULL: not known */
 	bool truncated;	  /* argv is not whole */
-	int exit_code;	  /* of ocsf_exit(): as wait(2) gives it */
+	/* names of variables that load code into it, NULL ends; may be NULL */
+	const char *const *environment;
+	bool fresh;    /* its file was changed since its session began */
+	int exit_code; /* of ocsf_exit(): as wait(2) gives it */
 };
 
 enum ocsf_disposition {
