@@ -32,6 +32,7 @@ static void match(struct guard *g, const struct exec *x, struct finding *ret)
 	struct action a = {
 		.argv = x->argv,
 		.path = x->path ?: x->file,
+		.file = x->file,
 		.name = x->name,
 		.cwd = x->cwd,
 		.home = s ? s->home : NULL,

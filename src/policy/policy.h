@@ -50,6 +50,7 @@ struct context;
 struct action {
 	char *const *argv; /* NULL-terminated, at least one word */
 	const char *path;  /* of the file that was loaded; NULL: not known, argv[0] alone counts */
+	const char *file;  /* its own base name, which a mount or a rename may hide; NULL: path's */
 	const char *name;  /* as given to execve (of a script: the script); NULL: as argv[0] */
 	const char *cwd;   /* absolute; NULL: relative paths are precious, as nobody knows better */
 	const char *home;  /* of the acting user; NULL: not known */

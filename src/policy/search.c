@@ -216,22 +216,31 @@ static u32 find_script(const struct action *a, u32 count)
 	return 0;
 }
 
+static u32 add_name(const char **names, u32 n, const char *path)
+{
+	const char *name = path ? carrier_base_name(path) : "";
+
+	for (u32 i = 0; i < n; i++)
+		if (strcmp(names[i], name) == 0)
+			return n;
+	if (*name)
+		names[n++] = name;
+	return n;
+}
+
 static void search_names(struct search *s, const struct action *a)
 {
-	const char *names[3] = { carrier_base_name(a->argv[0]) };
+	const char *names[4] = { carrier_base_name(a->argv[0]) };
 	u32 n = 1, count = 0, script = 0;
 
 	while (a->argv[count])
 		count++;
-	if (a->path && strcmp(carrier_base_name(a->path), names[0]) != 0)
-		names[n++] = carrier_base_name(a->path);
-	if (a->name) {
-		const char *name = carrier_base_name(a->name);
-
+	n = add_name(names, n, a->path);
+	n = add_name(names, n, a->file);
+	if (a->name)
 		script = find_script(a, count);
-		if (!script && strcmp(name, names[0]) != 0 && strcmp(name, names[n - 1]) != 0)
-			names[n++] = name;
-	}
+	if (!script)
+		n = add_name(names, n, a->name);
 	search_command(s, names, n, a->argv + 1, count - 1);
 	if (a->path && carrier_is_multicall(carrier_base_name(a->path)) &&
 	    !carrier_is_multicall(names[0])) {

@@ -234,6 +234,22 @@ static void test_depth(void **state _unused_)
 	assert_string_equal(ask_nested(2000, "ssh h"), "");
 }
 
+/* A mount, or a rename meanwhile, gives its file another path. */
+static void test_own_name_of_the_file(void **state _unused_)
+{
+	char *words[] = { (char[]) { "x" }, (char[]) { "-r" }, (char[]) { "/etc" }, NULL };
+	struct action a = {
+		.argv = words, .path = "/tmp/innocent", .name = "./innocent", .root_fd = -1
+	};
+	struct finding f;
+
+	policy_match(policy, &a, &f);
+	assert_null(f.id);
+	a.file = "rm";
+	policy_match(policy, &a, &f);
+	assert_string_equal(f.id, "rm-root");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -241,7 +257,7 @@ int main(void)
 		cmocka_unit_test(test_loaders),	   cmocka_unit_test(test_ssh),
 		cmocka_unit_test(test_containers), cmocka_unit_test(test_pods),
 		cmocka_unit_test(test_names),	   cmocka_unit_test(test_depth),
-		cmocka_unit_test(test_allow),
+		cmocka_unit_test(test_allow),	   cmocka_unit_test(test_own_name_of_the_file),
 	};
 
 	return cmocka_run_group_tests_name("search", tests, set_up, tear_down);
