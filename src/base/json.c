@@ -26,10 +26,19 @@ static bool is_plain_ascii(char c)
 	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
-/* DEL and C1 could stay as far as JSON goes, but the output may be read on a terminal. */
+/* Marks that change the order of what is around them, and separators of lines. */
+static bool bends_lines(uint32_t code)
+{
+	return code == 0x61c || code == 0x200e || code == 0x200f ||
+	       (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+}
+
+/* DEL, C1 and such marks could stay as far as JSON goes, but the output may be read on a terminal.
+ */
 static bool must_escape(uint32_t code)
 {
-	return code < 0x20 || code == '"' || code == '\\' || (code >= 0x7f && code < 0xa0);
+	return code < 0x20 || code == '"' || code == '\\' || (code >= 0x7f && code < 0xa0) ||
+	       bends_lines(code);
 }
 
 static void add_string(struct strbuf *sb, const char *s, size_t len)

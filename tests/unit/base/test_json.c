@@ -128,8 +128,8 @@ static void test_terminal_controls_are_escaped(void **state _unused_)
 	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
 	struct json j = JSON_INIT(&sb);
 
-	json_put_string(&j, NULL, "\033[2J\xc2\x9b\x7f");
-	assert_string_equal(strbuf_str(&sb), "\"\\u001b[2J\\u009b\\u007f\"");
+	json_put_string(&j, NULL, "\033[2J\xc2\x9b\x7f\u202e\u2066\u2028");
+	assert_string_equal(strbuf_str(&sb), "\"\\u001b[2J\\u009b\\u007f\\u202e\\u2066\\u2028\"");
 }
 
 static void test_deep_nesting(void **state _unused_)
