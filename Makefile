@@ -2,7 +2,7 @@
 # make install      DESTDIR, PREFIX, SYSCONFDIR; make uninstall takes it away again
 # sudo make demo    installs what is missing, builds, re-enacts the incident
 # sudo make test    installs what is missing, builds, runs all tests
-# make unit|policy|e2e|vm|fuzz|bench|check   parts of the above
+# make unit|policy|e2e|bypass|vm|fuzz|bench|check   parts of the above
 # make test-vm      each kernel in each tier, with a table (half an hour)
 # make docs         a page of Markdown for each pack into build/docs
 
@@ -37,7 +37,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all docs unit policy e2e vm test-vm fuzz bench check test demo install uninstall clean deps
+.PHONY: all docs unit policy e2e bypass vm test-vm fuzz bench check test demo install uninstall clean deps
 
 all: $(BUILD)/backstop $(BUILD)/backstop-context $(BUILD)/policy.image
 
@@ -126,14 +126,20 @@ unit: $(UNIT)
 policy: all
 	tests/run policy $(BUILD)
 
-VICTIMS := $(patsubst tests/e2e/victims/%.c,$(BUILD)/victims/%,$(wildcard tests/e2e/victims/*.c))
+VICTIMS := $(patsubst %.c,$(BUILD)/victims/%,$(notdir $(wildcard tests/e2e/victims/*.c tests/bypass/*.c)))
 $(BUILD)/victims/%: tests/e2e/victims/%.c
 	@mkdir -p $(@D)
 	$(CC) -O1 -g $(WARN) -D_GNU_SOURCE $(VICTIM_FLAGS) -o $@ $< -lpthread
+$(BUILD)/victims/%: tests/bypass/%.c tests/e2e/victims/uring.h
+	@mkdir -p $(@D)
+	$(CC) -O1 -g $(WARN) -D_GNU_SOURCE -o $@ $< -lpthread
 $(BUILD)/victims/first: VICTIM_FLAGS := -static -nostartfiles
 
 e2e: all $(VICTIMS)
 	tests/run e2e $(BUILD)
+
+bypass: all $(VICTIMS)
+	tests/run bypass $(BUILD)
 
 vm: all $(VICTIMS)
 	tests/run vm $(BUILD)

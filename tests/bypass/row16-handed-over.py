@@ -1,0 +1,27 @@
+"""Work handed to a process outside of the session: a daemon, over its socket."""
+from bypass import case, deny_words, expect_not_run, python, until
+
+OTHERS = "what a process outside of the session does is not the session's: only the command that hands it over is seen"
+DAEMON = """import socket
+s = socket.socket(socket.AF_UNIX)
+s.bind("daemon.sock")
+s.listen()
+print("ready", flush=True)
+c, _ = s.accept()
+subprocess.run(c.recv(65536).decode().split("\\n"))
+c.sendall(b"done")"""
+ASK = """import socket
+s = socket.socket(socket.AF_UNIX)
+s.connect("daemon.sock")
+s.sendall("\\n".join(args).encode())
+print(s.recv(10))"""
+
+
+@case("a daemon that runs what it is sent", limit=OTHERS)
+def _(lab):
+    daemon = lab.plain(python(DAEMON))
+    until(lambda: "ready" in daemon.out, lambda: daemon.all)
+    agent = lab.run(python(ASK, *deny_words(lab)))
+    assert agent.finish() == 0, agent.all
+    daemon.finish()
+    expect_not_run(lab)

@@ -1,0 +1,69 @@
+"""Signals to the guard and its keeper, by root in a session. What was to be judged waits all the same."""
+import os
+import signal
+import time
+
+from bypass import Open, case, expect_not_run, quote, until
+
+ROOT = "root in a session can end what watches it: only security hooks refuse that"
+
+
+def end_hold(lab, guard, agent):
+    hold = guard.wait_for_holds(timeout=60)[0]
+    expect_not_run(lab)
+    guard.deny(hold)
+    agent.finish()
+    expect_not_run(lab)
+
+
+@case("the guard is killed: what comes then waits for the next one")
+def _(lab):
+    guard = lab.new_guard()
+    agent = lab.run(["bash", "-c", f"kill -9 {guard.child}; exec {quote(lab.words())}"], guard=guard)
+    end_hold(lab, guard, agent)
+
+
+@case("guard and keeper are stopped: what comes then waits")
+def _(lab):
+    guard = lab.new_guard()
+    pids = [guard.pid, guard.child]
+    agent = lab.run(["bash", "-c", f"kill -STOP {pids[0]}; kill -STOP {pids[1]}; touch tried; exec {quote(lab.words())}"], guard=guard)
+    until(lambda: os.path.exists(f"{lab.work}/tried"), "it was tried")
+    time.sleep(1)
+    expect_not_run(lab)
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)
+    end_hold(lab, guard, agent)
+
+
+@case("the keeper is killed as well: what comes then waits for systemd's next one")
+def _(lab):
+    guard = lab.new_guard()
+    agent = lab.run(["bash", "-c", f"kill -9 {guard.pid} {guard.child}; sleep 1; touch tried; exec {quote(lab.words())}"], guard=guard)
+    until(lambda: os.path.exists(f"{lab.work}/tried"), "it was tried")
+    time.sleep(0.5)
+    expect_not_run(lab)
+    if guard.process.poll() is not None:
+        guard.start()
+    end_hold(lab, guard, agent)
+
+
+@case("both are killed, and the pins removed", limit={"trace": ROOT})
+def _(lab):
+    guard = lab.new_guard()
+    agent = lab.run(["bash", "-c", f"kill -9 {guard.pid} {guard.child}; sleep 0.5; rm -rf {guard.pins}; sleep 1; "
+                     f"{quote(lab.words('victim-deny'))}; exit $?"], guard=guard)
+    agent.finish(60)
+    expect_not_run(lab)
+    assert guard.answers(), guard.log()
+
+
+@case("the guard is the first to be killed when memory is out", limit={"trace": ROOT})
+def _(lab):
+    guard = lab.new_guard()
+    agent = lab.run([f"{lab.build}/victims/tamper", "proc", str(guard.pid), "oom_score_adj", "proc", str(guard.child), "oom_score_adj"],
+                    guard=guard)
+    agent.finish()
+    if ": OK" in agent.out:
+        raise Open(agent.out)
+    assert agent.out.count("EPERM") == 2, agent.all
