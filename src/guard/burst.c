@@ -11,7 +11,7 @@
 struct gone {
 	u32 size, first, count; /* a ring, oldest at `first` */
 	struct {
-		u64 time;
+		u64 time, hash;
 		char *path;
 	} all[];
 };
@@ -41,6 +41,15 @@ static void drop_first(struct gone *g)
 	g->count--;
 }
 
+static u64 hash_of(const char *path)
+{
+	u64 hash = 14695981039346656037ULL; /* FNV-1a */
+
+	for (; *path; path++)
+		hash = (hash ^ (unsigned char)*path) * 1099511628211ULL;
+	return hash;
+}
+
 void gone_add(struct gone **gone, u32 limit, u64 time, const char *path)
 {
 	struct gone *g = *gone;
@@ -56,6 +65,7 @@ void gone_add(struct gone **gone, u32 limit, u64 time, const char *path)
 		drop_first(g);
 	at = (g->first + g->count++) % g->size;
 	g->all[at].time = time;
+	g->all[at].hash = hash_of(path);
 	g->all[at].path = strdup(path);
 }
 
@@ -67,6 +77,23 @@ static u32 first_after(const struct gone *g, u64 since)
 	while (i < g->count && g->all[(g->first + i) % g->size].time <= since)
 		i++;
 	return i;
+}
+
+#define LOOK_BACK 512 /* entries: a limit may be much higher */
+
+bool gone_has(const struct gone *g, u64 since, const char *path)
+{
+	u64 hash = hash_of(path);
+	u32 end = g && g->count > LOOK_BACK ? g->count - LOOK_BACK : 0;
+
+	for (u32 i = g ? g->count : 0; i > end; i--) {
+		u32 at = (g->first + i - 1) % g->size;
+
+		if (g->all[at].hash == hash && g->all[at].time > since && g->all[at].path &&
+		    !strcmp(g->all[at].path, path))
+			return true;
+	}
+	return false;
 }
 
 u32 gone_count(const struct gone *g, u64 since)

@@ -98,7 +98,8 @@ static void note_losses(struct guard *g, const struct exec *x)
 	g->burst_since = x->time;
 }
 
-/* The kernel counts by the names of directories alone; what does not count here makes no burst.
+/* The kernel counts by the names of directories alone, and one file as often as it goes; what does
+ * not count here makes no burst.
  * Where nothing is prevented it does not count at all. */
 static bool is_burst(const struct guard *g, const struct exec *x)
 {
@@ -108,7 +109,9 @@ static bool is_burst(const struct guard *g, const struct exec *x)
 	if (!x->object.counts || !x->session || !limit ||
 	    (!asked && g->options.mode == MODE_ENFORCE))
 		return false;
-	return (asked && !has_seen_all(g, x)) ||
+	if (asked && !has_seen_all(g, x))
+		return true;
+	return !gone_has(x->session->gone, window_of(g, x), x->object.path) &&
 	       gone_count(x->session->gone, window_of(g, x)) + 1 >= limit;
 }
 
@@ -116,7 +119,8 @@ void delete_is_gone(struct guard *g, const struct exec *x)
 {
 	u32 limit = policy_burst(g->policy).count;
 
-	if (x->object.counts && x->session && limit)
+	if (x->object.counts && x->session && limit &&
+	    !gone_has(x->session->gone, window_of(g, x), x->object.path))
 		gone_add(&x->session->gone, limit, x->time, x->object.path);
 }
 

@@ -359,6 +359,14 @@ def test_build_output_does_not_count(lab, area, where):
     assert loss.agent.err == ""
 
 
+def test_one_file_again_and_again_is_one(lab, area):
+    """A journal, a lock, a log."""
+    loss = Loss(lab, area, ["bash", "-c", "for i in $(seq 60); do echo $i > log; done; for i in $(seq 60); do > lock; "
+                            "rm lock; done"], area.path("x"))
+    loss.finish(0)
+    assert loss.agent.err == ""
+
+
 def test_scratch_does_not_count(lab):
     scratch = tempfile.mkdtemp(prefix="backstop-e2e-", dir="/tmp")
     try:
@@ -809,7 +817,7 @@ EVERYDAY = {
         git checkout -qb side; git rm -q f*; echo x > only; {COMMIT}
         git checkout -q main; git checkout -q side; git checkout -q main
         echo more > new; {COMMIT}; git rebase -q main side; git checkout -q main
-        git merge -q side -m merge; git stash -q || true; git repack -qad; git pack-refs --all
+        git merge -q side -m merge; git stash -q || true; git gc -q; git repack -qad; git pack-refs --all
         git clone -q . ../clone; cd ../clone; git pull -q; git worktree add -q ../tree; git worktree remove ../tree""",
     "make clean": """
         for i in $(seq 250); do echo "int f$i(void) { return $i; }" > f$i.c; done
@@ -824,7 +832,7 @@ for i in range(300):
     os.replace('notes.tmp', 'notes.txt')
 db = sqlite3.connect('app.db')
 db.execute('create table t (x)')
-for i in range(100):
+for i in range(250):
     db.execute('insert into t values (?)', (i,)); db.commit()
 db.execute('pragma journal_mode=wal'); db.execute('insert into t values (0)'); db.commit(); db.close()"
         for i in $(seq 250); do echo $i > l$i.txt; done; sed -i 's/1/2/' l*.txt""",

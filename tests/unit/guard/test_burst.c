@@ -55,6 +55,22 @@ static void test_paths(void **state _unused_)
 	gone_free(g);
 }
 
+static void test_the_same_again(void **state _unused_)
+{
+	struct gone *g = NULL;
+
+	assert_false(gone_has(g, 0, "/srv/x"));
+	gone_add(&g, 1000, 1, "/srv/x");
+	assert_true(gone_has(g, 0, "/srv/x"));
+	assert_false(gone_has(g, 1, "/srv/x")); /* too long ago */
+	assert_false(gone_has(g, 0, "/srv/y"));
+	for (int i = 0; i < 600; i++)
+		gone_add(&g, 1000, 2, "/srv/y");
+	assert_false(gone_has(g, 0, "/srv/x")); /* nobody looks back as far */
+	assert_true(gone_has(g, 0, "/srv/y"));
+	gone_free(g);
+}
+
 static void test_long_paths_are_few(void **state _unused_)
 {
 	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
@@ -76,6 +92,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_window),
 		cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_the_same_again),
 		cmocka_unit_test(test_long_paths_are_few),
 	};
 
