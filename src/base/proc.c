@@ -4,8 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/io.h"
 
@@ -162,4 +165,12 @@ char **proc_split_words(const char *data, size_t len, size_t *ret_count)
 	if (ret_count)
 		*ret_count = count;
 	return words;
+}
+
+int proc_drop_capabilities(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+	return syscall(SYS_capset, &head, none) ? -errno : 0;
 }

@@ -1,4 +1,4 @@
-/* What /proc says of a process. */
+/* What /proc says of a process, and what one may do. */
 #ifndef BASE_PROC_H
 #define BASE_PROC_H
 
@@ -41,5 +41,9 @@ int proc_read_signals(pid_t pid, struct proc_signals *ret);
 /* Splits `len` bytes of NUL-ended words into a NULL-terminated vector; one block, freed by free().
  * NULL with errno. */
 char **proc_split_words(const char *data, size_t len, size_t *ret_count);
+
+/* Root stays root, as files may be root's alone, but is no more than their owner. It needs no
+ * capability; only no_new_privs keeps an exec from giving them back. */
+int proc_drop_capabilities(void);
 
 #endif

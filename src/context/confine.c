@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/audit.h>
-#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <signal.h>
@@ -13,6 +12,7 @@
 #include <sys/syscall.h>
 
 #include "base/io.h"
+#include "base/proc.h"
 #include "context/reader.h"
 
 #define MEMORY	   (1UL << 30) /* bytes */
@@ -76,20 +76,10 @@ static int open_dir(pid_t pid, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Root stays root, as files may be root's alone, but is no more than their owner; nothing is
- * exec'ed that could have them back. */
-static int drop_capabilities(void)
-{
-	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
-
-	return syscall(SYS_capset, &head, none) ? -errno : 0;
-}
-
 static int become(const struct ids *ids)
 {
 	if (setgroups(ids->groups_count, ids->groups) || setresgid(ids->gid, ids->gid, ids->gid) ||
-	    (ids->uid ? setresuid(ids->uid, ids->uid, ids->uid) : drop_capabilities()))
+	    (ids->uid ? setresuid(ids->uid, ids->uid, ids->uid) : proc_drop_capabilities()))
 		return -errno;
 	return 0;
 }

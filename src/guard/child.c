@@ -3,15 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/capability.h>
-#include <linux/securebits.h>
 #include <signal.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "base/proc.h"
 #include "guard/urgent.h"
 
 #define FILE_FD	 3 /* of CHILD_FILE */
@@ -32,24 +30,12 @@ static int set_limits(unsigned int cpu_limit)
 	return 0;
 }
 
-/* Root of a session stays root, as its files may be root's alone, but is no more than their owner.
- */
-static int drop_capabilities(void)
-{
-	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
-
-	if (prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED, 0, 0, 0) ||
-	    syscall(SYS_capset, &head, none))
-		return -errno;
-	return 0;
-}
-
 static int drop_privileges(const struct child_options *o)
 {
 	if (setgroups(0, NULL) || setresgid(o->gid, o->gid, o->gid) ||
-	    (o->uid ? setresuid(o->uid, o->uid, o->uid) : drop_capabilities()) ||
-	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_PDEATHSIG, SIGKILL))
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    (o->uid ? setresuid(o->uid, o->uid, o->uid) : proc_drop_capabilities()) ||
+	    prctl(PR_SET_PDEATHSIG, SIGKILL))
 		return -errno;
 	return 0;
 }

@@ -9,6 +9,7 @@ import pytest
 
 from lab import TOP, until
 from net import HOLD
+from test_service import workspace  # noqa: F401, a fixture
 
 import lab as laboratory
 
@@ -71,6 +72,19 @@ def test_looks_around(lab, confined, user):
     confined.deny(confined.wait_for_holds()[0])
     assert agent.finish() == 126
     assert "context: 1 file with uncommitted changes would be lost: new" in agent.err
+
+
+@pytest.mark.parametrize("user", ["root", "nobody"])
+def test_project_file(lab, confined, workspace, user):  # noqa: F811
+    """The child that reads it has no capability to give itself up by; a file of root's is root's alone. On a busy machine
+    a session does not wait for it."""
+    project = lab.script(".backstop.yaml", "verdicts: {test.alert: hold}\n", workspace)
+    os.chmod(project, 0o600)
+    lab.plain(["chown", "-R", user, workspace]).finish()
+    agent = lab.run(["sh", "-c", 'sleep 3; exec "$@"', "sh", *lab.words("victim-alert")], "--as", user, guard=confined,
+                    cwd=workspace)
+    confined.deny(confined.wait_for_holds()[0])
+    assert agent.finish() == 126, agent.all
 
 
 def test_connects(lab, confined, net):
