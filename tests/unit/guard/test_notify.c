@@ -134,23 +134,39 @@ static int open_desktop(void **state _unused_)
 	return 0;
 }
 
+static void quit(void *data)
+{
+	loop_quit(data, 0);
+}
+
+static void run_loop(void)
+{
+	loop_add_timer(guard.loop, 20000, quit, guard.loop, NULL);
+	loop_run(guard.loop);
+}
+
+/* The guard frees what it knows of a child at its end. */
+static void wait_for_children(void)
+{
+	siginfo_t info;
+
+	while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0)
+		run_loop();
+}
+
 static int close_desktop(void **state _unused_)
 {
 	if (!have_desktop)
 		return 0;
 	end(&service_pid);
 	end(&bus_pid);
+	wait_for_children();
 	loop_free(guard.loop);
 	unlink(RUNTIME "/bus");
 	unlink(shown_path);
 	rmdir(RUNTIME "/dbus-1/services");
 	rmdir(RUNTIME "/dbus-1");
 	return rmdir(RUNTIME);
-}
-
-static void quit(void *data)
-{
-	loop_quit(data, 0);
 }
 
 /* What was shown, once it is `count`. */
@@ -160,8 +176,7 @@ static char *shown(size_t count)
 	size_t found = 0;
 
 	for (int i = 0; found < count && i < PATIENCE / 20; i++) {
-		loop_add_timer(guard.loop, 20000, quit, guard.loop, NULL);
-		loop_run(guard.loop);
+		run_loop();
 		strbuf_reset(&sb);
 		assert_int_equal(io_read_file(AT_FDCWD, shown_path, 1 << 20, &sb), 0);
 		found = 0;
