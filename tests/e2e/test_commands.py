@@ -86,7 +86,7 @@ def test_status(lab):
     assert status["holds"] == 1 and status["mode"] == "enforce"
     assert status["counters"]["candidates"] >= before["counters"]["candidates"] + 2
     assert status["counters"]["execs"] > before["counters"]["execs"]
-    assert not any(status["losses"].values()), status["losses"]
+    assert status["losses"] == before["losses"]  # the guard is other tests' too, some of whose agents cannot be told
     table = lab.guard.cli("status")
     assert table.returncode == 0 and "counted" in table.stdout and "enforce" in table.stdout, table
     assert json.loads(lab.guard.cli("status", "--json").stdout)["holds"] == 1
