@@ -16,7 +16,7 @@ struct options {
 	const char *reason;
 };
 
-enum { ID, LEFT, AGENT, USER, SIGNATURE, ACTION, DIRECTORY, COLUMNS };
+enum { ID, LEFT, AGENT, USER, SIGNATURE, ACTION, CONTEXT, DIRECTORY, COLUMNS };
 
 /* A human decides on the whole command: it is wrapped, never cut. */
 static const struct table_column columns[COLUMNS] = {
@@ -26,13 +26,14 @@ static const struct table_column columns[COLUMNS] = {
 	[USER] = { "USER", 0 },
 	[SIGNATURE] = { "SIGNATURE", 0 },
 	[ACTION] = { "ACTION", SCOLS_FL_WRAP },
+	[CONTEXT] = { "CONTEXT", SCOLS_FL_WRAP },
 	[DIRECTORY] = { "DIRECTORY", SCOLS_FL_WRAP },
 };
 
 static int add_hold(struct libscols_table *t, const json_t *hold)
 {
-	static const char *const members[COLUMNS] = { "id",	   NULL, "agent", "user",
-						      "signature", NULL, "cwd" };
+	static const char *const members[COLUMNS] = { "id",	   NULL, "agent",   "user",
+						      "signature", NULL, "context", "cwd" };
 	uint64_t now = epoch_ms(), expires = member_uint(hold, "expires_ms");
 	struct strbuf cells[COLUMNS] = { 0 };
 	int err;
@@ -48,6 +49,16 @@ static int add_hold(struct libscols_table *t, const json_t *hold)
 	return err;
 }
 
+/* Of most actions nothing is known: they take no column for it. */
+static void hide_context(struct libscols_table *t, const json_t *holds)
+{
+	const json_t *hold;
+	size_t i;
+
+	json_array_foreach(holds, i, hold) if (json_object_get(hold, "context")) return;
+	scols_column_set_flags(scols_table_get_column(t, CONTEXT), SCOLS_FL_HIDDEN);
+}
+
 static int print_holds(const json_t *holds)
 {
 	_cleanup_(scols_unref_table_ptr) struct libscols_table *t = table_new(columns, COLUMNS);
@@ -57,6 +68,8 @@ static int print_holds(const json_t *holds)
 
 	if (json_array_size(holds) == 0)
 		return puts("no action is held"), 0;
+	if (t)
+		hide_context(t, holds);
 	json_array_foreach(holds, i, hold) if (!err) err = add_hold(t, hold);
 	return err ? err : table_print(t);
 }

@@ -11,7 +11,7 @@
 #define INDENT	    2
 #define MIN_COLUMNS 20
 #define LINE_ROWS   2  /* for each line but the action */
-#define OTHER_ROWS  10 /* for all of those, and one to spare */
+#define OTHER_ROWS  12 /* for all of those, and one to spare */
 
 /* The prompt while it is made. */
 struct page {
@@ -96,7 +96,7 @@ static void add_keys(struct strbuf *out, const json_t *hold, bool whole)
 	strbuf_adds(out, "'  [d] deny  [s] skip  [q] quit");
 }
 
-enum { TITLE, ACTION, DIRECTORY, REASON, INSTEAD, LINES };
+enum { TITLE, ACTION, DIRECTORY, REASON, CONTEXT, INSTEAD, LINES };
 
 static bool add_hold(struct page *p, const json_t *hold, size_t others, unsigned int action_rows)
 {
@@ -109,12 +109,17 @@ static bool add_hold(struct page *p, const json_t *hold, size_t others, unsigned
 	strbuf_adds(&lines[DIRECTORY], "  in ");
 	add_member(&lines[DIRECTORY], hold, "cwd");
 	add_reason(&lines[REASON], hold);
+	if (json_object_get(hold, "context")) {
+		strbuf_adds(&lines[CONTEXT], "  context: ");
+		add_member(&lines[CONTEXT], hold, "context");
+	}
 	strbuf_adds(&lines[INSTEAD], "  instead: ");
 	add_member(&lines[INSTEAD], hold, "instead");
 	for (int i = 0; i < LINES; i++) {
-		bool fits = add_line(p, &lines[i], i == ACTION ? action_rows : LINE_ROWS);
+		bool fits = lines[i].len == 0 ||
+			    add_line(p, &lines[i], i == ACTION ? action_rows : LINE_ROWS);
 
-		whole = whole && (fits || (i != ACTION && i != DIRECTORY));
+		whole = whole && (fits || i == TITLE || i == REASON || i == INSTEAD);
 		strbuf_free(&lines[i]);
 	}
 	return whole;

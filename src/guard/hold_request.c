@@ -87,6 +87,8 @@ static void describe_hold(struct guard *g, struct json *j, const struct hold *h)
 	json_put_string(j, "signature", id);
 	json_put_string(j, "severity", severity_name(f->severity));
 	json_put_string(j, "why", f->why);
+	if (f->context)
+		json_put_string(j, "context", f->context);
 	json_put_string(j, "instead", f->instead);
 	describe_action(j, x);
 	json_put_argv(j, "argv", exec_shown(x));

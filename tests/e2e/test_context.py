@@ -54,6 +54,9 @@ def expect_held(lab, guard, argv, cwd, told, **env):
     """It is held, says why, and is denied: nothing of it has run."""
     agent = run(lab, guard, argv, cwd, **env)
     hold = guard.wait_for_holds()[0]
+    assert hold["context"].startswith(told), hold
+    table = guard.cli("pending").stdout
+    assert "CONTEXT" in table, table
     guard.deny(hold)
     assert agent.finish() == 126
     assert f"backstop: context: {told}" in agent.err, agent.err

@@ -59,6 +59,21 @@ static void a_connection_is_shown_with_its_destination(void **state)
 	assert_non_null(strstr(out.data, "\n  connect [fd00::1]:22\\e by terraform destroy now\n"));
 }
 
+static void what_is_at_stake_is_shown(void **state)
+{
+	_cleanup_json_ json_t *hold = hold_of("now");
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	struct prompt p;
+
+	(void)state;
+	json_object_set_new(hold, "context", json_string("points at production: AWS_PROFILE=p"));
+	p = prompt_add(&out, hold, 0, WIDE);
+	assert_true(p.whole);
+	assert_int_equal(p.rows, newlines(&out) + 1);
+	assert_non_null(strstr(out.data, "critical)\n  context: points at production: "
+					 "AWS_PROFILE=p\n  instead: "));
+}
+
 static void nothing_held_is_one_row(void **state)
 {
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
@@ -140,6 +155,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(shows_what_is_decided_and_how),
 		cmocka_unit_test(a_connection_is_shown_with_its_destination),
+		cmocka_unit_test(what_is_at_stake_is_shown),
 		cmocka_unit_test(nothing_held_is_one_row),
 		cmocka_unit_test(rows_are_counted_at_any_width),
 		cmocka_unit_test(what_does_not_fit_is_said_and_not_approvable),
