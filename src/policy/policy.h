@@ -74,12 +74,6 @@ struct policy;
 int project_parse(const struct policy *p, const char *json, size_t len, struct project **ret,
 		  struct strbuf *err);
 void project_free(struct project *project);
-/* The path that precious glob `i` of the project names, 0 …, without wildcards and in the workspace
- * unless it says otherwise, so that its file can be protected against deletion: the kernel does not
- * know these globs. 0, `ret` owned by the caller; -EINVAL: it has wildcards, or starts in a home
- * that is not known; -ENOENT: there are no more; or -ENOMEM. */
-int project_path(const struct project *project, u32 i, const char *workspace, const char *home,
-		 char **ret);
 DEFINE_CLEANUP(struct project, project_free);
 
 /* What was found. Strings live as long as the policy. */

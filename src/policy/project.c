@@ -2,11 +2,9 @@
 
 #include <errno.h>
 #include <jansson.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/json.h"
-#include "policy/glob.h"
 #include "policy/search.h"
 #include "policy/yaml.h"
 
@@ -268,23 +266,6 @@ int project_parse(const struct policy *p, const char *json, size_t len, struct p
 	if (r)
 		strbuf_adds(err, "what was read of the project has no verdicts and globs");
 	return r;
-}
-
-int project_path(const struct project *project, u32 i, const char *workspace, const char *home,
-		 char **ret)
-{
-	const char *glob = i < project->precious_count ? project->precious[i] : NULL;
-	const char *base = glob && glob[0] == '~' ? home : workspace;
-
-	if (!glob)
-		return -ENOENT;
-	if (glob[0] == '/')
-		base = "";
-	if (glob_has_wildcard(glob) || !base)
-		return -EINVAL;
-	if (glob[0] == '~')
-		glob++;
-	return asprintf(ret, "%s%s%s", base, glob[0] == '/' ? "" : "/", glob) < 0 ? -ENOMEM : 0;
 }
 
 void project_free(struct project *project)

@@ -230,7 +230,6 @@ static void test_project(void **state _unused_)
 	_cleanup_(policy_free_ptr) struct policy *p = sample_policy(pack);
 	_cleanup_(project_free_ptr) struct project *project = NULL;
 	_cleanup_strbuf_ struct strbuf err = STRBUF_INIT;
-	char *path = NULL;
 
 	assert_int_equal(project_parse(p, json, strlen(json), &project, &err), 0);
 	assert_string_equal(ask(p, &(struct deletion) { .path = "/a.tfstate", .project = project }),
@@ -242,18 +241,6 @@ static void test_project(void **state _unused_)
 	d.protected_inode = true;
 	d.links = 2;
 	assert_string_equal(ask(p, &d), "precious hold");
-	assert_int_equal(project_path(project, 0, "/w", NULL, &path), 0);
-	assert_string_equal(path, "/w/models/");
-	free(path);
-	assert_int_equal(project_path(project, 1, "/w", NULL, &path), -EINVAL);
-	assert_int_equal(project_path(project, 2, NULL, NULL, &path), 0);
-	assert_string_equal(path, "/srv/a");
-	free(path);
-	assert_int_equal(project_path(project, 3, "/w", NULL, &path), -EINVAL);
-	assert_int_equal(project_path(project, 3, "/w", "/h", &path), 0);
-	assert_string_equal(path, "/h/b");
-	free(path);
-	assert_int_equal(project_path(project, 4, "/w", "/h", &path), -ENOENT);
 }
 
 /* --- whatever would be held, the kernel asks of */
