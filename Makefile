@@ -195,7 +195,7 @@ install: all
 	install -m 644 $(BUILD)/policy.image $(SHARE)/policy.image
 	install -m 644 signatures/*.yaml $(SHARE)/signatures
 	install -m 644 agents/*.yaml $(SHARE)/agents
-	install -m 644 README.md DESIGN.md $(DOC)
+	install -m 644 README.md DESIGN.md THREATS.md $(DOC)
 	install -m 644 signatures/README.md $(DOC)/signatures
 	install -m 644 agents/README.md $(DOC)/agents
 	install -d $(dir $(UNIT_FILE)) $(dir $(SYSUSERS))

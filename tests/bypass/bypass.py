@@ -20,11 +20,15 @@ TIERS = ("lsm", "fmod_ret", "trace")
 HOOKS = TIERS[:2]
 CASES = []
 AFTER = "this kernel shows a deletion when it has happened: what ends is the process, behind its first one"
-CGROUPS = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"]
+AS_WRITTEN = "this kernel shows a deletion when it has happened, by the path as it was written: nothing matches another name of a file"
 
 
 class Open(Exception):
-    """The way around is open: what it was about has happened."""
+    """The way around is open: what it was about has happened. ended: the guard saw it, and ended who did it."""
+
+    def __init__(self, what, ended=False):
+        super().__init__(what)
+        self.ended = ended
 
 
 class Skip(Exception):
@@ -173,7 +177,7 @@ def kept(lab, argv, path, told=True, **how):
     agent = lab.run([str(word) for word in argv], cwd=lab.area.dir, **how)
     agent.finish(60)
     if look(path) != before:
-        raise Open("the file is not as it was")
+        raise Open("the file is not as it was", "backstop: " in agent.err)
     assert not told or "backstop: denied: " in agent.err, agent.all[-2000:]
     return agent
 

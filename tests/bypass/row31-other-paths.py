@@ -1,16 +1,16 @@
 """A file that must stay, by another way to it."""
 import os
 
-from bypass import AFTER, Skip, case, each, kept, run_plain
+from bypass import AFTER, AS_WRITTEN, Skip, case, each, kept, run_plain
 
 BY = {"/proc/self/fd": "fd = os.open(os.path.dirname(f), os.O_RDONLY)\nos.unlink(f'/proc/self/fd/{fd}/a.never')",
       "/proc/self/cwd": "os.unlink('/proc/self/cwd/a.never')",
       "/proc/self/root": "os.unlink('/proc/self/root' + f)",
       "a symbolic link to its directory": "os.symlink(os.path.dirname(f), 'link')\nos.unlink('link/a.never')",
       "..": "os.mkdir('d')\nos.chdir('d')\nos.unlink('../d/../a.never')",
-      "chroot": "os.chroot('.')\nos.chdir('/')\nos.unlink('/a.never')",
-      "an empty name and a descriptor": "fd = os.open(f, os.O_RDWR)\nos.truncate(f'/proc/self/fd/{fd}', 0)",
-      "a symbolic link, truncated": "os.symlink(f, 'link')\nos.truncate('link', 0)"}
+      "chroot": "os.chroot('.')\nos.chdir('/')\nos.unlink('/a.never')"}
+NAMES = {"a descriptor's name in /proc": "fd = os.open(f, os.O_RDWR)\nos.truncate(f'/proc/self/fd/{fd}', 0)",
+         "a symbolic link, truncated": "os.symlink(f, 'link')\nos.truncate('link', 0)"}
 
 
 @each(BY, "by", limit={"trace": AFTER})
@@ -19,10 +19,16 @@ def _(lab, way):
     kept(lab, ["/usr/bin/python3", "-c", f"import os, sys\nf = sys.argv[1]\n{BY[way]}", path], path)
 
 
-@case("by a bind mount under another name", limit={"trace": AFTER})
+@each(NAMES, "by", limit={"trace": AS_WRITTEN})
+def _(lab, way):
+    path = lab.area.file()
+    kept(lab, ["/usr/bin/python3", "-c", f"import os, sys\nf = sys.argv[1]\n{NAMES[way]}", path], path)
+
+
+@case("by a bind mount under another name", limit={"trace": AS_WRITTEN})
 def _(lab):
-    path = lab.area.file("d.never/a")
-    kept(lab, ["unshare", "--mount", "bash", "-c", "mount --make-rprivate /; mkdir x; mount --bind d.never x; rm x/a"], path)
+    path = lab.area.file()
+    kept(lab, ["unshare", "--mount", "bash", "-c", "mount --make-rprivate /; touch x; mount --bind a.never x; > x"], path)
 
 
 @case("by an overlay over it", limit={"trace": AFTER})

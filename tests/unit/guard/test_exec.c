@@ -52,6 +52,21 @@ static struct exec *decode(void)
 	return x;
 }
 
+static void test_fresh(void **state _unused_)
+{
+	struct session *s = new_session(7);
+
+	s->started_ms = 1790000000700;
+	for (u32 changed = 1789999999; changed <= 1790000001; changed++) {
+		_cleanup_(exec_free_ptr) struct exec *x = NULL;
+
+		BUILD(getpid(), "zap\0", "app\0");
+		event.e.changed = changed;
+		x = decode();
+		assert_int_equal(x->fresh, changed >= 1790000000);
+	}
+}
+
 static void test_event_is_taken_apart(void **state _unused_)
 {
 	struct session *s = new_session(7);
@@ -438,6 +453,7 @@ static void test_unknown_is_not_the_same(void **state _unused_)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		GUARD_TEST(test_fresh),
 		GUARD_TEST(test_event_is_taken_apart),
 		GUARD_TEST(test_session_that_is_gone),
 		GUARD_TEST(test_cwd),

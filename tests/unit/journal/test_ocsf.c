@@ -34,6 +34,8 @@ static const struct ocsf_process ancestors[] = {
 	{ .pid = 4001 },
 };
 
+static const char *const environment[] = { "LD_PRELOAD", NULL };
+
 static struct ocsf_event full_event(void)
 {
 	return (struct ocsf_event) {
@@ -52,6 +54,8 @@ static struct ocsf_event full_event(void)
 			     .uid = 1000,
 			     .euid = 0,
 			     .user = "dev",
+			     .environment = environment,
+			     .fresh = true,
 			     .truncated = true },
 		.ancestors = ancestors,
 		.ancestor_count = ARRAY_SIZE(ancestors),
@@ -213,6 +217,10 @@ static void test_exec(void **state _unused_)
 	assert_text(event, "unmapped.backstop.argv.3", "\xef\xbf\xbd\033[2J");
 	assert_number(event, "unmapped.backstop.euid", 0);
 	assert_true(json_is_true(at(event, "unmapped.backstop.argv_truncated")));
+	assert_true(json_is_true(at(event, "unmapped.backstop.fresh")));
+	assert_string_equal(
+		json_string_value(json_array_get(at(event, "unmapped.backstop.environment"), 0)),
+		"LD_PRELOAD");
 	json_decref(event);
 }
 
