@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/escape.h"
 #include "base/log.h"
@@ -53,18 +52,6 @@ static void pad(struct strbuf *out, size_t start, size_t width)
 {
 	while (out->len < start + width && !strbuf_error(out))
 		strbuf_addc(out, ' ');
-}
-
-static void add_time(struct strbuf *out, uint64_t ms)
-{
-	time_t seconds = ms / 1000;
-	char stamp[64];
-	struct tm tm;
-
-	if (localtime_r(&seconds, &tm) && strftime(stamp, sizeof(stamp), "%F %T", &tm))
-		strbuf_addf(out, "%s.%03u", stamp, (unsigned int)(ms % 1000));
-	else
-		strbuf_addc(out, '-');
 }
 
 /* Of a finding: what it was found in. */

@@ -50,6 +50,18 @@ void add_duration(struct strbuf *out, uint64_t ms)
 			    (unsigned int)(s % 86400 / 3600));
 }
 
+void add_time(struct strbuf *out, uint64_t ms)
+{
+	time_t seconds = ms / 1000;
+	char stamp[64];
+	struct tm tm;
+
+	if (localtime_r(&seconds, &tm) && strftime(stamp, sizeof(stamp), "%F %T", &tm))
+		strbuf_addf(out, "%s.%03u", stamp, (unsigned int)(ms % 1000));
+	else
+		strbuf_addc(out, '-');
+}
+
 void add_member(struct strbuf *out, const json_t *object, const char *key)
 {
 	const json_t *v = json_object_get(object, key);

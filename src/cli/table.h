@@ -24,6 +24,8 @@ int table_print(struct libscols_table *t);
 
 /* "12 s", "5 min 3 s", "3 h 12 min", "2 d 4 h". */
 void add_duration(struct strbuf *out, uint64_t ms);
+/* "2026-01-31 12:00:00.123", in local time; "-" where it is no time. */
+void add_time(struct strbuf *out, uint64_t ms);
 /* The member's value, escaped; "-" where it is absent, null or empty. */
 void add_member(struct strbuf *out, const json_t *object, const char *key);
 /* The words of a JSON array as a shell would need them typed. */

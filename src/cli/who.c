@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/escape.h"
 #include "base/log.h"
@@ -81,16 +80,6 @@ static const char *word_of(const struct trail_entry *e)
 }
 
 /* ---- for people */
-
-static void add_time(struct strbuf *out, uint64_t ms)
-{
-	time_t seconds = ms / 1000;
-	char stamp[64];
-	struct tm tm;
-
-	if (localtime_r(&seconds, &tm) && strftime(stamp, sizeof(stamp), "%F %T", &tm))
-		strbuf_addf(out, "%s.%03u", stamp, (unsigned int)(ms % 1000));
-}
 
 static void add_escaped(struct strbuf *out, const char *s)
 {

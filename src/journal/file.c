@@ -82,25 +82,6 @@ void file_put_unmapped(struct json *j, const struct ocsf_deletion *d)
 		json_put_bool(j, "done", true);
 }
 
-static void put_metadata(struct json *j, const struct ocsf_host *h, const struct ocsf_event *e)
-{
-	json_open_object(j, "metadata");
-	json_put_string(j, "version", "1.8.0");
-	part_put_formatted(j, "uid", "%s:%" PRId64 ":%" PRIu64, part_known(h->boot_id), e->time_ms,
-			   e->sequence);
-	part_put_known(j, "correlation_uid", e->session);
-	json_put_uint(j, "sequence", e->sequence);
-	json_open_array(j, "profiles");
-	json_put_string(j, NULL, "host");
-	json_put_string(j, NULL, "security_control");
-	json_close_array(j);
-	json_open_object(j, "product");
-	json_put_string(j, "name", "Backstop");
-	json_put_string(j, "vendor_name", "Backstop");
-	json_close_object(j);
-	json_close_object(j);
-}
-
 static void put_device(struct json *j, const struct ocsf_host *h)
 {
 	json_open_object(j, "device");
@@ -168,7 +149,7 @@ void ocsf_delete(struct strbuf *out, const struct ocsf_host *h, const struct ocs
 	json_put_int(&j, "activity_id", activity);
 	json_put_int(&j, "type_uid", CLASS_FILE * 100 + activity);
 	json_put_int(&j, "time", e->time_ms);
-	put_metadata(&j, h, e);
+	part_put_metadata(&j, h, e);
 	put_device(&j, h);
 	json_put_int(&j, "severity_id", 1);
 	part_put_disposition(&j, e->disposition);

@@ -67,7 +67,7 @@ const char *part_process_name(const struct ocsf_process *p)
 	return p->argv && p->argv[0] ? part_base_name(p->argv[0]) : NULL;
 }
 
-static void put_metadata(struct json *j, const struct ocsf_host *h, const struct ocsf_event *e)
+void part_put_metadata(struct json *j, const struct ocsf_host *h, const struct ocsf_event *e)
 {
 	json_open_object(j, "metadata");
 	json_put_string(j, "version", "1.8.0");
@@ -317,7 +317,7 @@ static void put_head(struct json *j, const struct ocsf_host *h, const struct ocs
 	json_put_int(j, "activity_id", activity);
 	json_put_int(j, "type_uid", class * 100 + activity);
 	json_put_int(j, "time", e->time_ms);
-	put_metadata(j, h, e);
+	part_put_metadata(j, h, e);
 	put_device(j, h);
 }
 
