@@ -16,7 +16,7 @@
 #define SIGSTOP 19
 #define SIGTTOU 22
 
-#define EPERM 1
+#define EPERM	1
 
 /* One label a tracked task, for as long as it lives. */
 struct labels_map {
