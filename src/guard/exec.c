@@ -140,7 +140,8 @@ static void find_path(struct guard *g, struct exec *x)
 {
 	const char *known = paths_file(g->paths, x->dev, x->inode);
 
-	if (!(x->flags & BS_EXEC_CANDIDATE) && known) {
+	/* an inode's number may be another file's by now */
+	if (!(x->flags & BS_EXEC_CANDIDATE) && known && !strcmp(basename(known), x->file)) {
 		x->path = strdup(known);
 		return;
 	}

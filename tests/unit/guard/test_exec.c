@@ -164,9 +164,14 @@ static void test_path(void **state _unused_)
 	x = decode();
 	assert_string_equal(x->path, own);
 	exec_free(x);
+	BUILD(gone, "zap\0", ""); /* the inode's number is another file's by now */
+	x = decode();
+	assert_null(x->path);
+	exec_free(x);
+	paths_learn(guard.paths, 0, 0, "/opt/zap-1.2");
 	BUILD(gone, "zap\0", "");
 	x = decode();
-	assert_string_equal(x->path, own);
+	assert_string_equal(x->path, "/opt/zap-1.2");
 	exec_free(x);
 }
 
