@@ -477,10 +477,18 @@ bool search_deletion(const struct policy *p, const struct deletion *d, u32 signa
 	return false;
 }
 
+/* What is there is no file of anybody's, but a view on the kernel: a cgroup, a pin. */
+static bool is_kernels(const char *path)
+{
+	return !strncmp(path, "/proc/", 6) || !strncmp(path, "/sys/", 5);
+}
+
 bool policy_counts(const struct policy *p, const struct deletion *d)
 {
 	struct looking l;
 
+	if (is_kernels(d->path))
+		return false;
 	begin(&l, p, d);
 	if (!look_at(&l, d->path))
 		return true;

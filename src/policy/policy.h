@@ -163,7 +163,7 @@ bool policy_is_delete_candidate(const struct policy *p, const struct deletion *d
  * the last. */
 const char *policy_build_output(const struct policy *p, u32 i);
 /* Does this deletion count for a burst? The kernel knows directories' names alone, so it counts
- * more than that: object files, and what git brings back. */
+ * more than that: object files, what git brings back, and what /proc and /sys show of itself. */
 bool policy_counts(const struct policy *p, const struct deletion *d);
 /* The lowest limit of the burst signatures; those with another match nothing. */
 struct burst {

@@ -194,6 +194,9 @@ static void test_counts(void **state _unused_)
 	} all[] = {
 		{ { .op = BS_DELETE_UNLINK, .path = "/x/y" }, true },
 		{ { .op = BS_DELETE_RENAME, .path = "/x/y" }, true },
+		{ { .op = BS_DELETE_UNLINK, .path = "/sys/fs/bpf/a/b" }, false },
+		{ { .op = BS_DELETE_UNLINK, .path = "/proc/self/fd/7/a" }, false },
+		{ { .op = BS_DELETE_UNLINK, .path = "/process/y" }, true },
 		{ { .op = BS_DELETE_TRUNCATE, .path = "/x/y" }, false },
 		{ { .op = BS_DELETE_RENAME, .path = "/x/y", .program = "sed" }, false },
 		{ { .op = BS_DELETE_UNLINK,
