@@ -207,6 +207,7 @@ struct guard {
 	int64_t notified_since_ms; /* start of the period in which `notified` were shown */
 	unsigned int notified;
 	struct loop_source *tripwire_rest;
+	struct loop_source *watch; /* session.c: to attach or detach what sees deletions */
 	struct protected protected;
 	struct loop_source *poll, *watch_signals;
 	unsigned int idle_polls;

@@ -134,12 +134,27 @@ static int too_many(struct strbuf *err, int r)
 }
 
 /* What sees deletions costs every task something, on some kernels: it is there for sessions. */
-static void watch_deletions(struct guard *g)
+static void watch_deletions(void *data)
 {
+	struct guard *g = data;
 	int r = kernel_watch_deletions(g->kernel, g->sessions.count > 0);
 
+	loop_remove(g->watch);
+	g->watch = NULL;
 	if (r)
 		log_errno(r, "deletions are not seen");
+}
+
+#define WATCH_REST 10000000 /* microseconds after the last session: the next is often near */
+
+/* Attaching and detaching take the kernel some 20 ms each, in which an agent that starts would not
+ * get its label in time. */
+static void watch_later(struct guard *g, uint64_t usec)
+{
+	loop_remove(g->watch);
+	g->watch = NULL;
+	if (loop_add_timer(g->loop, usec, watch_deletions, g, &g->watch))
+		watch_deletions(g);
 }
 
 /* In the kernel, with `tasks` of them labelled by the caller; then in the guard. Takes `s`. */
@@ -157,7 +172,7 @@ static int session_add(struct guard *g, struct session *session, u64 tasks, stru
 		return too_many(err, r);
 	}
 	session_keep(g, TAKE_PTR(s));
-	watch_deletions(g);
+	watch_later(g, 1);
 	return 0;
 }
 
@@ -175,7 +190,7 @@ static void session_undo(struct guard *g, u64 id)
 
 	kernel_remove_session(g->kernel, id);
 	session_free(s);
-	watch_deletions(g);
+	watch_later(g, WATCH_REST);
 }
 
 int guard_start_session(struct guard *g, pid_t pid, int pidfd, const struct session_options *o,
@@ -204,6 +219,7 @@ int guard_start_session(struct guard *g, pid_t pid, int pidfd, const struct sess
 		session_undo(g, label.session);
 		return too_many(err, r);
 	}
+	watch_deletions(g); /* before its first instruction */
 	session_begun(g, label.session);
 	*ret_session = label.session;
 	return 0;
@@ -420,7 +436,7 @@ void session_end(struct guard *g, u64 id)
 		return;
 	session_leave_holds(g, s);
 	kernel_remove_session(g->kernel, id);
-	watch_deletions(g);
+	watch_later(g, WATCH_REST);
 	report_guard(g, s, "session ended", "session %s ended", s->name);
 	session_free(s);
 	if (g->options.embedded && !g->sessions.count)

@@ -8,7 +8,16 @@
 static int set_up(void **state)
 {
 	memset(&fake, 0, sizeof(fake));
-	return guard_set_up(state);
+	if (guard_set_up(state))
+		return -1;
+	guard.loop = loop_new();
+	return guard.loop ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+	loop_free(guard.loop);
+	return guard_tear_down(state);
 }
 
 static const struct session_options options = { .agent = "claude" };
@@ -72,6 +81,7 @@ static void test_start(void **state _unused_)
 	assert_true(s->root == pid && s->uid == getuid() && !s->unattended && !s->holds);
 	assert_true(fake.label.session == s->id && !fake.label.approval);
 	assert_true(fake.session_id == s->id && fake.session.tasks == 1);
+	assert_true(fake.watches_deletions);
 	assert_int_equal(fake.session.root, pid);
 	snprintf(message, sizeof(message), "session %s of uid %u started", hex, getuid());
 	assert_string_equal(text_at(line, "message"), message);
@@ -201,7 +211,6 @@ static void not_quit(void *data)
 	loop_quit(data, 42);
 }
 
-/* An embedded guard ends with its last session, not before. */
 /* Its last task was held and killed: the hold outlives the session until the death is reaped. */
 static void test_end_before_its_hold(void **state _unused_)
 {
@@ -215,9 +224,9 @@ static void test_end_before_its_hold(void **state _unused_)
 	exec_free(h.exec);
 }
 
+/* An embedded guard ends with its last session, not before. */
 static void test_embedded_guard_ends(void **state _unused_)
 {
-	guard.loop = loop_new();
 	guard.options.embedded = true;
 	new_session(1);
 	new_session(2);
@@ -227,7 +236,6 @@ static void test_embedded_guard_ends(void **state _unused_)
 	assert_int_equal(loop_add_timer(guard.loop, 5000000, not_quit, guard.loop, NULL), 0);
 	session_end(&guard, 2);
 	assert_int_equal(loop_run(guard.loop), 0);
-	loop_free(guard.loop);
 }
 
 /* Their last event was lost. */
@@ -248,7 +256,7 @@ static void test_sweep(void **state _unused_)
 
 int main(void)
 {
-#define SESSION_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, guard_tear_down)
+#define SESSION_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		SESSION_TEST(test_start),
 		SESSION_TEST(test_scratch_is_no_workspace),
