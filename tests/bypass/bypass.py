@@ -250,10 +250,11 @@ class BypassLab(Lab):
         return self._area
 
     def close(self):
-        super().close()
-        for undo in reversed(self.undo):
-            undo()
-        self.undo = []
+        try:
+            super().close()
+        finally:
+            while self.undo:
+                self.undo.pop()()
 
 
 def run_plain(*argv):
