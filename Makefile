@@ -119,6 +119,8 @@ $(BUILD)/tests/unit/kernel/test_scan: $(BUILD)/gen/scan.skel.h
 NEED_IMAGE := $(addprefix $(BUILD)/tests/unit/kernel/test_,scan kernel cost delete restart)
 $(NEED_IMAGE): $(BUILD)/policy.image
 $(NEED_IMAGE): ALL_CFLAGS += -DPOLICY_IMAGE='"$(BUILD)/policy.image"'
+$(BUILD)/tests/unit/context/test_confine: $(BUILD)/obj/context/confine.o
+$(BUILD)/tests/unit/context/test_confine: ALL_LIBS := $(BUILD)/obj/context/confine.o $(ALL_LIBS)
 
 unit: $(UNIT)
 	tests/run unit $(BUILD)

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -103,29 +104,80 @@ int confine_as(pid_t pid)
 #define ALLOW		   BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 #define REFUSE		   BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM)
 #define IS(value, yes, no) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, yes, no)
+#define HAS(bits, yes, no) BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, bits, yes, no)
 
 #define WRITING		   (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY))
 
 static const int calls[] = {
-	SYS_read,	  SYS_pread64,	       SYS_write,   SYS_close,	      SYS_lseek,
-	SYS_fstat,	  SYS_newfstatat,      SYS_statx,   SYS_readlinkat,   SYS_faccessat,
-	SYS_faccessat2,	  SYS_getdents64,      SYS_getcwd,  SYS_chdir,	      SYS_fchdir,
-	SYS_mmap,	  SYS_munmap,	       SYS_mremap,  SYS_mprotect,     SYS_madvise,
-	SYS_brk,	  SYS_fcntl,	       SYS_futex,   SYS_getrandom,    SYS_clock_gettime,
-	SYS_gettimeofday, SYS_getpid,	       SYS_gettid,  SYS_getuid,	      SYS_geteuid,
-	SYS_getgid,	  SYS_getegid,	       SYS_getppid, SYS_rt_sigaction, SYS_rt_sigprocmask,
-	SYS_rt_sigreturn, SYS_uname,	       SYS_sysinfo, SYS_fstatfs,      SYS_sched_getaffinity,
-	SYS_sched_yield,  SYS_restart_syscall, SYS_exit,    SYS_exit_group,   SYS_prlimit64,
-	SYS_getrusage,	  SYS_times,
+	SYS_read,
+	SYS_pread64,
+	SYS_write,
+	SYS_close,
+	SYS_lseek,
+	SYS_fstat,
+	SYS_newfstatat,
+	SYS_statx,
+	SYS_readlinkat,
+	SYS_faccessat,
+	SYS_faccessat2,
+	SYS_getdents64,
+	SYS_getcwd,
+	SYS_chdir,
+	SYS_fchdir,
+	SYS_munmap,
+	SYS_mremap,
+	SYS_madvise,
+	SYS_brk,
+	SYS_futex,
+	SYS_getrandom,
+	SYS_clock_gettime,
+	SYS_gettimeofday,
+	SYS_getpid,
+	SYS_gettid,
+	SYS_getuid,
+	SYS_geteuid,
+	SYS_getgid,
+	SYS_getegid,
+	SYS_getppid,
+	SYS_rt_sigaction,
+	SYS_rt_sigprocmask,
+	SYS_rt_sigreturn,
+	SYS_uname,
+	SYS_sysinfo,
+	SYS_fstatfs,
+	SYS_sched_getaffinity,
+	SYS_sched_yield,
+	SYS_restart_syscall,
+	SYS_exit,
+	SYS_exit_group,
+	SYS_getrusage,
+	SYS_times,
 #ifdef __x86_64__
-	SYS_stat,	  SYS_lstat,	       SYS_access,  SYS_readlink,     SYS_time,
+	SYS_stat,
+	SYS_lstat,
+	SYS_access,
+	SYS_readlink,
+	SYS_time,
 #endif
 };
 
-/* Files are opened for reading; of the rest, what is not listed is refused. */
+/* Allowed where the argument has none of these bits: it opens to read, makes nothing executable,
+ * and asks of descriptors no signals, locks or leases (their numbers are beyond F_GETFL). */
+static const struct {
+	int nr, arg;
+	u32 bits;
+} careful[] = {
+	{ SYS_openat, 2, WRITING },	{ SYS_mmap, 2, PROT_EXEC },
+	{ SYS_mprotect, 2, PROT_EXEC }, { SYS_fcntl, 1, ~3U },
+#ifdef __x86_64__
+	{ SYS_open, 1, WRITING },
+#endif
+};
+
+/* What is in neither list is refused. */
 static int set_filter(void)
 {
-	struct sock_filter f[ARRAY_SIZE(calls) * 2 + 20];
+	struct sock_filter f[ARRAY_SIZE(calls) * 2 + ARRAY_SIZE(careful) * 5 + 5];
 	struct sock_fprog program = { .filter = f };
 	unsigned short n = 0;
 
@@ -137,17 +189,13 @@ static int set_filter(void)
 		f[n++] = (struct sock_filter)IS((unsigned int)calls[i], 0, 1);
 		f[n++] = (struct sock_filter)ALLOW;
 	}
-#ifdef __x86_64__
-	f[n++] = (struct sock_filter)IS(SYS_open, 0, 4);
-	f[n++] = (struct sock_filter)LOAD(args[1]);
-	f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, WRITING, 1, 0);
-	f[n++] = (struct sock_filter)ALLOW;
-	f[n++] = (struct sock_filter)REFUSE;
-#endif
-	f[n++] = (struct sock_filter)IS(SYS_openat, 0, 3);
-	f[n++] = (struct sock_filter)LOAD(args[2]);
-	f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, WRITING, 1, 0);
-	f[n++] = (struct sock_filter)ALLOW;
+	for (size_t i = 0; i < ARRAY_SIZE(careful); i++) {
+		f[n++] = (struct sock_filter)IS((unsigned int)careful[i].nr, 0, 4);
+		f[n++] = (struct sock_filter)LOAD(args[careful[i].arg]);
+		f[n++] = (struct sock_filter)HAS(careful[i].bits, 1, 0);
+		f[n++] = (struct sock_filter)ALLOW;
+		f[n++] = (struct sock_filter)REFUSE;
+	}
 	f[n++] = (struct sock_filter)REFUSE;
 	program.len = n;
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) ? -errno : 0;

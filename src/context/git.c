@@ -75,7 +75,9 @@ static bool is_there(const struct view *v, const char *path)
 	char full[PATH_MAX];
 	struct stat st;
 
-	snprintf(full, sizeof(full), "%s%s", git_repository_workdir(v->repo), path);
+	if (snprintf(full, sizeof(full), "%s%s", git_repository_workdir(v->repo), path) >=
+	    (int)sizeof(full))
+		return true; /* who knows */
 	return lstat(full, &st) == 0 || errno != ENOENT;
 }
 

@@ -21,14 +21,17 @@ static int on_stash(size_t index, const char *message, const git_oid *id _unused
 	return 0;
 }
 
-/* "stash@{2}" or "2"; the newest where none is named. */
+/* "stash@{2}" or "2"; the newest where none is named. Of another spelling, such as of a time, it
+ * is not known which: it may be any. */
 static long stash_number(const char *name)
 {
-	int n = -1;
+	int n = -1, end = 0;
 
 	if (!name)
 		return 0;
-	return sscanf(name, "stash@{%d}", &n) == 1 || sscanf(name, "%d", &n) == 1 ? n : -1;
+	if (sscanf(name, "stash@{%d}%n", &n, &end) != 1)
+		sscanf(name, "%d%n", &n, &end);
+	return end && !name[end] ? n : -1;
 }
 
 int git_count_stashes(struct view *v)

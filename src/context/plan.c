@@ -5,7 +5,7 @@
 
 #include "context/reader.h"
 
-#define PLAN_MAX     (256UL << 20) /* bytes */
+#define PLAN_MAX     (64UL << 20) /* bytes */
 #define PLAN_VERSION 3
 
 /* Numbers of fields. */
@@ -32,11 +32,20 @@ struct message {
 	bool faulty;
 };
 
+enum { WIRE_VARINT, WIRE_64, WIRE_BYTES, WIRE_32 = 5 };
+
+/* A field whose type on the wire is another one than the schema's is unknown to who applies the
+ * plan: it says nothing. */
 struct field {
-	u32 number;
-	u64 value;	     /* of a number */
-	struct message data; /* of a string or a message */
+	u32 number, wire;
+	u64 value;	     /* of WIRE_VARINT */
+	struct message data; /* of WIRE_BYTES */
 };
+
+static bool is_field(const struct field *f, u32 number, u32 wire)
+{
+	return f->number == number && f->wire == wire;
+}
 
 static u64 get_varint(struct message *m)
 {
@@ -71,20 +80,20 @@ static bool next_field(struct message *m, struct field *ret)
 	if (m->p >= m->end || m->faulty)
 		return false;
 	key = get_varint(m);
-	*ret = (struct field) { .number = (u32)(key >> 3) };
-	switch (key & 7) {
-	case 0:
+	*ret = (struct field) { .number = (u32)(key >> 3), .wire = key & 7 };
+	switch (ret->wire) {
+	case WIRE_VARINT:
 		ret->value = get_varint(m);
 		break;
-	case 1:
+	case WIRE_64:
 		take(m, 8);
 		break;
-	case 2:
+	case WIRE_BYTES:
 		len = get_varint(m);
 		ret->data.p = take(m, len);
 		ret->data.end = m->p;
 		break;
-	case 5:
+	case WIRE_32:
 		take(m, 4);
 		break;
 	default:
@@ -93,16 +102,15 @@ static bool next_field(struct message *m, struct field *ret)
 	return !m->faulty;
 }
 
-static u64 read_action(struct message m, bool *faulty)
+/* What is given twice is merged: `*action` stays where this part says none. */
+static void read_action(struct message m, u64 *action, bool *faulty)
 {
-	u64 action = ACTION_NOOP;
 	struct field f;
 
 	while (next_field(&m, &f))
-		if (f.number == CHANGE_ACTION)
-			action = f.value;
-	*faulty |= m.faulty || action >= ACTION_COUNT;
-	return action;
+		if (is_field(&f, CHANGE_ACTION, WIRE_VARINT))
+			*action = f.value;
+	*faulty |= m.faulty || *action >= ACTION_COUNT;
 }
 
 static void read_resource(struct message m, struct answer *ret, bool *faulty)
@@ -112,11 +120,11 @@ static void read_resource(struct message m, struct answer *ret, bool *faulty)
 	struct field f;
 
 	while (next_field(&m, &f)) {
-		if (f.number == RESOURCE_ADDRESS && f.data.p) {
+		if (is_field(&f, RESOURCE_ADDRESS, WIRE_BYTES)) {
 			free(address);
 			address = strndup((const char *)f.data.p, (size_t)(f.data.end - f.data.p));
-		} else if (f.number == RESOURCE_CHANGE && f.data.p) {
-			action = read_action(f.data, faulty);
+		} else if (is_field(&f, RESOURCE_CHANGE, WIRE_BYTES)) {
+			read_action(f.data, &action, faulty);
 		}
 	}
 	*faulty |= m.faulty;
@@ -132,9 +140,9 @@ int plan_read(const void *data, size_t len, struct answer *ret)
 	struct field f;
 
 	while (next_field(&m, &f)) {
-		if (f.number == PLAN_FORMAT)
+		if (is_field(&f, PLAN_FORMAT, WIRE_VARINT))
 			version = f.value;
-		else if (f.number == PLAN_RESOURCE_CHANGES && f.data.p)
+		else if (is_field(&f, PLAN_RESOURCE_CHANGES, WIRE_BYTES))
 			read_resource(f.data, ret, &faulty);
 	}
 	return m.faulty || faulty || version != PLAN_VERSION ? -EINVAL : 0;

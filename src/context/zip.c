@@ -9,6 +9,7 @@
 #define TAIL_MAX      (22 + 0xffff) /* bytes: the end record and the longest comment */
 #define DIRECTORY_MAX (1 << 20)	    /* bytes */
 #define MEMBERS_MAX   4096
+#define ZIP64	      0xffffffffU /* an offset that stands elsewhere, in 64 bits */
 
 enum { STORED = 0, DEFLATED = 8 };
 
@@ -56,7 +57,8 @@ static int read_directory(int fd, struct strbuf *ret, u32 *ret_count)
 	for (end = (u8 *)tail.data + size - 22; memcmp(end, "PK\5\6", 4); end--)
 		if (end == (u8 *)tail.data)
 			return -EINVAL;
-	if (get32(end + 12) > DIRECTORY_MAX || get16(end + 10) > MEMBERS_MAX)
+	if (get32(end + 12) > DIRECTORY_MAX || get16(end + 10) > MEMBERS_MAX ||
+	    get32(end + 16) == ZIP64)
 		return -EINVAL;
 	*ret_count = get16(end + 10);
 	return read_at(fd, get32(end + 16), get32(end + 12), ret);
@@ -82,11 +84,12 @@ static int inflate_all(const struct strbuf *packed, size_t max, struct strbuf *r
 static int read_member(int fd, const u8 *entry, size_t max, struct strbuf *ret)
 {
 	_cleanup_strbuf_ struct strbuf head = STRBUF_INIT, packed = STRBUF_INIT;
-	u32 method = get16(entry + 10), size = get32(entry + 20), offset = get32(entry + 42);
+	u32 method = get16(entry + 10), size = get32(entry + 20);
+	u64 offset = get32(entry + 42);
 	bool encrypted = get16(entry + 8) & 1;
 	int r;
 
-	if (encrypted || (method != STORED && method != DEFLATED) || size > max)
+	if (encrypted || (method != STORED && method != DEFLATED) || size > max || offset == ZIP64)
 		return -EINVAL;
 	r = read_at(fd, offset, 30, &head);
 	if (r || memcmp(head.data, "PK\3\4", 4))

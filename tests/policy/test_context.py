@@ -1,6 +1,7 @@
 """What is around a command: what git would lose, what a saved plan deletes, where the environment points."""
 import json
 import os
+import struct
 import subprocess
 import time
 import zipfile
@@ -194,6 +195,8 @@ def test_stashes(repo, explain):
         repo.git("stash", "push", "-m", n)
     assert explain("git stash clear") == ("hold", "2 stashes would be lost: On main: two, On main: one")
     assert explain("git stash drop stash@{1}") == ("hold", "1 stash would be lost: On main: one")
+    for time_ in ("stash@{10.minutes.ago}", "stash@{2026-11-23}", "stash@{7}x"):
+        assert explain(["git", "stash", "drop", time_])[1].startswith("2 stashes would be lost"), time_
 
 
 def test_branches(repo, explain):
@@ -326,6 +329,37 @@ def test_plan_that_cannot_be_read(plans, tmp_path):
         assert plans("terraform apply cut") == unread, cut
     os.mkfifo(tmp_path / "infra/fifo")
     assert plans("terraform apply fifo") == unread
+
+
+def wrong(number):
+    """A field of this number that another type makes unknown to who applies the plan."""
+    return varint(number << 3 | 5) + b"\0\0\0\0"
+
+
+@pytest.mark.parametrize("change", [
+    field(9, field(1, DELETE)) + field(9, field(2, b"x")),  # given twice: merged
+    field(9, field(1, DELETE) + wrong(1)),
+    field(9, field(1, DELETE)) + wrong(9),
+])
+def test_plan_is_read_as_terraform_reads_it(plans, tmp_path, change):
+    with zipfile.ZipFile(tmp_path / "infra/p", "w") as z:
+        z.writestr("tfplan", field(1, 3) + field(3, change + field(13, "a.b") + wrong(13)) + wrong(1))
+    assert plans("terraform apply p") == ("hold", "1 resource would be deleted or replaced: a.b")
+
+
+def test_plan_whose_offset_stands_elsewhere(plans, tmp_path):
+    """0xffffffff says that the offset is one of 64 bits, where the reader does not look: another plan may be there."""
+    whole = open(make_plan(tmp_path / "infra/p", [("a.b", CREATE)]), "rb").read()
+    member = whole.index(b"PK\3\4", 1)
+    directory = whole.index(b"PK\1\2", whole.index(b"PK\1\2") + 1)
+    end = whole.index(b"PK\5\6")
+    entry = whole[directory:directory + 42] + b"\xff" * 4 + whole[directory + 46:end]
+    with open(tmp_path / "infra/far", "wb") as f:
+        f.write(entry)
+        f.seek(0xffffffff)
+        f.write(whole[member:directory])
+        f.write(b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, 1, 1, len(entry), 0, 0))
+    assert plans("terraform apply far") == ("hold", "the plan could not be read")
 
 
 def test_state_that_is_gone(plans, tmp_path):
