@@ -1,5 +1,4 @@
 """So many events that the ring overflows: the candidate waits all the same, and losses are counted."""
-import os
 import signal
 import subprocess
 
@@ -15,16 +14,13 @@ os.execv(args[0], args)"""
 @case("while the guard stands still")
 def _(lab):
     guard = lab.new_guard()
-    agent = lab.run(python("input()\n" + FLOOD, *lab.words()), guard=guard, stdin=subprocess.PIPE)
-    until(lambda: guard.status()["sessions"], "the session")
-    child = guard.child
-    os.kill(child, signal.SIGSTOP)
-    os.kill(guard.pid, signal.SIGSTOP)
+    agent = lab.run(python("print('here', flush=True)\ninput()\n" + FLOOD, *lab.words()), guard=guard, stdin=subprocess.PIPE)
+    agent.wait_for("here")  # its own exec, whose words are a candidate's, has been judged
+    guard.send_signal(signal.SIGSTOP)
     agent.process.stdin.write(b"\n")
     agent.process.stdin.close()
     until(lambda: "flooded" in agent.out, "the flood", 300)
-    os.kill(guard.pid, signal.SIGCONT)
-    os.kill(child, signal.SIGCONT)
+    guard.send_signal(signal.SIGCONT)
     hold = guard.wait_for_holds(timeout=60)[0]
     expect_not_run(lab)
     losses = guard.status()["losses"]

@@ -38,8 +38,7 @@ def _(lab):
     until(lambda: os.path.exists(f"{lab.work}/tried"), "it was tried")
     time.sleep(1)
     expect_not_run(lab)
-    for pid in pids:
-        os.kill(pid, signal.SIGCONT)
+    guard.send_signal(signal.SIGCONT)
     end_hold(lab, guard, agent)
 
 

@@ -305,6 +305,11 @@ class Guard:
         """Those that must be gone in the end."""
         Guard.programs |= programs_of(self.child)
 
+    def send_signal(self, sig):
+        """To both."""
+        for pid in [self.pid, *children(self.pid)]:
+            os.kill(pid, sig)
+
     def kill_child(self):
         """As if the guard had crashed. Returns when it is dead."""
         child = until(lambda: self.child, "the keeper has a guard")
@@ -406,6 +411,7 @@ class Guard:
     def stop(self, sig=signal.SIGTERM):
         if self.process and self.process.poll() is None:
             self.note_programs()
+            self.send_signal(signal.SIGCONT)  # a test that failed may have left it stopped
             self.process.send_signal(sig)
         if not self.process:
             return None
@@ -503,8 +509,10 @@ class Lab:
         for agent in self.agents:
             agent.end()
         for guard in self.guards:
-            guard.stop()
-            guard.unpin()
+            try:
+                guard.stop()
+            finally:
+                guard.unpin()
 
     def remove(self):
         shutil.rmtree(self.dir, ignore_errors=True)
