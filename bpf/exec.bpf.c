@@ -1,9 +1,9 @@
 /* exec: what is a tracked task about to run?
  *
- * lsm.s/bprm_committed_creds	a moment before, where one may sleep: touches argv, so that the
- *				next finds in memory what was swapped out
+ * lsm.s/bprm_committed_creds	a moment before, where one may sleep: touches argv, which may be
+ *				swapped out, as the kernel does itself before the next
  * tp_btf/sched_process_exec	the new image is loaded, argv is on its stack, no instruction of it
- *has run: scans argv, reports the exec, and freezes a candidate
+ *				has run: scans argv, reports the exec, and freezes a candidate
  */
 #include "shared.h"
 #include "hold.h"
