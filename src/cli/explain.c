@@ -30,7 +30,9 @@ static const int statuses[VERDICT_COUNT] = {
 
 /* --- what is printed */
 
-static void add_json(struct strbuf *out, const struct finding *f, bool candidate, const char *agent)
+/* `started`: the command that an exec of its own starts, NULL: none. */
+static void add_json(struct strbuf *out, const struct finding *f, const char *started,
+		     bool candidate, const char *agent)
 {
 	_cleanup_strbuf_ struct strbuf signature = STRBUF_INIT;
 	struct json j = JSON_INIT(out);
@@ -45,15 +47,20 @@ static void add_json(struct strbuf *out, const struct finding *f, bool candidate
 	json_put_string(&j, "instead", f->instead);
 	json_put_string(&j, "context", f->context);
 	json_put_string(&j, "carrier", f->carrier);
+	json_put_string(&j, "started", started);
 	json_put_bool(&j, "candidate", candidate);
 	json_put_string(&j, "agent", agent);
 	json_close_object(&j);
 	strbuf_addc(out, '\n');
 }
 
-static void add_text(struct strbuf *out, const struct finding *f, bool candidate, const char *agent)
+static void add_text(struct strbuf *out, const struct finding *f, const char *started,
+		     bool candidate, const char *agent)
 {
 	strbuf_addf(out, "verdict:   %s\n", verdict_name(f->verdict));
+	if (started)
+		strbuf_addf(out, "starts:    %s (an exec of its own%s)\n", started,
+			    f->started ? ": this is its verdict" : "");
 	if (f->id)
 		strbuf_addf(out, "signature: %s.%s (%s)\nwhy:       %s\n", f->pack, f->id,
 			    severity_name(f->severity), f->why);
@@ -72,23 +79,28 @@ static void add_text(struct strbuf *out, const struct finding *f, bool candidate
 }
 
 /* `look`: at what is around it, in the real file system. */
-static void explain(const struct policy *p, const struct action *a, bool json, bool look,
+static void explain(const struct policy *p, const struct action *action, bool json, bool look,
 		    struct strbuf *out, enum verdict *ret_verdict)
 {
-	const char *agent = policy_match_agent(p, a);
-	bool candidate = policy_is_candidate(p, a);
+	const char *agent = policy_match_agent(p, action);
+	bool candidate = policy_is_candidate(p, action);
+	_cleanup_strbuf_ struct strbuf buffer = STRBUF_INIT;
+	struct action a = *action;
+	const char *started;
 	struct finding f;
 
-	policy_match(p, a, &f);
-	for (int i = 0; look && i < CONTEXT_ROUNDS && a->context && context_is_pending(a->context);
+	a.started = &buffer;
+	policy_match(p, &a, &f);
+	for (int i = 0; look && i < CONTEXT_ROUNDS && a.context && context_is_pending(a.context);
 	     i++) {
-		context_read(a->context, a->cwd);
-		policy_match(p, a, &f);
+		context_read(a.context, a.cwd);
+		policy_match(p, &a, &f);
 	}
+	started = buffer.len ? buffer.data : NULL;
 	if (json)
-		add_json(out, &f, candidate, agent);
+		add_json(out, &f, started, candidate, agent);
 	else
-		add_text(out, &f, candidate, agent);
+		add_text(out, &f, started, candidate, agent);
 	*ret_verdict = f.verdict;
 }
 
@@ -115,9 +127,9 @@ static void explain_connection(const struct policy *p, const struct connection *
 
 	policy_match_connect(p, c, &f);
 	if (json)
-		add_json(out, &f, candidate, NULL);
+		add_json(out, &f, NULL, candidate, NULL);
 	else
-		add_text(out, &f, candidate, NULL);
+		add_text(out, &f, NULL, candidate, NULL);
 	*ret_verdict = f.verdict;
 }
 
@@ -172,9 +184,9 @@ static void explain_deletion(const struct policy *p, struct deletion *d, char **
 	d->program = by ? carrier_base_name(by[0]) : NULL;
 	policy_match_delete(p, d, &f);
 	if (json)
-		add_json(out, &f, candidate, NULL);
+		add_json(out, &f, NULL, candidate, NULL);
 	else
-		add_text(out, &f, candidate, NULL);
+		add_text(out, &f, NULL, candidate, NULL);
 	*ret_verdict = f.verdict;
 }
 

@@ -63,6 +63,10 @@ enum wrapper_kind {
  * the program itself. */
 enum wrapper_kind carrier_wrapper(char *const *words, u32 count, u32 *ret_first);
 
+/* The shell text that a program which is none hands to a shell (psql -c '\! rm x'); NULL: none.
+ * `words` include the program itself. */
+const char *carrier_escape(const char *name, char *const *words, u32 count);
+
 const char *carrier_base_name(const char *path);
 
 /* The words of an exec of which a remote carrier is part: whatever has all of one group in it is a

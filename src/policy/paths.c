@@ -404,7 +404,7 @@ void paths_init(struct paths *p, const char *cwd, const char *home, const char *
 	p->home = home;
 	p->workspace = workspace;
 	p->root_fd = root_fd;
-	p->remote = false;
+	p->remote = p->text = false;
 	p->owner = p->project = (struct precious) { 0 };
 	p->files = NULL;
 	p->dir[0] = '\0';
@@ -485,6 +485,8 @@ bool paths_has_class(struct paths *p, const char *path, enum path_class c)
 
 	if (!*path || is_punctuation(path))
 		return false;
+	if (p->text && path[0] == '$')
+		return c == PATH_SCRATCH;
 	if (c == PATH_DATA)
 		return !strpbrk(path, "$`") && resolve_or_guess(p, path, full) && is_data(p, full);
 	if (resolve_or_guess(p, path, full) && paths_is_kept(p, full) &&

@@ -195,6 +195,7 @@ void policy_match(const struct policy *p, const struct action *a, struct finding
 		policy_signature(p, p->image.lines[found.line].signature, ret);
 		ret->verdict = search_verdict(p, a->project, ret->signature);
 		ret->carrier = found.carrier;
+		ret->started = found.started;
 		ret->production = found.production;
 		if (found.production)
 			ret->severity = MIN(ret->severity + 1, SEVERITY_CRITICAL);

@@ -58,6 +58,10 @@ struct action {
 	const struct project *project; /* what its workspace tightens; NULL: nothing */
 	const char *const *files;      /* of an example: the files that exist; NULL: see root_fd */
 	struct context *context;       /* what is around it, and asked of that; NULL: nothing */
+	/* not NULL: what it starts (sudo, sh -c …) is judged as well, and the command that was
+	 * found, else the first one, comes here as it would be typed. For who asks what would
+	 * happen, never for who decides: a start is an exec of its own, and would be held twice. */
+	struct strbuf *started;
 	int root_fd; /* O_PATH of the task's root: links are resolved there; -1: paths are taken as
 			written */
 };
@@ -89,6 +93,7 @@ struct finding {
 				known. It lives as long as the action's context */
 	bool production;     /* it does, and `severity` is one step higher */
 	const char *carrier; /* what carried it ("ssh", "docker exec" …), NULL: run directly */
+	bool started;	     /* it is in what the action starts, see there */
 };
 
 /* Where the image is: `option` if not NULL, else policy.image beside the running executable, else

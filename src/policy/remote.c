@@ -186,46 +186,75 @@ enum remote_kind carrier_remote(const char *name, char *const *words, u32 count,
 struct wrapper {
 	const char *names;
 	struct grammar values;
-	u32 operands;	  /* words before the command */
-	bool assignments; /* and VAR=x */
+	u32 operands;	     /* words before the command */
+	bool assignments;    /* and VAR=x */
+	bool text;	     /* the command is shell text, in one word or many */
+	const char *nothing; /* short options with which nothing is started */
 };
 
 static const struct wrapper wrappers[] = {
-	{ "sudo",
-	  { "ughpCrtTUDR",
-	    "--user --group --host --prompt --chdir --chroot --role --type "
-	    "--other-user --close-from --command-timeout",
-	    false },
-	  0,
-	  true },
-	{ "doas", { "uC", NULL, false }, 0, false },
-	{ "env", { "uC", "--unset --chdir", false }, 0, true },
-	{ "nohup setsid command builtin exec", { "a", NULL, false }, 0, false },
-	{ "nice", { "n", "--adjustment", false }, 0, false },
-	{ "ionice", { "cn", "--class --classdata", false }, 0, false },
-	{ "timeout", { "sk", "--signal --kill-after", false }, 1, false },
-	{ "chroot", { "", NULL, false }, 1, false },
-	{ "time", { "fo", "--format --output", false }, 0, false },
-	{ "stdbuf", { "ioe", "--input --output --error", false }, 0, false },
-	{ "gosu su-exec", { "", NULL, false }, 1, false },
-	{ "setpriv",
-	  { "",
-	    "--reuid --regid --groups --inh-caps --ambient-caps --bounding-set --securebits "
-	    "--selinux-label --apparmor-profile --pdeathsig",
-	    false },
-	  0,
-	  false },
-	{ "runuser", { "ugGws", "--user --group --supp-group --shell", false }, 0, false },
-	{ "unshare", { "RwSG", "--root --wd --setuid --setgid --propagation", false }, 0, false },
-	{ "nsenter", { "tSG", "--target --setuid --setgid", false }, 0, false },
-	{ "flock", { "wE", "--timeout --conflict-exit-code", false }, 1, false },
-	{ "xargs",
-	  { "aEIdnPLs",
-	    "--arg-file --delimiter --max-args --max-procs --max-lines --max-chars "
-	    "--replace",
-	    false },
-	  0,
-	  false },
+	{ .names = "sudo",
+	  .values = { "ughpCrtTUDR",
+		      "--user --group --host --prompt --chdir --chroot --role --type "
+		      "--other-user --close-from --command-timeout",
+		      false },
+	  .assignments = true,
+	  .nothing = "leKv" },
+	{ .names = "doas", .values = { "uC", NULL, false } },
+	{ .names = "env", .values = { "uC", "--unset --chdir", false }, .assignments = true },
+	{ .names = "nohup setsid builtin exec and or not noglob nocorrect chronic fakeroot "
+		   "eatmydata "
+		   "unbuffer torsocks proxychains proxychains4 firejail linux32 linux64 dumb-init "
+		   "tini",
+	  .values = { "a", NULL, false } },
+	{ .names = "command", .values = { "", NULL, false }, .nothing = "vV" },
+	{ .names = "pkexec run0",
+	  .values = { "u", "--user --group --unit --slice --setenv", false } },
+	{ .names = "nice", .values = { "n", "--adjustment", false } },
+	{ .names = "ionice", .values = { "cn", "--class --classdata", false } },
+	{ .names = "timeout", .values = { "sk", "--signal --kill-after", false }, .operands = 1 },
+	{ .names = "chroot", .values = { "", NULL, false }, .operands = 1 },
+	{ .names = "time", .values = { "fo", "--format --output", false } },
+	{ .names = "stdbuf", .values = { "ioe", "--input --output --error", false } },
+	{ .names = "gosu su-exec taskset chrt setarch faketime",
+	  .values = { "", NULL, false },
+	  .operands = 1 },
+	{ .names = "strace", .values = { "aeEIoOPsSuUXbp", NULL, false } },
+	{ .names = "ltrace", .values = { "aAeFlnopsux", NULL, false } },
+	{ .names = "prlimit numactl", .values = { "pCNmiP", NULL, false } },
+	{ .names = "cgexec", .values = { "g", NULL, false } },
+	{ .names = "caffeinate xvfb-run entr", .values = { "tnsfew", NULL, false } },
+	{ .names = "systemd-run",
+	  .values = { "pMHEu",
+		      "--property --machine --host --setenv --unit --description --slice --uid "
+		      "--gid --nice "
+		      "--working-directory --service-type --on-active --on-boot --on-calendar "
+		      "--on-unit-active --on-startup --timer-property",
+		      false } },
+	{ .names = "systemd-inhibit systemd-cat",
+	  .values = { "tp", "--what --who --why --mode --identifier --priority", false } },
+	{ .names = "screen", .values = { "ScehpsTX", NULL, false } },
+	{ .names = "watch", .values = { "n", "--interval", false }, .text = true },
+	{ .names = "hyperfine",
+	  .values = { "wmMrspnSLi",
+		      "--warmup --runs --min-runs --max-runs --setup --prepare --shell", false },
+	  .text = true },
+	{ .names = "setpriv",
+	  .values = { "",
+		      "--reuid --regid --groups --inh-caps --ambient-caps --bounding-set "
+		      "--securebits "
+		      "--selinux-label --apparmor-profile --pdeathsig",
+		      false } },
+	{ .names = "runuser", .values = { "ugGws", "--user --group --supp-group --shell", false } },
+	{ .names = "unshare",
+	  .values = { "RwSG", "--root --wd --setuid --setgid --propagation", false } },
+	{ .names = "nsenter", .values = { "tSG", "--target --setuid --setgid", false } },
+	{ .names = "flock",
+	  .values = { "wE", "--timeout --conflict-exit-code", false },
+	  .operands = 1 },
+	{ .names = "xargs",
+	  .values = { "aEIdnPLs", "--arg-file --delimiter --max-args --max-procs --max-chars",
+		      false } },
 };
 
 static bool is_assignment(const char *word)
@@ -235,12 +264,23 @@ static bool is_assignment(const char *word)
 	return equals && equals != word && !strchr("-/", *word);
 }
 
+/* -l in sudo -l rm: is there one of these letters among the options? */
+static bool starts_nothing(const struct wrapper *w, char *const *words, u32 end)
+{
+	for (u32 i = 1; w->nothing && i < end; i++)
+		if (words[i][0] == '-' && words[i][1] != '-' && strpbrk(words[i], w->nothing))
+			return true;
+	return false;
+}
+
 /* sh -c TEXT, bash -lc TEXT, su USER -c TEXT */
 static enum wrapper_kind shell_text(char *const *words, u32 count, u32 *ret_first)
 {
-	for (u32 i = 1; i + 1 < count; i++) {
+	for (u32 i = 1; i + 1 < count && strcmp(words[i], "--") != 0; i++) {
 		const char *word = words[i];
 
+		if (strcmp(word, "-u") == 0) /* runuser -u USER starts words */
+			break;
 		if (word[0] == '-' && word[1] != '-' && strchr(word, 'c')) {
 			*ret_first = i + 1;
 			return WRAPPER_SHELL;
@@ -256,15 +296,27 @@ static enum wrapper_kind wrapped(const struct wrapper *w, char *const *words, u3
 
 	while (w->assignments && at < count && is_assignment(words[at]))
 		at++;
-	if (at >= count)
+	if (at >= count || starts_nothing(w, words, at))
 		return WRAPPER_NONE;
 	*ret_first = at;
-	return WRAPPER_RUNS;
+	return w->text ? WRAPPER_EVAL : WRAPPER_RUNS;
+}
+
+/* env -S TEXT */
+static bool split_string(char *const *words, u32 count, u32 *ret_first)
+{
+	for (u32 i = 1; i + 1 < count && words[i][0] == '-'; i++)
+		if (words[i][1] != '-' && words[i][strlen(words[i]) - 1] == 'S') {
+			*ret_first = i + 1;
+			return true;
+		}
+	return false;
 }
 
 /* Those that may be given shell text. */
 static const char shells[] =
-	"sh bash dash ash hush zsh ksh mksh oksh yash rbash fish csh tcsh su runuser script flock";
+	"sh bash dash ash hush zsh ksh mksh oksh yash rbash fish csh tcsh su sg runuser script "
+	"flock";
 
 enum wrapper_kind carrier_wrapper(char *const *words, u32 count, u32 *ret_first)
 {
@@ -273,6 +325,12 @@ enum wrapper_kind carrier_wrapper(char *const *words, u32 count, u32 *ret_first)
 
 	if (grammar_lists(shells, name, len) && shell_text(words, count, ret_first))
 		return WRAPPER_SHELL;
+	if (strcmp(name, "env") == 0 && split_string(words, count, ret_first))
+		return WRAPPER_SHELL;
+	if (strcmp(name, "trap") == 0 && count > 2 && words[1][0] != '-') {
+		*ret_first = 1;
+		return WRAPPER_SHELL;
+	}
 	if (strcmp(name, "eval") == 0 && count > 1) {
 		*ret_first = 1;
 		return WRAPPER_EVAL;
@@ -281,4 +339,35 @@ enum wrapper_kind carrier_wrapper(char *const *words, u32 count, u32 *ret_first)
 		if (grammar_lists(wrappers[i].names, name, len))
 			return wrapped(&wrappers[i], words, count, ret_first);
 	return WRAPPER_NONE;
+}
+
+/* Programs that hand a part of a word to a shell. */
+static const struct {
+	const char *names, *prefix;
+} escapes[] = {
+	{ "psql mysql mariadb", "\\!" },
+	{ "mysql mariadb", "system " },
+	{ "sqlite3 duckdb", ".shell " },
+	{ "sqlite3 duckdb", ".system " },
+	{ "vi vim nvim ex view", "!" },
+	{ "vi vim nvim ex view", ":!" },
+	{ "vi vim nvim ex view", "+!" },
+	{ "vi vim nvim ex view", "+:!" },
+	{ "gdb", "shell " },
+	{ "gdb", "!" },
+	{ "tar gtar bsdtar", "--checkpoint-action=exec=" },
+	{ "tar gtar bsdtar", "--to-command=" },
+};
+
+const char *carrier_escape(const char *name, char *const *words, u32 count)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(escapes); i++)
+		for (u32 k = 1; grammar_lists(escapes[i].names, name, strlen(name)) && k < count;
+		     k++) {
+			size_t len = strlen(escapes[i].prefix);
+
+			if (strncmp(words[k], escapes[i].prefix, len) == 0)
+				return words[k] + len;
+		}
+	return NULL;
 }

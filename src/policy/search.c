@@ -97,8 +97,14 @@ static bool is_production(struct search *s, const struct exact *e)
 
 	if (!pack->local && !s->paths->remote)
 		exact_production(e, true, &names);
-	context_settle(s->context, strbuf_str(&names));
+	context_settle(e->context, strbuf_str(&names));
 	return names.len > 0;
+}
+
+/* What is around a command is asked of the directory that the action runs in. */
+static bool is_here(const struct search *s)
+{
+	return !s->started || s->local.cwd != s->cwd;
 }
 
 /* Tries the lines of a program. True where an allow rule matches: then no other line counts. */
@@ -109,7 +115,7 @@ static bool try_program(struct search *s, const struct image_program *p, char *c
 	struct exact e = { .args = { im, p, words, count },
 			   .regexes = s->policy->regexes,
 			   .paths = s->paths,
-			   .context = s->context,
+			   .context = is_here(s) ? s->context : NULL,
 			   .feed = s->feed,
 			   .target = s->target,
 			   .production = s->policy->production };
@@ -129,7 +135,8 @@ static bool try_program(struct search *s, const struct image_program *p, char *c
 		}
 		s->result.line = i;
 		s->result.carrier = s->carrier;
-		s->result.production = s->context && is_production(s, &e);
+		s->result.production = e.context && is_production(s, &e);
+		s->result.started = false;
 	}
 	return false;
 }
@@ -254,6 +261,7 @@ static void search_names(struct search *s, const struct action *a)
 		names[0] = carrier_base_name(a->name);
 		search_command(s, names, 1, a->argv + script + 1, count - script - 1);
 	}
+	search_started(s, a->argv, count);
 }
 
 void search_action(const struct policy *p, const struct action *a, u32 only,
@@ -273,6 +281,9 @@ void search_action(const struct policy *p, const struct action *a, u32 only,
 	s.level = s.cwd_level = 0;
 	s.carrier = NULL;
 	s.context = a->context;
+	s.started = a->started;
+	if (s.started)
+		strbuf_reset(s.started);
 	s.result = (struct search_result) { .line = IMAGE_NONE, .allowed = IMAGE_NONE };
 	s.paths = &s.local;
 	paths_init(&s.local, a->cwd, a->home, workspace, a->root_fd);

@@ -32,6 +32,7 @@ struct search_result {
 	u32 allowed; /* IMAGE_NONE: no allow rule matches */
 	const char *carrier;
 	bool production; /* it points there */
+	bool started;	 /* it is in what the action starts */
 };
 
 /* `only`: look for this signature and nothing else; IMAGE_NONE: for all. */

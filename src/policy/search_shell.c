@@ -40,14 +40,13 @@ static bool find_target(const struct search *s, const char *word, char out[PATHS
 	return len < PATHS_MAX && !strpbrk(word, "$`*?");
 }
 
-/* cd DIR, in the shell of this machine. */
-static void search_cd(struct search *s, char *const *words, u32 count)
+void search_enter(struct search *s, const char *word)
 {
 	char dir[PATHS_MAX], full[PATHS_MAX];
 	int len;
 
-	if (s->paths != &s->local || count != 2 || words[1][0] == '-' ||
-	    !find_target(s, words[1], dir) || (*dir != '/' && !s->local.cwd))
+	if (s->paths != &s->local || word[0] == '-' || !find_target(s, word, dir) ||
+	    (*dir != '/' && !s->local.cwd))
 		return;
 	len = snprintf(full, sizeof(full), "%s%s%s", *dir == '/' ? "" : s->local.cwd,
 		       *dir == '/' ? "" : "/", dir);
@@ -61,8 +60,7 @@ static void search_cd(struct search *s, char *const *words, u32 count)
 	s->local.cwd = s->cwd;
 }
 
-/* Leaves the subshell that went elsewhere, once a command is outside of it. */
-static void leave_subshell(struct search *s, unsigned int level)
+void search_leave(struct search *s, unsigned int level)
 {
 	s->level = level;
 	if (level >= s->cwd_level)
@@ -94,7 +92,9 @@ static void search_simple(void *data, const struct shell_command *c)
 	struct search *s = data;
 	const struct shell_feed *outer = s->feed;
 
-	leave_subshell(s, c->level);
+	search_leave(s, c->level);
+	if (c->sets)
+		return;
 	if (c->feed.text || c->feed.file || c->feed.from)
 		s->feed = &c->feed;
 	if (c->count == 2 && shell_is_redirection(c->words[0]))
@@ -142,8 +142,8 @@ void search_words(struct search *s, char *const *words, u32 count)
 	if (count == 0 || s->depth > SEARCH_MAX_DEPTH)
 		return;
 	s->builtin = s->part == PART_SHELL && carrier_is_builtin(words[0]);
-	if (s->part == PART_SHELL && strcmp(words[0], "cd") == 0)
-		search_cd(s, words, count);
+	if (s->part == PART_SHELL && count == 2 && strcmp(words[0], "cd") == 0)
+		search_enter(s, words[1]);
 	if (s->part == PART_ALL || s->feed || s->builtin || keeps_shell(words[0])) {
 		const char *name = carrier_base_name(words[0]);
 

@@ -1,5 +1,5 @@
 /* The state of a search, and its parts: search.c tries lines, search_carrier.c follows what
- * carriers carry, search_shell.c what shells read. */
+ * carriers carry, search_shell.c what shells read, search_started.c what is started. */
 #ifndef POLICY_SEARCH_STATE_H
 #define POLICY_SEARCH_STATE_H
 
@@ -25,7 +25,8 @@ struct search {
 	bool builtin; /* the shell runs this command without an exec */
 	bool found;   /* what is searched is a candidate however it is quoted */
 	const struct shell_feed *feed;
-	const char *target; /* of a redirection */
+	const char *target;	/* of a redirection */
+	struct strbuf *started; /* see struct action */
 	/* where the shell went, and what is true again behind the subshell that went there */
 	char cwd[PATHS_MAX], cwd_outside[PATHS_MAX];
 	unsigned int level, cwd_level;
@@ -52,6 +53,12 @@ void search_words(struct search *s, char *const *words, u32 count);
 void search_shell(struct search *s, char *const *words, u32 count);
 /* A shell, here or elsewhere, runs what it is fed. */
 void search_input(struct search *s);
+/* Goes to a directory, in the shell of this machine. */
+void search_enter(struct search *s, const char *dir);
+/* Leaves the subshell that went elsewhere, once a command is outside of it. */
+void search_leave(struct search *s, unsigned int level);
+/* What a command starts by execs of their own, where that is asked. */
+void search_started(struct search *s, char *const *words, u32 count);
 /* What a shell of this name does itself, and what an interpreter is fed. */
 void search_code(struct search *s, const char *name, char *const *words, u32 count);
 

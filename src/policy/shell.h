@@ -12,12 +12,15 @@ struct shell_feed {
 	const char *from; /* commands before a |, or the last one in a substitution */
 };
 
-/* A simple command; or a redirection, as a command > or >> with the target as its operand. */
+/* A simple command; a redirection, as a command > or >> with the target as its operand; or what
+ * only gives variables values: NAME=VALUE …, for NAME in WORD …, with what its last substitution
+ * runs as feed.from. */
 struct shell_command {
 	char *const *words; /* NULL behind the last */
 	u32 count;
 	struct shell_feed feed;
 	unsigned int level; /* of subshells around it: what they change is not seen outside */
+	bool sets;	    /* it is no command, but gives variables values */
 };
 
 typedef void (*shell_command_fn)(void *data, const struct shell_command *c);

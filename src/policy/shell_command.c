@@ -189,7 +189,7 @@ static struct source find_output(struct splitter *s, u32 first, const struct she
 
 static void tell(struct splitter *s, char *const *words, u32 count, struct shell_feed feed)
 {
-	struct shell_command c = { words, count, feed, s->level };
+	struct shell_command c = { words, count, feed, s->level, false };
 
 	s->fn(s->data, &c);
 }
@@ -242,6 +242,21 @@ static bool has_loop_words(const char *word)
 	return strcmp(word, "for") == 0 || strcmp(word, "case") == 0 || strcmp(word, "select") == 0;
 }
 
+/* The words of a command that is none, up to `count`. */
+static void tell_settings(struct splitter *s, u32 count)
+{
+	struct shell_command c = { .feed = { .from = s->inside }, .level = s->level, .sets = true };
+	u32 first = 0;
+
+	while (first < count && !has_loop_words(s->words[first]) && !is_assignment(s->words[first]))
+		first++;
+	if (first == count)
+		return;
+	c.words = s->words + first;
+	c.count = count - first;
+	s->fn(s->data, &c);
+}
+
 void splitter_end_command(struct splitter *s, bool piped)
 {
 	struct source out;
@@ -256,9 +271,12 @@ void splitter_end_command(struct splitter *s, bool piped)
 	feed = find_feed(s);
 	if (first < s->count && has_loop_words(s->words[first])) {
 		s->cases += strcmp(s->words[first], "case") == 0;
+		tell_settings(s, s->count);
 	} else {
 		if (first < s->count)
 			tell(s, s->words + first, s->count - first, feed);
+		else
+			tell_settings(s, s->count);
 		if (first == s->count && s->grouped) {
 			out = s->past;
 			s->past = (struct source) { 0 };

@@ -27,11 +27,16 @@ static void check(const struct policy *p, char *const *argv, const char *path)
 			    .cwd = "/home/dev/app",
 			    .home = "/home/dev",
 			    .root_fd = -1 };
-	struct finding f;
+	_cleanup_strbuf_ struct strbuf started = STRBUF_INIT;
+	struct finding f, more;
 
 	policy_match(p, &a, &f);
 	/* a match for having too many readings may lack what a match has */
 	if (f.id && count_words(argv) < MANY_WORDS && !policy_is_candidate(p, &a))
+		abort();
+	a.started = &started;
+	policy_match(p, &a, &more);
+	if (more.verdict < f.verdict || (more.started && !started.len))
 		abort();
 }
 

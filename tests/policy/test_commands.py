@@ -48,7 +48,7 @@ def test_explain(tool, verdict, status):
     done = tool("explain", "--json", "--policy", image, "--", "tool", "wipe")
     assert done.returncode == status
     assert json.loads(done.stdout) == {"verdict": verdict, "signature": "test.wipe", "severity": "high",
-                                       "why": "Wipes it.", "instead": "tool look", "context": None, "carrier": None,
+                                       "why": "Wipes it.", "instead": "tool look", "context": None, "carrier": None, "started": None,
                                        "candidate": True, "agent": None}
 
 
@@ -56,6 +56,21 @@ def test_explain_allows(tool):
     done = tool("explain", "--policy", compile_pack(tool), "--", "ls", "-l")
     assert done.returncode == 0
     assert done.stdout == "verdict:   allow\ncandidate: no, it runs at full speed\n"
+
+
+@pytest.mark.parametrize("words", [["sudo", "-n", "tool", "wipe"], ["bash", "-c", "cd /; env A=1 tool wipe && true"],
+                                   ["xargs", "tool", "wipe"], ["nohup", "sh", "-c", "x=wipe; tool $x"]])
+def test_explain_follows_starts(tool, words):
+    """What sudo starts is an exec of its own: explain tells its verdict, the guard gives it when it happens."""
+    image = compile_pack(tool)
+    done = tool("explain", "--policy", image, "--", *words)
+    assert done.returncode == 11
+    assert done.stdout.startswith("verdict:   hold\nstarts:    tool wipe")
+    assert "(an exec of its own: this is its verdict)\n" in done.stdout
+    answer = json.loads(tool("explain", "--json", "--policy", image, "--", *words).stdout)
+    assert answer["verdict"] == "hold" and answer["signature"] == "test.wipe" and answer["started"].startswith("tool wipe")
+    done = tool("explain", "--policy", image, "--", "sudo", "tool", "look")
+    assert done.returncode == 0 and "starts:    tool look (an exec of its own)\n" in done.stdout
 
 
 def test_explain_follows_links(tool):
@@ -75,7 +90,8 @@ def test_explain_lines(tool):
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 2
     assert answers[0] == {"verdict": "hold", "signature": "test.wipe", "severity": "high", "why": "Wipes it.",
-                          "instead": "tool look", "context": None, "carrier": None, "candidate": True, "agent": None}
+                          "instead": "tool look", "context": None, "carrier": None, "started": None, "candidate": True,
+                          "agent": None}
     assert answers[1]["error"].startswith("line 2: no JSON: ")
     assert answers[2]["error"] == "line 3: argv is missing: an array of strings, at least one"
     assert answers[3]["error"] == "line 4: argv is missing: an array of strings, at least one"

@@ -23,6 +23,8 @@ static void collect(void *data, const struct shell_command *c)
 {
 	struct told *t = data;
 
+	if (c->sets)
+		return;
 	for (u32 i = 0; i < c->count; i++)
 		strbuf_addf(&t->out, "%s%s", i ? "|" : t->out.len ? " ; " : "", c->words[i]);
 	assert_null(c->words[c->count]);

@@ -1,0 +1,234 @@
+/* What is started by an exec of its own: it is judged there, and here only for who asks what would
+ * happen. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/escape.h"
+#include "policy/carrier.h"
+#include "policy/grammar.h"
+#include "policy/runner.h"
+#include "policy/search_state.h"
+#include "policy/shell_vars.h"
+#include "policy/xargs.h"
+
+/* Where a shell is, while a command in it is looked at. */
+struct place {
+	char cwd[PATHS_MAX];
+	const char *local;
+	bool text;
+	unsigned int level, cwd_level;
+};
+
+static void keep_place(const struct search *s, struct place *ret)
+{
+	ret->local = s->local.cwd;
+	ret->text = s->local.text;
+	snprintf(ret->cwd, PATHS_MAX, "%s", s->local.cwd ? s->local.cwd : "");
+	ret->level = s->level;
+	ret->cwd_level = s->cwd_level;
+}
+
+static void come_back(struct search *s, const struct place *p)
+{
+	s->local.cwd = p->local;
+	s->local.text = p->text;
+	if (p->local == s->cwd)
+		strcpy(s->cwd, p->cwd);
+	s->level = p->level;
+	s->cwd_level = p->cwd_level;
+}
+
+/* A command that an exec of its own starts, and what that starts. */
+static void judge(struct search *s, char *const *words, u32 count)
+{
+	const char *name = carrier_base_name(words[0]);
+	u32 before = s->result.line;
+	struct place place;
+
+	keep_place(s, &place);
+	search_command(s, &name, 1, words + 1, count - 1);
+	come_back(s, &place);
+	s->result.started |= s->result.line != before;
+	if (!s->started->len || s->result.line != before) {
+		strbuf_reset(s->started);
+		for (u32 i = 0; i < count; i++) {
+			strbuf_adds(s->started, i ? " " : "");
+			escape_word(s->started, words[i]);
+		}
+	}
+	search_started(s, words, count);
+}
+
+/* --- shell text */
+
+struct started_text {
+	struct search *search;
+	struct shell_vars vars;
+};
+
+/* Words that a shell reads before the command itself, or that are told as its own. */
+static bool runs_itself(const char *word)
+{
+	static const char builtins[] = "cd pushd echo printf : true false test [ [[ export local "
+				       "declare typeset readonly set shopt unset read return exit "
+				       "alias source . wait shift ulimit umask";
+
+	return grammar_lists(builtins, word, strlen(word));
+}
+
+static void judge_simple(struct search *s, char *const *words, u32 count)
+{
+	static const char prefixes[] = "command builtin exec eval trap and or not noglob nocorrect";
+
+	if (count == 2 && grammar_lists("cd pushd", words[0], strlen(words[0])))
+		search_enter(s, words[1]);
+	else if (grammar_lists(prefixes, words[0], strlen(words[0])))
+		search_started(s, words, count);
+	else if (!runs_itself(words[0]))
+		judge(s, words, count);
+}
+
+static void judge_command(void *data, const struct shell_command *c)
+{
+	struct started_text *t = data;
+	struct search *s = t->search;
+	const struct shell_feed *outer = s->feed;
+	_cleanup_(shell_words_clear) struct shell_words expanded = { .count = 0 };
+
+	search_leave(s, c->level);
+	shell_vars_tell(&t->vars, c);
+	if (c->sets || shell_is_redirection(c->words[0]))
+		return;
+	if (c->feed.text || c->feed.file || c->feed.from)
+		s->feed = &c->feed;
+	shell_vars_expand(&t->vars, c->words, c->count, &expanded);
+	if (expanded.count)
+		judge_simple(s, expanded.all, expanded.count);
+	s->feed = outer;
+}
+
+/* `words`: the shell's arguments. */
+static void judge_text(struct search *s, const char *text, char *const *words, u32 count)
+{
+	struct started_text t = { .search = s };
+	struct place place;
+
+	keep_place(s, &place);
+	s->level = s->cwd_level = 0;
+	s->local.text = true;
+	if (s->local.home)
+		shell_vars_set(&t.vars, "HOME", s->local.home);
+	if (s->local.cwd)
+		shell_vars_set(&t.vars, "PWD", s->local.cwd);
+	shell_vars_set(&t.vars, "TMPDIR", "/tmp");
+	shell_vars_set_arguments(&t.vars, words, count);
+	shell_each_command(text, SEARCH_MAX_DEPTH, false, judge_command, &t);
+	shell_vars_clear(&t.vars);
+	come_back(s, &place);
+}
+
+static void judge_shell(struct search *s, char *const *words, u32 count)
+{
+	bool input;
+	const char *code = carrier_shell_code(words + 1, count - 1, &input);
+	const struct shell_feed *feed = s->feed;
+	u32 at = 0;
+
+	while (code && words[at] != code)
+		at++;
+	s->feed = NULL;
+	if (code)
+		judge_text(s, code, words + at + 1, count - at - 1);
+	else if (input && feed && feed->text)
+		judge_text(s, feed->text, NULL, 0);
+	s->feed = feed;
+}
+
+/* --- starts */
+
+/* -C DIR, --chdir=DIR among the wrapper's own options. */
+static void enter_wrapped(struct search *s, char *const *words, u32 end)
+{
+	static const char options[] = "-C --chdir -D --working-directory --wd";
+
+	for (u32 i = 1; i < end; i++) {
+		size_t len = strcspn(words[i], "=");
+
+		if (words[i][0] != '-' || !grammar_lists(options, words[i], len))
+			continue;
+		if (words[i][len])
+			search_enter(s, words[i] + len + 1);
+		else if (i + 1 < end)
+			search_enter(s, words[i + 1]);
+	}
+}
+
+static void judge_wrapped(struct search *s, char *const *words, u32 count)
+{
+	_cleanup_free_ char *text = NULL;
+	u32 first;
+
+	switch (carrier_wrapper(words, count, &first)) {
+	case WRAPPER_RUNS:
+		enter_wrapped(s, words, first);
+		judge(s, words + first, count - first);
+		break;
+	case WRAPPER_SHELL:
+		judge_text(s, words[first], words + first + 1, count - first - 1);
+		break;
+	case WRAPPER_EVAL:
+		text = shell_join(NULL, words + first, count - first);
+		if (text)
+			judge_text(s, text, NULL, 0);
+		break;
+	case WRAPPER_NONE:
+		break;
+	}
+}
+
+/* What a runner runs here is looked at as its own already. */
+static bool is_run(struct search *s, const char *name, char *const *words, u32 count)
+{
+	struct runner_view v;
+
+	if (!runner_read(name, words + 1, count - 1, &v))
+		return false;
+	if (!v.runner->remote && !v.text && !v.runner->program)
+		search_started(s, v.words - 1, v.count + 1);
+	return true;
+}
+
+static void judge_xargs(struct search *s, char *const *words, u32 count)
+{
+	_cleanup_(shell_words_clear) struct shell_words made = { .count = 0 };
+	const struct shell_feed *feed = s->feed;
+
+	xargs_words(words, count, feed, &made);
+	s->feed = NULL;
+	s->local.text = true;
+	if (made.count)
+		judge(s, made.all, made.count);
+	s->feed = feed;
+}
+
+void search_started(struct search *s, char *const *words, u32 count)
+{
+	const char *name, *text;
+	struct place place;
+
+	if (!s->started || !count || s->depth >= SEARCH_MAX_DEPTH)
+		return;
+	name = carrier_base_name(words[0]);
+	keep_place(s, &place);
+	s->depth++;
+	if (grammar_lists(carrier_shells, name, strlen(name)))
+		judge_shell(s, words, count);
+	else if (strcmp(name, "xargs") == 0)
+		judge_xargs(s, words, count);
+	else if ((text = carrier_escape(name, words, count)))
+		judge_text(s, text, NULL, 0);
+	else if (!is_run(s, name, words, count))
+		judge_wrapped(s, words, count);
+	s->depth--;
+	come_back(s, &place);
+}
