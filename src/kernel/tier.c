@@ -177,16 +177,28 @@ static void choose_one(const struct tier_targets *targets, struct tiers *t, size
 	t->of[hook] = tier;
 }
 
-/* Else it would take loading all twice to find out. */
-static void skip_silent_lsm(struct tiers *t)
+static void prove_one(const struct tier_targets *targets, struct tiers *t, enum bs_tier tier)
+{
+	int err = tier_try(targets, tier);
+
+	if (err)
+		tier_fail(t, 0, tier, err);
+}
+
+/* Else it would take loading all once more for each to find out. */
+static void skip_silent(const struct tier_targets *targets, struct tiers *t)
 {
 	if (!modules_have_bpf())
 		tier_fail(t, 0, BS_TIER_LSM, -ENODATA);
+	if (!tier_trampolines_are_off())
+		return;
+	for (int tier = BS_TIER_FMOD_RET; tier < BS_TIERS; tier++)
+		prove_one(targets, t, tier);
 }
 
 static void choose_all(const struct tier_targets *targets, struct tiers *t)
 {
-	skip_silent_lsm(t);
+	skip_silent(targets, t);
 	for (int tier = BS_TIER_FMOD_RET; tier < BS_TIERS; tier++)
 		try_one(targets, t, 0, tier);
 	for (size_t i = 0; i < tier_hooks_count; i++)
@@ -263,12 +275,8 @@ void tier_find(struct tiers *t)
 	struct tier_targets targets;
 
 	tier_find_targets(&targets);
-	for (int tier = BS_TIER_FMOD_RET; tier < BS_TIERS; tier++) {
-		int err = tier_try(&targets, tier);
-
-		if (err)
-			tier_fail(t, 0, tier, err);
-	}
+	for (int tier = BS_TIER_FMOD_RET; tier < BS_TIERS; tier++)
+		prove_one(&targets, t, tier);
 	choose_all(&targets, t);
 }
 

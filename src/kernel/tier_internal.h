@@ -13,6 +13,8 @@ void tier_find_targets(struct tier_targets *ret);
 
 /* Would a program that allows everything be loaded there? 0 or a negative errno. */
 int tier_try_load(const struct tier_targets *targets, enum bs_tier tier, size_t hook);
+/* Attaching goes well in many kernels then, and has no effect. */
+bool tier_trampolines_are_off(void);
 /* Is this thread refused to send a signal, which would be none, to itself? */
 bool tier_is_refused(void);
 /* Attaches a program that refuses this thread, for a moment. 0, -ENODATA: nothing was refused, or

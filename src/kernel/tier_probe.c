@@ -111,6 +111,14 @@ int tier_try(const struct tier_targets *targets, enum bs_tier tier)
 	return tier_is_refused() ? 0 : -ENODATA;
 }
 
+bool tier_trampolines_are_off(void)
+{
+	_cleanup_strbuf_ struct strbuf value = STRBUF_INIT;
+
+	return !io_read_file(AT_FDCWD, "/proc/sys/kernel/ftrace_enabled", 16, &value) &&
+	       strbuf_str(&value)[0] == '0';
+}
+
 static int try_tier(enum bs_tier tier, struct strbuf *detail)
 {
 	struct tier_targets targets;
@@ -137,10 +145,7 @@ int try_fmod_ret(struct strbuf *detail)
 
 static bool advise_ftrace(struct strbuf *text)
 {
-	_cleanup_strbuf_ struct strbuf value = STRBUF_INIT;
-
-	if (io_read_file(AT_FDCWD, "/proc/sys/kernel/ftrace_enabled", 16, &value) ||
-	    strbuf_str(&value)[0] != '0')
+	if (!tier_trampolines_are_off())
 		return false;
 	strbuf_adds(text, "sudo sysctl kernel.ftrace_enabled=1, and take out what sets it to 0: "
 			  "grep -r ftrace_enabled /etc/sysctl.conf /etc/sysctl.d");
