@@ -17,8 +17,9 @@
 #include "call.h"
 #include "hold.h"
 
-/* How long a thread goes round before it is stopped: the guard answers in some 100 us. */
-#define ROUNDS_NS (100 * 1000 * 1000)
+/* How long a thread goes round before it is stopped, which other threads notice: the guard answers
+ * in some 100 us, but the processor may be taken away from it, as from any guest of a busy host. */
+#define ROUNDS_NS (500 * 1000 * 1000)
 
 _Static_assert((int)BS_DELETE_CANDIDATE == (int)BS_CONNECT_CANDIDATE &&
 		       (int)BS_DELETE_TRACED == (int)BS_CONNECT_TRACED &&
