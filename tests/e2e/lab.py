@@ -26,7 +26,7 @@ KEEP = set()  # the shared guard
 for variable in ("SUDO_UID", "SUDO_GID", "SUDO_USER", "SUDO_COMMAND"):
     os.environ.pop(variable, None)  # `sudo make test`: sessions here are root's, unless a test says otherwise
 # seconds after which what should happen at once is a failure; an emulated machine gets more
-SLOW = 60 if "VMTEST" in os.environ else 20
+SLOW = 180 if "VMTEST" in os.environ else 20
 BPFFS = "/sys/fs/bpf"  # one of the tests' own, once there is one: mount_bpffs()
 PACKS = os.path.join(TOP, "tests/e2e/packs")
 
