@@ -211,10 +211,17 @@ static int explain_path(const struct options *o, const struct policy *p)
 	enum verdict verdict;
 	char **by;
 
-	path = cwd ? find_path(cwd, o->delete) : NULL;
-	if (op < 0 || !path || !split_by(o->by, &by)) {
-		log_error("explain: --delete PATH [--how unlink|rmdir|truncate|rename|punch|"
-			  "exchange|move] [--by COMMAND]");
+	path = cwd && *o->delete ? find_path(cwd, o->delete) : NULL;
+	if (op < 0) {
+		log_error("explain: --how %s is none of unlink, rmdir, truncate, rename, punch, "
+			  "exchange, move",
+			  o->how);
+		return EXIT_USAGE;
+	}
+	if (!path || !split_by(o->by, &by)) {
+		log_error("explain: --%s is empty, or no such thing: write --delete PATH [--by "
+			  "COMMAND]",
+			  path ? "by" : "delete");
 		return EXIT_USAGE;
 	}
 	d.op = (enum bs_delete_op)op;
@@ -458,7 +465,7 @@ static int run_explain(const void *options, int argc, char **argv)
 	const struct options *o = options;
 
 	if (o->from_stdin + (argc > 0) + (o->connect != NULL) + (o->delete != NULL) != 1) {
-		log_error("explain: give a command behind --, or --connect, or --delete, or "
+		log_error("explain: give one of: a command behind --, --connect, --delete, "
 			  "--stdin");
 		return EXIT_USAGE;
 	}

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/escape.h"
+#include "base/utf8.h"
 
 static bool is_continuation(char c)
 {
@@ -22,20 +23,49 @@ static void add_message(struct strbuf *out, const char *fmt, va_list ap)
 		escape_bytes(out, message, (size_t)len);
 }
 
-/* The line that holds `offset`, and a caret below it; tabs stay tabs in both, so the caret fits. */
+#define SHOWN 100 /* bytes of a line on each side of the fault */
+
+/* The length of the character at `text`; `*ret_plain`: it can be shown as it is. */
+static size_t character_at(const char *text, size_t len, bool *ret_plain)
+{
+	_cleanup_strbuf_ struct strbuf shown = STRBUF_INIT;
+	uint32_t code;
+	size_t n = utf8_decode(text, len, &code);
+
+	*ret_plain = n && (*text == '\t' || *text == '\\');
+	if (!n || *ret_plain)
+		return MAX(n, 1);
+	escape_bytes(&shown, text, n);
+	*ret_plain = shown.len == n;
+	return n;
+}
+
+/* The line that holds `offset`, a long one as far as it is near, and a caret below it; tabs stay
+ * tabs in both, so the caret fits. */
 static void add_line(struct strbuf *out, const struct source *src, size_t start, size_t offset)
 {
-	const char *line = src->text + start, *end = memchr(line, '\n', src->len - start);
-	size_t len = end ? (size_t)(end - line) : src->len - start;
+	_cleanup_strbuf_ struct strbuf blanks = STRBUF_INIT;
+	const char *newline = memchr(src->text + offset, '\n', src->len - offset);
+	size_t end = newline ? (size_t)(newline - src->text) : src->len;
+	size_t from = offset - start > SHOWN ? offset - SHOWN : start;
+	size_t to = MIN(end, offset + SHOWN), n;
 
-	strbuf_adds(out, "    ");
-	for (size_t i = 0; i < len; i++)
-		strbuf_addc(out, (unsigned char)line[i] < ' ' && line[i] != '\t' ? '?' : line[i]);
-	strbuf_adds(out, "\n    ");
-	for (size_t i = start; i < offset; i++)
-		if (!is_continuation(src->text[i]))
-			strbuf_addc(out, src->text[i] == '\t' ? '\t' : ' ');
-	strbuf_adds(out, "^\n");
+	while (from > start && from < offset && is_continuation(src->text[from]))
+		from++;
+	strbuf_addf(out, "    %s", from > start ? "…" : "");
+	strbuf_addf(&blanks, "    %s", from > start ? " " : "");
+	for (size_t i = from; i < to; i += n) {
+		bool plain;
+
+		n = character_at(src->text + i, end - i, &plain);
+		if (plain)
+			strbuf_add(out, src->text + i, n);
+		else
+			strbuf_addc(out, '?');
+		if (i < offset)
+			strbuf_addc(&blanks, src->text[i] == '\t' ? '\t' : ' ');
+	}
+	strbuf_addf(out, "%s\n%s^\n", to < end ? "…" : "", strbuf_str(&blanks));
 }
 
 void source_fault(const struct source *src, size_t offset, const char *fmt, ...)

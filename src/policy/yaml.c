@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 #define MAX_KEYS 32
 
 static void drop_output(struct fy_diag *diag _unused_, void *user _unused_,
@@ -90,14 +92,32 @@ static size_t spot_of(struct fy_node *node, size_t otherwise)
 	return otherwise;
 }
 
-/* What the parser had better not see: libfyaml 0.7 can loop on a broken directive. */
+/* The first byte that is no part of a character; NULL where all are. */
+static const char *find_broken(const struct source *src)
+{
+	const char *p = src->text, *end = p + src->len;
+	uint32_t code;
+	size_t n = 1;
+
+	for (; p < end && n; p += n)
+		n = *p & 0x80 ? utf8_decode(p, (size_t)(end - p), &code) : 1;
+	return n ? NULL : p;
+}
+
+/* What the parser had better not see: libfyaml 0.7 can loop on a broken directive, and takes text
+ * that is no UTF-8 for nothing. */
 static bool is_readable(const struct source *src)
 {
 	const char *nul = memchr(src->text, '\0', src->len);
 	const char *directive = src->text[0] == '%' ? src->text : strstr(src->text, "\n%");
+	const char *broken = find_broken(src);
 
 	if (nul)
 		source_fault(src, (size_t)(nul - src->text), "a NUL byte: this is no text");
+	else if (broken)
+		source_fault(src, (size_t)(broken - src->text),
+			     "this byte (0x%02x) is no UTF-8: save the file as UTF-8",
+			     (unsigned char)*broken);
 	else if (yaml_is_empty(src))
 		source_fault(src, 0, "the file is empty: a pack begins with pack: NAME");
 	else if (directive)

@@ -110,6 +110,24 @@ def test_wrong_usage(tool, words):
     assert done.returncode == 2 and done.stderr, done
 
 
+def test_explain_says_what_is_wrong(tool):
+    image = compile_pack(tool)
+    for words, told in ((["--delete", ""], "--delete is empty"), (["--delete", "x", "--by", " "], "--by is empty"),
+                        (["--delete", "x", "--how", "away"], "--how away is none of unlink, rmdir,"),
+                        (["--delete", "x", "ls"], "give one of: ")):
+        done = tool("explain", "--policy", image, *words)
+        assert done.returncode == 2 and told in done.stderr, done
+
+
+def test_pack_that_is_no_utf8(tool):
+    with open(tool.write("latin.yaml", ""), "wb") as f:
+        f.write("pack: x\ntitle: Für\n".encode("latin-1"))
+    done = tool("policy", "check", "latin.yaml")
+    assert done.returncode == 1
+    assert done.stderr == ("latin.yaml:2:9: this byte (0xfc) is no UTF-8: save the file as UTF-8\n"
+                           "    title: F?r\n            ^\n")
+
+
 def test_bad_image(tool):
     path = tool.write("image", "nonsense")
     for words in (["explain", "--policy", path, "ls"], ["policy", "list", "--policy", path]):

@@ -25,6 +25,26 @@ static void test_fault(void **state _unused_)
 	assert_int_equal(faults.count, 2);
 }
 
+/* As in a project file, which a session wrote: nothing of it acts on the terminal, or fills it. */
+static void test_hostile_line(void **state _unused_)
+{
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT, text = STRBUF_INIT;
+	struct faults faults = { .out = &out };
+	struct source src = { "f", "a\\b \xc2\x9b \xff \xe2\x80\xae \177 x", 16, &faults };
+
+	source_fault(&src, 15, "x");
+	assert_string_equal(strbuf_str(&out), "f:1:13: x\n    a\\b ? ? ? ? x\n"
+					      "                ^\n");
+	for (int i = 0; i < 100000; i++)
+		strbuf_adds(&text, i == 50000 ? "x" : "ä");
+	src = (struct source) { "f", strbuf_str(&text), text.len, &faults };
+	strbuf_reset(&out);
+	source_fault(&src, 100000, "x");
+	assert_true(out.len < 500);
+	assert_non_null(strstr(strbuf_str(&out), "f:1:50001: x\n    …ä"));
+	assert_non_null(strstr(strbuf_str(&out), "ä…\n     "));
+}
+
 static void test_spot(void **state _unused_)
 {
 	const char *text = "k: \"a\\\"b\"\nl: 'it''s'\nm: x\n   y\n";
@@ -57,6 +77,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_fault),
+		cmocka_unit_test(test_hostile_line),
 		cmocka_unit_test(test_spot),
 		cmocka_unit_test(test_nearest),
 	};
