@@ -195,7 +195,7 @@ static int run(const void *options, int argc _unused_, char **argv _unused_)
 	if (!check(o))
 		return EXIT_USAGE;
 	err = print_journal(o, dir);
-	if (err && err != -EPIPE)
+	if (err && err != -EPIPE && !ferror(stdout)) /* what cannot be written is told anyway */
 		feed_log_failure("log", err, dir);
 	return err ? EXIT_FAILURE : EXIT_SUCCESS;
 }

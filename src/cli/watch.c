@@ -62,9 +62,19 @@ static void restore_terminal(struct watch *w)
 	(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &w->terminal);
 }
 
+/* 0, or a negative errno that has been told. */
+static int print_text(const struct strbuf *text)
+{
+	int r = strbuf_error(text) ?: io_write_all(STDOUT_FILENO, strbuf_str(text), text->len);
+
+	if (r && r != -EPIPE)
+		log_errno(r, "cannot write the output");
+	return r;
+}
+
 static void write_out(struct watch *w)
 {
-	if (!strbuf_error(&w->out) && io_write_all(STDOUT_FILENO, strbuf_str(&w->out), w->out.len))
+	if (print_text(&w->out))
 		loop_quit(w->loop, EXIT_FAILURE);
 	strbuf_reset(&w->out);
 }
@@ -390,7 +400,7 @@ static int print_line(const struct watch *w, const char *line, size_t len)
 		add_json(&text, event, line);
 	else
 		feed_format_event(&text, event, isatty(STDOUT_FILENO) == 1);
-	return io_write_all(STDOUT_FILENO, strbuf_str(&text), text.len);
+	return print_text(&text);
 }
 
 static int run_plain(struct watch *w)

@@ -139,6 +139,20 @@ def test_watch_shows_verdicts(lab):
     assert watch.finish() in (0, 130)
 
 
+def test_output_that_cannot_be_written(lab):
+    """It ends, and says why: the journal can be read well enough."""
+    with open("/dev/full", "w") as full:
+        watch = subprocess.Popen([lab.backstop, "watch", *lab.guard.common], stdin=subprocess.DEVNULL, stdout=full,
+                                 stderr=subprocess.PIPE, text=True)
+        time.sleep(0.5)
+        assert lab.run(lab.words("victim-deny")).finish() == 126
+        assert watch.communicate(timeout=10)[1].startswith("backstop: cannot write the output: No space left")
+        assert watch.returncode == 1
+        done = subprocess.run([lab.backstop, "log", "--dir", f"{lab.guard.state}/journal"], stdout=full,
+                              stderr=subprocess.PIPE, text=True, timeout=20)
+    assert done.returncode == 1 and done.stderr.startswith("backstop: cannot write the output: No space left"), done
+
+
 def test_watch_shows_nothing_raw(lab):
     watch = lab.plain([lab.backstop, "watch", *lab.guard.common], terminal=True, env={**lab.env, "TERM": "dumb"})
     until(lambda: watch.out, "something is shown")
