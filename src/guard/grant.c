@@ -39,6 +39,7 @@ void grant_remember(struct guard *g, struct hold *h)
 		drop_oldest(g);
 	r->hold = h->id;
 	r->exec = TAKE_PTR(h->exec);
+	r->exec->session = NULL; /* which may end before it is approved */
 	LIST_INSERT_HEAD(&g->grants, r, entry);
 	g->grant_count++;
 }
@@ -61,13 +62,15 @@ int grant_approve(struct guard *g, u64 hold, const char *by, struct strbuf *err)
 		return -EALREADY;
 	}
 	r->by = strdup(by);
+	r->exec->session = session_get(g, r->exec->session_id);
 	if (exec_is_deletion(r->exec))
 		delete_allow_burst(g, r->exec);
 	r->expires_ms = now_ms() + GRANT_LIFE_MS;
-	report_guard(g, session_get(g, r->exec->session_id), "grant",
+	report_guard(g, r->exec->session, "grant",
 		     "hold %llu was approved by %s after its end: the same action is allowed once "
 		     "within 10 minutes",
 		     (unsigned long long)hold, by);
+	r->exec->session = NULL;
 	return 0;
 }
 

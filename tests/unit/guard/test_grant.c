@@ -99,6 +99,24 @@ static void test_two_for_the_same(void **state _unused_)
 	assert_int_equal(grant_use(&guard, x), 0);
 }
 
+/* A burst was denied, and its session has ended since. */
+static void test_session_is_gone(void **state _unused_)
+{
+	struct exec *x = NEW_EXEC("zap\0held");
+
+	guard.loop = loop_new();
+	assert_non_null(guard.loop);
+	x->kind = BS_SLOT_DELETE;
+	x->flags = BS_DELETE_BURST;
+	x->session = new_session(0x19ab);
+	remember(7, x);
+	session_end(&guard, 0x19ab);
+	assert_null(LIST_FIRST(&guard.grants)->exec->session);
+	assert_int_equal(approve(7), 0);
+	loop_remove(guard.watch);
+	loop_free(guard.loop);
+}
+
 #define LIMIT 256
 
 static void test_oldest_goes_first(void **state _unused_)
@@ -116,9 +134,10 @@ static void test_oldest_goes_first(void **state _unused_)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		GUARD_TEST(test_used_once),	   GUARD_TEST(test_bound_to_the_action),
-		GUARD_TEST(test_expires),	   GUARD_TEST(test_what_cannot_be_approved),
-		GUARD_TEST(test_two_for_the_same), GUARD_TEST(test_oldest_goes_first),
+		GUARD_TEST(test_used_once),	    GUARD_TEST(test_bound_to_the_action),
+		GUARD_TEST(test_expires),	    GUARD_TEST(test_what_cannot_be_approved),
+		GUARD_TEST(test_two_for_the_same),  GUARD_TEST(test_session_is_gone),
+		GUARD_TEST(test_oldest_goes_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
