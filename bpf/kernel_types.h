@@ -191,7 +191,7 @@ struct task_struct {
 	unsigned int flags;
 	unsigned int ptrace;
 	pid_t pid, tgid;
-	int exit_code;
+	int exit_state, exit_code;
 	u64 start_boottime;
 	struct task_struct *real_parent, *group_leader;
 	struct mm_struct *mm;

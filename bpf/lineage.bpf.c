@@ -8,6 +8,7 @@
 #include "shared.h"
 
 #define LABEL_GONE (~0U) /* in label.slot: the task has been counted as gone */
+#define PF_EXITING 0x4
 
 /* `child` is not running yet. What can be labelled in no way would go unseen: its maker is killed.
  */
@@ -129,6 +130,27 @@ static __always_inline u64 adopted_by(struct task_struct *t)
 	return p ? p->session : 0;
 }
 
+/* A zombie, or a leader whose threads may go on: its exit is past, and nobody would count it as
+ * gone. */
+static __always_inline void adopt_dead(struct task_struct *t, u64 session)
+{
+	if (t->exit_state && t->signal->live.counter > 0)
+		note_process(t, session, 0);
+}
+
+static __always_inline void adopt_task(struct task_struct *t, struct bs_label *init)
+{
+	struct bs_session *s;
+
+	if (!bpf_task_storage_get(&labels, t, init, BPF_LOCAL_STORAGE_GET_F_CREATE))
+		return;
+	note_process(t, init->session, 0); /* the current task is the guard: it is only counted */
+	s = bpf_map_lookup_elem(&sessions, &init->session);
+	if (s)
+		__sync_fetch_and_add(&s->tasks, 1);
+	__sync_fetch_and_add(&shared.state.adopted, 1);
+}
+
 /* Labels a task whose process the guard has put into `processes`, or whose parent has a label. The
  * guard reads this iterator again and again until nothing is new. */
 SEC("iter/task")
@@ -136,18 +158,13 @@ int lineage_adopt(struct bpf_iter__task *ctx)
 {
 	struct task_struct *t = ctx->task;
 	struct bs_label init = {};
-	struct bs_session *s;
 
 	if (!t || label_of(t))
 		return 0;
 	init.session = adopted_by(t);
-	if (!init.session ||
-	    !bpf_task_storage_get(&labels, t, &init, BPF_LOCAL_STORAGE_GET_F_CREATE))
-		return 0;
-	note_process(t, init.session, 0); /* the current task is the guard: it is only counted */
-	s = bpf_map_lookup_elem(&sessions, &init.session);
-	if (s)
-		__sync_fetch_and_add(&s->tasks, 1);
-	__sync_fetch_and_add(&shared.state.adopted, 1);
+	if (init.session && t->flags & PF_EXITING)
+		adopt_dead(t, init.session);
+	else if (init.session)
+		adopt_task(t, &init);
 	return 0;
 }

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from lab import descendants, end_process, is_gone, until
+from lab import children, descendants, end_process, is_gone, stat_of, until
 
 CGROUPS = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"]
 PROFILES = {"e2e-bot": """agent: e2e-bot
@@ -249,6 +249,26 @@ def test_attach_descendants(lab):
     with open(f"{lab.work}/out", encoding="utf-8") as f:
         assert f.read().split() == ["126"] * 3
     assert not lab.ran()
+
+
+def test_attach_with_zombies(lab):
+    """What is dead already belongs to nothing: a child that nobody reaps, a first thread that ended before its others."""
+    guard = lab.new_guard()
+    code = ("import ctypes, os, sys, threading\n"
+            "os.fork() or os._exit(0)\n"
+            "if not os.fork():\n"
+            " threading.Thread(target=sys.stdin.readline).start()\n"
+            " ctypes.CDLL(None).syscall(60, 0)\n"
+            "os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)\n"
+            "print('ready', flush=True)\nsys.stdin.readline()\n")
+    agent = lab.plain([sys.executable, "-c", code], stdin=subprocess.PIPE)
+    agent.wait_for("ready")
+    until(lambda: sorted(stat_of(p)[0] for p in children(agent.pid)) == ["Z", "Z"], "two are zombies")
+    assert guard.cli("attach", "--pid", agent.pid).returncode == 0
+    assert len(guard.status()["sessions"]) == 1
+    for pid in (agent.pid, *children(agent.pid)):
+        end_process(pid)
+    until(lambda: not guard.status()["sessions"], lambda: f"the session has ended: {guard.status()['sessions']}")
 
 
 def test_attach_threads_connect(lab, net):
