@@ -314,24 +314,41 @@ struct exec *candidate_from_slot(struct guard *g, u32 slot, u32 ticket)
 	}
 }
 
-void candidate_sweep(struct guard *g)
+static void sweep_stopped(struct guard *g, u32 slot, u32 ticket)
 {
-	for (u32 i = 0; i < BS_SLOTS; i++) {
-		struct bs_slot *s = &kernel_slots(g->kernel)[i];
-		u32 word = __atomic_load_n(&s->word, __ATOMIC_SEQ_CST), ticket = word >> 3;
-		struct exec *x;
+	struct bs_slot *s = &kernel_slots(g->kernel)[slot];
+	struct exec *x = candidate_from_slot(g, slot, ticket);
 
-		if (BS_SLOT_STATE(word) != BS_SLOT_STOPPED || hold_has_slot(g, i, ticket))
-			continue;
-		x = candidate_from_slot(g, i, ticket);
-		if (x) {
-			candidate_decide(g, x);
-			continue;
-		}
-		if (slot_restarts(s->kind)) /* it asks again, unless it is gone */
-			slot_unstop(s, ticket);
-		slot_free(s, ticket);
+	if (x) {
+		candidate_decide(g, x);
+		return;
 	}
+	if (slot_restarts(s->kind)) /* it asks again, unless it is gone */
+		slot_unstop(s, ticket);
+	slot_free(s, ticket);
+}
+
+/* It may be one whose event was lost, and will be stopped then. */
+static bool waits_for_guard(u32 word)
+{
+	u32 state = BS_SLOT_STATE(word);
+
+	return state == BS_SLOT_CLAIMED || state == BS_SLOT_ASKED || state == BS_SLOT_STOPPING;
+}
+
+bool candidate_sweep(struct guard *g)
+{
+	bool waits = false;
+
+	for (u32 i = 0; i < BS_SLOTS; i++) {
+		const struct bs_slot *s = &kernel_slots(g->kernel)[i];
+		u32 word = __atomic_load_n(&s->word, __ATOMIC_SEQ_CST), ticket = word >> 3;
+
+		waits |= waits_for_guard(word);
+		if (BS_SLOT_STATE(word) == BS_SLOT_STOPPED && !hold_has_slot(g, i, ticket))
+			sweep_stopped(g, i, ticket);
+	}
+	return waits;
 }
 
 void candidate_free_stale(struct guard *g)

@@ -122,11 +122,13 @@ static void sweep(struct guard *g)
 {
 	const volatile struct bs_counters *c = kernel_counters(g->kernel);
 	u64 losses = c->losses[BS_LOSS_DECISION] + c->losses[BS_LOSS_EVENT];
+	bool lost = losses != g->swept_losses;
 
-	if (losses == g->swept_losses)
+	if (lost || g->sweep_again)
+		g->sweep_again = candidate_sweep(g);
+	if (!lost)
 		return;
 	g->swept_losses = losses;
-	candidate_sweep(g);
 	session_sweep(g);
 	process_sweep(g);
 	exec_drop_args(g);
@@ -388,7 +390,7 @@ static void take_over(struct guard *g)
 	protect_fill(g);
 	drain(g);
 	candidate_free_stale(g);
-	candidate_sweep(g);
+	g->sweep_again = candidate_sweep(g);
 	session_sweep(g);
 	if (policy_settings(g->policy)->follow_agents && !g->options.embedded)
 		agent_find_running(g);

@@ -204,6 +204,7 @@ struct guard {
 	unsigned int open_holds, open_execs /* of those */, grant_count;
 	u64 last_hold, sequence, explanations_lost;
 	u64 swept_losses; /* sum of losses when slots and sessions were last looked through */
+	bool sweep_again; /* slots; what was looked at then may have been stopped since */
 	int64_t notified_since_ms; /* start of the period in which `notified` were shown */
 	unsigned int notified;
 	struct loop_source *tripwire_rest;
@@ -329,7 +330,8 @@ void grant_free_all(struct guard *g);
 
 /* candidate.c: from the ring to a verdict */
 void candidate_event(struct guard *g, const struct bs_exec_event *e);
-void candidate_sweep(struct guard *g); /* finds those whose event was lost */
+/* Finds those whose event was lost. True: it has to look again, as some may yet be stopped. */
+bool candidate_sweep(struct guard *g);
 /* A new guard has taken over what is held: whose slot is seized all the same is not. */
 void candidate_free_stale(struct guard *g);
 /* An action that was not frozen: reported, and with it what a signature says of it. */
