@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 #include "base/proc.h"
+#include "guard/reaper.h"
 #include "guard/urgent.h"
 
 #define FILE_FD	 3 /* of CHILD_FILE */
@@ -73,7 +74,7 @@ static _Noreturn void run(const struct child_options *o, int out)
 	_exit(127);
 }
 
-int child_start(const struct child_options *o, struct child *ret)
+int child_start(struct loop *loop, const struct child_options *o, struct child *ret)
 {
 	struct child c = CHILD_INIT;
 	int ends[2];
@@ -90,7 +91,7 @@ int child_start(const struct child_options *o, struct child *ret)
 		int r = -errno;
 
 		if (c.pid > 0)
-			child_end(&c);
+			child_end(loop, &c);
 		close_fd(&c.out);
 		return r;
 	}
@@ -99,15 +100,10 @@ int child_start(const struct child_options *o, struct child *ret)
 	return 0;
 }
 
-int child_end(struct child *c)
+int child_end(struct loop *loop, struct child *c)
 {
-	int status = 0;
+	int status = c->pid > 0 ? reaper_end(loop, c->pid) : 0;
 
-	if (c->pid > 0) {
-		kill(c->pid, SIGKILL);
-		while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR)
-			;
-	}
 	close_fd(&c->pidfd);
 	close_fd(&c->out);
 	*c = CHILD_INIT;

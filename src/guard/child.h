@@ -7,6 +7,8 @@
 
 #include "base/strbuf.h"
 
+struct loop;
+
 struct child {
 	pid_t pid;
 	int pidfd, out; /* out: its stdout and stderr */
@@ -36,8 +38,9 @@ struct child_options {
 };
 
 /* Runs this executable again. 0 or a negative errno. */
-int child_start(const struct child_options *o, struct child *ret);
-/* Ends it where it still runs. Its exit status, or -EINTR where a signal ended it. */
-int child_end(struct child *c);
+int child_start(struct loop *loop, const struct child_options *o, struct child *ret);
+/* Ends it where it still runs, without waiting for that. Its exit status, or -EINTR where a signal
+ * ended it. */
+int child_end(struct loop *loop, struct child *c);
 
 #endif

@@ -90,12 +90,12 @@ static int run(struct guard *g, int dir, struct strbuf *err)
 				   .file = -1,
 				   .cpu_limit = CPU_LIMIT };
 	struct child c;
-	int r = child_start(&o, &c), status;
+	int r = child_start(g->loop, &o, &c), status;
 
 	if (r)
 		return r;
 	r = wait_for(g, &c, err);
-	status = child_end(&c);
+	status = child_end(g->loop, &c);
 	if (r || status)
 		return r ?: -EINVAL;
 	strbuf_reset(err);

@@ -15,6 +15,7 @@
 #include "guard/hold.h"
 #include "guard/link.h"
 #include "guard/protect.h"
+#include "guard/reaper.h"
 #include "guard/workspace.h"
 #include "guard/reload.h"
 #include "guard/urgent.h"
@@ -504,6 +505,7 @@ static void guard_free(struct guard *g)
 	protect_end(g);
 	hold_free_all(g);
 	workspace_end_all(g);
+	reaper_forget_all();
 	link_close(g);
 	kernel_close(g->kernel);
 	close_fd(&g->pins_lock);

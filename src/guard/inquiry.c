@@ -6,15 +6,17 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <sys/epoll.h>
-#include <sys/wait.h>
 
 #include "base/io.h"
 #include "base/log.h"
+#include "guard/reaper.h"
 #include "policy/context.h"
 
-#define INQUIRIES_MAX 32 /* readers at a time: beyond, nobody knows what is around */
+#define INQUIRIES_MAX                                                                              \
+	32 /* readers at a time, hanging ones too: beyond, nobody knows what is around */
 
 struct inquiry {
+	struct loop *loop;
 	struct context *context; /* not owned */
 	inquiry_fn fn;
 	void *data;
@@ -32,11 +34,8 @@ void inquiry_free(struct inquiry *q)
 		return;
 	loop_remove(q->readable);
 	loop_remove(q->late);
-	if (q->pid > 0) {
-		kill(q->pid, SIGKILL);
-		while (waitpid(q->pid, NULL, 0) < 0 && errno == EINTR)
-			;
-	}
+	if (q->pid > 0)
+		reaper_end(q->loop, q->pid);
 	close_fd(&q->out);
 	strbuf_free(&q->answer);
 	running--;
@@ -126,14 +125,16 @@ int inquiry_start(struct guard *g, const struct exec *x, inquiry_fn fn, void *da
 {
 	_cleanup_(inquiry_free_ptr) struct inquiry *q = NULL;
 	_cleanup_free_ char *path = NULL;
-	int r = running < INQUIRIES_MAX ? context_find_reader(&path) : -EAGAIN;
+	int r = running + reaper_count() < INQUIRIES_MAX ? context_find_reader(&path) : -EAGAIN;
 
 	if (r)
 		return r;
 	q = calloc(1, sizeof(*q));
 	if (!q)
 		return -ENOMEM;
-	*q = (struct inquiry) { .context = x->context, .fn = fn, .data = data, .out = -1 };
+	*q = (struct inquiry) {
+		.loop = g->loop, .context = x->context, .fn = fn, .data = data, .out = -1
+	};
 	running++;
 	r = put_questions(q, path, (pid_t)x->tgid);
 	if (!r)

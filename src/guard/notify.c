@@ -18,6 +18,7 @@
 #include "base/escape.h"
 #include "base/log.h"
 #include "guard/internal.h"
+#include "guard/reaper.h"
 
 #define NOTIFY_SECONDS 10    /* that it may take */
 #define PERIOD_MS      10000 /* in which at most so many are shown */
@@ -166,10 +167,8 @@ static int start(struct guard *g, struct message *m)
 	r = n->pidfd < 0 ? -errno : loop_add_fd(g->loop, n->pidfd, EPOLLIN, on_end, n, &n->source);
 	if (!r)
 		return 0;
-	if (n->pid > 0) {
-		kill(n->pid, SIGKILL);
-		waitpid(n->pid, NULL, 0);
-	}
+	if (n->pid > 0)
+		reaper_end(g->loop, n->pid);
 	notification_free(n);
 	return r;
 }

@@ -11,12 +11,14 @@
 #include "base/escape.h"
 #include "base/log.h"
 #include "guard/child.h"
+#include "guard/reaper.h"
 
 #define PROJECT_FILE ".backstop.yaml"
 #define CPU_LIMIT    1		       /* seconds */
 #define TIME_LIMIT   (2 * 1000 * 1000) /* microseconds */
 #define PATIENCE     100	       /* milliseconds for which the start of a session waits */
 #define WORDS_MAX    1024	       /* bytes of its faults that are shown */
+#define UNENDED_MAX  16 /* children that were killed, and hang: no more are started then */
 
 /* A child that reads one. */
 struct reading {
@@ -33,7 +35,7 @@ static void reading_free(struct reading *r)
 	LIST_REMOVE(r, entry);
 	loop_remove(r->end);
 	loop_remove(r->late);
-	child_end(&r->child);
+	child_end(r->guard->loop, &r->child);
 	close_fd(&r->faults);
 	free(r);
 }
@@ -82,7 +84,7 @@ static void finish(struct reading *r)
 	struct guard *g = r->guard;
 	struct session *s = session_get(g, r->session);
 	ssize_t len = read_end(r->child.out, text, sizeof(text));
-	int status = child_end(&r->child);
+	int status = child_end(g->loop, &r->child);
 
 	if (s && len > 0 && status >= 0) { /* what has no fault counts */
 		free(s->project_text);
@@ -144,7 +146,7 @@ static int start(struct reading *r, const struct session *s)
 	o.err = r->faults;
 	o.uid = s->uid;
 	o.gid = gid_of(s->uid);
-	return child_start(&o, &r->child);
+	return child_start(r->guard->loop, &o, &r->child);
 }
 
 static struct reading *reading_new(struct guard *g, const struct session *s)
@@ -156,7 +158,7 @@ static struct reading *reading_new(struct guard *g, const struct session *s)
 		return NULL;
 	*r = (struct reading) { .guard = g, .session = s->id, .child = CHILD_INIT, .faults = -1 };
 	LIST_INSERT_HEAD(&g->readings, r, entry);
-	err = start(r, s);
+	err = reaper_count() < UNENDED_MAX ? start(r, s) : -EAGAIN;
 	if (!err)
 		err = loop_add_fd(g->loop, r->child.pidfd, EPOLLIN, on_end, r, &r->end);
 	if (!err)

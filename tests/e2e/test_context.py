@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from lab import KEEP, TOP, Guard, copy_readable, until
+import fuse
+from lab import KEEP, TOP, Guard, children, copy_readable, stat_of, until
 
 
 @pytest.fixture(scope="module")
@@ -173,6 +174,20 @@ def test_time_is_out(bench, packs):
     start = time.monotonic()
     expect_held(bench, packs, ["git", "reset", "--hard"], repo, "what would be lost could not be found out")
     assert 0.9 < time.monotonic() - start < 5 and no_reader_left()
+
+
+def test_reader_that_cannot_die(bench, packs):
+    """It waits for a file system that does not answer, SIGKILL or not: the guard does not."""
+    work = f"{bench.work}/silent"
+    os.mkdir(work)
+    with fuse.mounted(work, ".git"):
+        agent = run(bench, packs, ["git", "reset", "--hard"], work)
+        hold = packs.wait_for_holds()[0]
+        guard = packs.child
+        packs.deny(hold)
+        assert agent.finish() == 126
+        assert packs.child == guard and "does not answer" not in packs.log()
+    until(lambda: not [p for p in children(guard) if stat_of(p)], lambda: f"all are collected: {children(guard)}")
 
 
 def test_hostile(bench, packs):

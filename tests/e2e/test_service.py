@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+import fuse
 from lab import bpf_programs, children, descendants, end_process, is_gone, stat_of, until
 from net import DENY, HOLD, HOST, PLAIN
 
@@ -380,6 +381,21 @@ def test_project_file_only_tightens(lab, own, workspace):
     assert lab.run(lab.words("victim-deny"), guard=own, cwd=work).finish() == 126
     assert lab.run(lab.words("victim-kill"), guard=own, cwd=work).finish() == 137
     assert lab.ran() == 1
+
+
+def test_project_file_that_never_comes(lab, own, workspace):
+    """Its reader cannot even be killed while the file system does not answer; nobody waits for it."""
+    with fuse.mounted(workspace, ".backstop.yaml") as server:
+        stuck = lab.run(["sleep", "1000"], guard=own, cwd=workspace)
+        assert server.stdout.readline() == ".backstop.yaml\n"
+        until(lambda: "could not be read in time" in own.log(), own.log)
+        guard = own.child
+        agent = lab.run(lab.words("victim-deny"), guard=own)
+        assert agent.finish() == 126, agent.all
+        stuck.end()
+        until(lambda: not own.status()["sessions"], own.status)
+        assert own.child == guard
+    until(lambda: not [p for p in children(guard) if stat_of(p)], lambda: f"all are collected: {children(guard)}")
 
 
 # --- a new binary

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include "guard/child.h"
+#include "guard/reaper.h"
 
 static int file = -1;
 
@@ -31,6 +32,8 @@ static int say_who(void)
 
 static int set_up(void **state _unused_)
 {
+	guard.loop = loop_new();
+	assert_non_null(guard.loop);
 	if (geteuid()) {
 		print_message("skipped: needs root\n");
 		return 0;
@@ -41,6 +44,8 @@ static int set_up(void **state _unused_)
 
 static int tear_down(void **state _unused_)
 {
+	reaper_forget_all();
+	loop_free(guard.loop);
 	close_fd(&file);
 	file = -1;
 	return 0;
@@ -63,12 +68,12 @@ static const char *run(uid_t uid, int err, int *ret_status)
 
 	if (geteuid())
 		skip();
-	assert_int_equal(child_start(&o, &c), 0);
+	assert_int_equal(child_start(guard.loop, &o, &c), 0);
 	end.fd = c.pidfd;
 	assert_int_equal(poll(&end, 1, 20000), 1);
 	n = read(c.out, text, sizeof(text) - 1);
 	text[MAX(n, 0)] = '\0';
-	*ret_status = child_end(&c);
+	*ret_status = child_end(guard.loop, &c);
 	assert_int_equal(c.pidfd, -1);
 	return text;
 }
@@ -118,8 +123,8 @@ static void test_end_of_one_that_runs(void **state _unused_)
 
 	if (geteuid())
 		skip();
-	assert_int_equal(child_start(&o, &c), 0);
-	assert_int_equal(child_end(&c), -EINTR);
+	assert_int_equal(child_start(guard.loop, &o, &c), 0);
+	assert_int_equal(child_end(guard.loop, &c), -EINTR);
 }
 
 int main(int argc, char **argv)
