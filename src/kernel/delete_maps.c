@@ -102,11 +102,6 @@ int delete_maps_fill(struct backstop_bpf *s, const struct kernel_tables *t)
 
 /* ---- for the guard */
 
-bool kernel_watches_calls(const struct kernel *k)
-{
-	return k->skel && k->skel->links.delete_done;
-}
-
 int kernel_watch_deletions(struct kernel *k, bool on)
 {
 	struct bpf_program *prog = k->skel->progs.delete_done;

@@ -42,13 +42,12 @@ bool kernel_attach_hooks(struct kernel *k, struct backstop_bpf *s, u32 generatio
 /* Attaches, or lets go of, the hooks that `by` needs. 0 or a negative errno: the first that failed.
  */
 int kernel_demand(struct kernel *k, enum tier_demand by, bool on);
-/* Does the program on the end of system calls see deletions now? */
-bool kernel_watches_calls(const struct kernel *k);
 bool kernel_has_tripwire(const struct kernel *k);
 
 #define SHARED_SLOTS_BYTES (BS_SLOTS * sizeof(struct bs_slot))
 #define SHARED_SLOTS_PIN   "slots"
 #define SHARED_PIN	   "shared"
+#define SESSIONS_PIN	   "sessions"
 
 /* shared.c: maps what the fd of the map of slots, or of the shared state, stands for. */
 int shared_map_slots(int fd, struct bs_slot **ret);

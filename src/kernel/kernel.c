@@ -47,7 +47,7 @@ static void kept_maps(const struct backstop_bpf *s, struct kept ret[KEPT_MAPS])
 	const struct kept all[KEPT_MAPS] = {
 		{ "labels", s->maps.labels },
 		{ "strays", s->maps.strays },
-		{ "sessions", s->maps.sessions },
+		{ SESSIONS_PIN, s->maps.sessions },
 		{ SHARED_SLOTS_PIN, s->maps.slots },
 		{ "events", s->maps.events },
 		{ "decisions", s->maps.decisions },
@@ -191,6 +191,12 @@ static int attach_connects(struct kernel *k, struct backstop_bpf *s, u32 generat
 	return r;
 }
 
+/* Shall deletions be seen when they have happened? */
+static bool watches_calls(const struct kernel *k, const struct backstop_bpf *s)
+{
+	return k->demand & TIER_BY_DELETES && s->rodata->delete_unhooked;
+}
+
 static int attach(struct kernel *k, struct backstop_bpf *s, u32 generation)
 {
 	const struct attachment all[] = {
@@ -201,7 +207,7 @@ static int attach(struct kernel *k, struct backstop_bpf *s, u32 generation)
 		{ s->progs.exec_loaded, &s->links.exec_loaded },
 		{ kernel_has_tripwire(k) ? s->progs.tripwire_enter : NULL,
 		  &s->links.tripwire_enter },
-		{ kernel_watches_calls(k) ? s->progs.delete_done : NULL, &s->links.delete_done },
+		{ watches_calls(k, s) ? s->progs.delete_done : NULL, &s->links.delete_done },
 	};
 	int r = 0;
 
@@ -353,6 +359,15 @@ static int adopt(struct kernel *k)
 	return 0;
 }
 
+/* Are there sessions that a guard before this one left? Their deletions are seen without a gap. */
+static bool has_sessions(const struct kernel *k)
+{
+	_cleanup_close_ int fd = pins_get(&k->pins, SESSIONS_PIN);
+	u64 first;
+
+	return fd >= 0 && !bpf_map_get_next_key(fd, NULL, &first);
+}
+
 static void drop_torn_pins(struct kernel *k)
 {
 	struct kept maps[KEPT_MAPS];
@@ -375,6 +390,8 @@ static int start(struct kernel *k, const char *pins, const struct kernel_tables 
 		return r;
 	if (!k->adopted)
 		drop_torn_pins(k);
+	else if (has_sessions(k))
+		k->demand = TIER_BY_DELETES;
 	r = next(k, t);
 	if (!r && !k->adopted) {
 		k->skel->bss->shared.state.guard_cpu = ~0U;
