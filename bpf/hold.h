@@ -120,6 +120,24 @@ static __always_inline void set_slot(const struct place *p, enum bs_slot_state s
 	p->slot->word = BS_SLOT_WORD(p->ticket, state);
 }
 
+/* Nobody will come for the answer: the thread has ended, or the handler of a signal has jumped away
+ * from its system call. What is seized or stopped the guard frees. */
+static __always_inline void leave_slot(const struct bs_waiting *w)
+{
+	u32 at = w->slot, word, state;
+	struct bs_slot *s = bpf_map_lookup_elem(&slots, &at);
+
+	for (int i = 0; s && i < 2; i++) { /* it may be answered this moment */
+		word = s->word;
+		state = BS_SLOT_STATE(word);
+		if (word >> 3 != w->ticket || (state != BS_SLOT_ASKED && state != BS_SLOT_ALLOWED &&
+					       state != BS_SLOT_REFUSED))
+			return;
+		if (__sync_val_compare_and_swap(&s->word, word, word & ~7U) == word)
+			return;
+	}
+}
+
 /* ---- of a task that goes on when it is continued: an exec, or a deletion that has happened */
 
 static __always_inline void stop_task(const struct place *p)

@@ -6,6 +6,7 @@
  * iter/task			labels what runs already, when the guard asks for it
  */
 #include "shared.h"
+#include "hold.h"
 
 #define LABEL_GONE (~0U) /* in label.slot: the task has been counted as gone */
 #define PF_EXITING 0x4
@@ -91,6 +92,16 @@ static __always_inline void forget_guard(struct task_struct *t)
 		shared.state.keeper = 0;
 }
 
+static __always_inline void forget_waiting(u32 tid)
+{
+	struct bs_waiting *w = bpf_map_lookup_elem(&waiting, &tid);
+
+	if (!w)
+		return;
+	leave_slot(w);
+	bpf_map_delete_elem(&waiting, &tid);
+}
+
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(lineage_exit, struct task_struct *t)
 {
@@ -103,7 +114,7 @@ int BPF_PROG(lineage_exit, struct task_struct *t)
 	if (!l || !is_acting() || __sync_lock_test_and_set(&l->slot, LABEL_GONE) == LABEL_GONE)
 		return 0;
 	tid = t->pid;
-	bpf_map_delete_elem(&waiting, &tid);
+	forget_waiting(tid);
 	if (t->signal->live.counter == 0)
 		process_gone(t, l->session);
 	s = bpf_map_lookup_elem(&sessions, &l->session);

@@ -93,10 +93,13 @@ static __always_inline int ask_once(const struct place *p)
 /* Notes what thread `tid` asks for. NULL: there is no room, and it is refused. */
 static __always_inline struct bs_waiting *note_waiting(u32 tid, const struct bs_waiting *init)
 {
-	struct bs_waiting *w = bpf_map_update_elem(&waiting, &tid, init, BPF_ANY)
-				       ? NULL
-				       : bpf_map_lookup_elem(&waiting, &tid);
+	struct bs_waiting *w = bpf_map_lookup_elem(&waiting, &tid);
 
+	if (w)
+		leave_slot(w);
+	w = bpf_map_update_elem(&waiting, &tid, init, BPF_ANY)
+		    ? NULL
+		    : bpf_map_lookup_elem(&waiting, &tid);
 	if (!w)
 		COUNT(losses[BS_LOSS_SLOT]);
 	return w;

@@ -83,6 +83,8 @@ struct bs_dest {
  *	ASKED -> STOPPING -> STOPPED	kernel: the guard was late, SIGSTOP is sent
  *	ASKED -> FREE			kernel: it cannot be held, got no answer, and is killed
  *					(exec), refused (connect) or goes on (agent)
+ *	ASKED, ALLOWED, REFUSED -> FREE	kernel: the thread of a connect or deletion came for no
+ *					answer: it has ended, or asks for something else
  *	STOPPED -> SEIZED		keeper: traced, its SIGSTOP is taken back
  *	SEIZED or STOPPED -> FREE	guard or keeper: decided, or the task is gone
  *

@@ -197,8 +197,10 @@ static void report_decoded(struct guard *g, const struct exec *x)
 {
 	if (hold_has_slot(g, x->slot, x->ticket))
 		report_unknown(g, x, OCSF_DELAYED, "it was held by a guard that was killed");
-	else
+	else if (boot_to_ms(x->time) < g->started_ms)
 		report_unknown(g, x, OCSF_UNKNOWN, "it was decided by a guard that was killed");
+	else
+		report_unknown(g, x, OCSF_UNKNOWN, "its thread did not wait to be answered");
 }
 
 void report_rest(struct guard *g, const struct bs_event *e)

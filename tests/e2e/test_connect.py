@@ -368,6 +368,18 @@ def test_sigcont_lets_nothing_go(lab, net):
     client.expect_refused()
 
 
+def test_jumped_away(lab, net):
+    """What a thread asked for and did not wait for takes no place, and is recorded as what it was."""
+    guard = lab.new_guard()
+    agent = lab.run([*net.inside, f"{lab.build}/victims/jump", "10.20.1.0", str(DENY), "300"], guard=guard)
+    assert agent.finish(60) == 0 and int(agent.out) > 50, agent.out
+    until(lambda: not guard.status()["sessions"], "the session has ended")
+    status = guard.status()
+    assert status["counters"]["candidates"] > 200 and not status["losses"]["slot"], status
+    assert status["events"]["made"] == status["events"]["recorded"], status["events"]
+    assert "killed" not in "".join(line for line in guard.lines() if "10.20." in line)
+
+
 def test_stop_and_continue(lab, net):
     """Ctrl-Z on a held process takes effect when it is let go."""
     client = Client(lab, net, "tcp", HOLD)

@@ -173,10 +173,11 @@ static void test_rest(void **state _unused_)
 	assert_int_equal(mark(3, "event"), 3);
 }
 
-static void test_decided_by_a_guard_that_was_killed(void **state _unused_)
+/* Its slot is free, and this guard has not decided it. */
+static void assert_undecided(u64 number, const char *reason)
 {
 	const struct bs_connect_event e = { .head = { .type = BS_EVENT_CONNECT,
-						      .number = 9,
+						      .number = number,
 						      .time = boot_ns(),
 						      .tgid = 1 << 22 },
 					    .dest = { .port = 53 },
@@ -186,13 +187,24 @@ static void test_decided_by_a_guard_that_was_killed(void **state _unused_)
 	json_t *line;
 
 	report_rest(&guard, &e.head);
-	line = journal_line(1);
+	line = journal_line(line_count());
 	assert_int_equal(number_at(line, "class_uid"), 4001);
 	assert_int_equal(number_at(line, "disposition_id"), OCSF_UNKNOWN);
-	assert_int_equal(number_at(line, "unmapped.backstop.event"), 9);
-	assert_string_equal(text_at(line, "unmapped.backstop.reason"),
-			    "it was decided by a guard that was killed");
+	assert_int_equal(number_at(line, "unmapped.backstop.event"), number);
+	assert_string_equal(text_at(line, "unmapped.backstop.reason"), reason);
 	json_decref(line);
+}
+
+static void test_decided_by_a_guard_that_was_killed(void **state _unused_)
+{
+	guard.started_ms = now_ms() + 1000;
+	assert_undecided(9, "it was decided by a guard that was killed");
+}
+
+static void test_not_waited_for(void **state _unused_)
+{
+	guard.started_ms = now_ms() - 1000;
+	assert_undecided(9, "its thread did not wait to be answered");
 }
 
 static void test_line_of_the_guards_own(void **state _unused_)
@@ -303,6 +315,7 @@ int main(void)
 		RECORDED_TEST(test_next_run_begins_anew),
 		RECORDED_TEST(test_rest),
 		RECORDED_TEST(test_decided_by_a_guard_that_was_killed),
+		RECORDED_TEST(test_not_waited_for),
 		RECORDED_TEST(test_line_of_the_guards_own),
 		RECORDED_TEST(test_found_by_its_slot),
 		RECORDED_TEST(test_unwritten),
