@@ -106,9 +106,9 @@ static __always_inline bool scan_path(struct delete_work *w, u32 len)
 	if (!s || !table || len > PATH_ROOM + BS_FILE_MAX)
 		return true;
 	__builtin_memset(w->data + len, 0, BS_PADDING);
-	bs_scan_begin(s, delete_start);
-	bs_scan_chunk(s, table, w->data, len);
-	return bs_scan_end(s, NULL);
+	bs_scan_begin(s);
+	bs_scan_chunk(s, table, w->data, len, 0);
+	return bs_scan_end(s, table);
 }
 
 static __always_inline u32 path_bytes(const struct bs_delete_event *e)

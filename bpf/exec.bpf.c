@@ -9,12 +9,16 @@
 #include "hold.h"
 #include "scan.h"
 
+#define BS_HEAD_MAX (BS_NAME_MAX + BS_FILE_MAX + BS_ARGV0_MAX)
+
 /* One event under construction. data[] has room behind for a block of zeros, which ends the scan's
  * chunk. */
 struct work {
 	struct bs_scan scan;
 	struct bs_exec_event event;
 	u8 data[BS_EVENT_DATA_MAX + BS_FILE_MAX];
+	u32 scans; /* argv has to be scanned */
+	u32 reserved;
 	struct bs_args_event more;
 	u8 more_data[BS_CHUNK + BS_PADDING];
 };
@@ -45,31 +49,45 @@ struct {
 const volatile u64 agent_filter[4];
 
 /* Global functions: the verifier walks each once, not once a path that leads to it. */
-__noinline int scan_first(struct work *w, u32 len)
+__noinline int scan_head(struct work *w, u32 len, u32 whole)
 {
 	const void *table = scan_table();
 
-	if (!w || !table || len > BS_CHUNK)
-		return 0;
+	if (!w || !table || len > BS_HEAD_MAX)
+		return 1;
 	__builtin_memset(w->data + len, 0, BS_PADDING);
-	bs_scan_chunk(&w->scan, table, w->data, len);
+	return bs_scan_head(&w->scan, table, w->data, len, whole);
+}
+
+__noinline int scan_first(struct work *w, u32 at, u32 len, u32 more)
+{
+	const void *table = scan_table();
+
+	if (!w || !table || at > BS_HEAD_MAX || len > BS_CHUNK)
+		return 0;
+	if (!more)
+		__builtin_memset(w->data + at + len, 0, BS_PADDING);
+	bs_scan_chunk(&w->scan, table, w->data + at, len, more);
 	return 0;
 }
 
-__noinline int scan_more(struct work *w, u32 len)
+__noinline int scan_more(struct work *w, u32 len, u32 more)
 {
 	const void *table = scan_table();
 
 	if (!w || !table || len > BS_CHUNK)
 		return 0;
-	__builtin_memset(w->more_data + len, 0, BS_PADDING);
-	bs_scan_chunk(&w->scan, table, w->more_data, len);
+	if (!more)
+		__builtin_memset(w->more_data + len, 0, BS_PADDING);
+	bs_scan_chunk(&w->scan, table, w->more_data, len, more);
 	return 0;
 }
 
 __noinline int scan_result(struct work *w)
 {
-	return w ? bs_scan_end(&w->scan, NULL) : 1;
+	const void *table = scan_table();
+
+	return w && table ? bs_scan_end(&w->scan, table) : 1;
 }
 
 /* The working directory as the task sees it, behind `start` in data[]. */
@@ -206,7 +224,8 @@ static long args_step(u32 i, void *data)
 		a->failed = 1;
 		return 1;
 	}
-	scan_more(w, len);
+	if (w->scans)
+		scan_more(w, len, len == BS_CHUNK);
 	w->more.part = i;
 	w->more.len = len;
 	send_args(w, len);
@@ -214,7 +233,21 @@ static long args_step(u32 i, void *data)
 	return 0;
 }
 
-/* Reads argv behind the names and scans all of it; returns where its first part ends in data[]. */
+/* The names and argv[0] behind them: whose rules could match? */
+static __always_inline void read_head(struct work *w, struct task_struct *t, u32 names)
+{
+	bool whole = w->event.name_len < BS_NAME_MAX && w->event.file_len < BS_FILE_MAX;
+	long n;
+
+	names &= 1023;
+	n = bpf_probe_read_user_str(w->data + names, BS_ARGV0_MAX, (void *)t->mm->arg_start);
+	if (n <= 0 || n >= BS_ARGV0_MAX)
+		whole = false;
+	w->scans = scan_head(w, names + (n > 0 ? n & (2 * BS_ARGV0_MAX - 1) : 0), whole);
+}
+
+/* Reads argv behind the names, and scans all of it where that is needed; returns where its first
+ * part ends in data[]. */
 static __always_inline u32 read_args(struct work *w, struct task_struct *t, u32 names)
 {
 	struct args_walk a = { .w = w, .at = t->mm->arg_start, .end = t->mm->arg_end };
@@ -223,7 +256,7 @@ static __always_inline u32 read_args(struct work *w, struct task_struct *t, u32 
 
 	names &= 1023; /* BS_NAME_MAX + BS_FILE_MAX is below */
 	if (len > BS_CHUNK - names)
-		len = BS_CHUNK - names;
+		len = (BS_CHUNK - names) & ~(BS_BLOCK - 1);
 	w->event.args_total = total < 0xffffffff ? total : 0xffffffff;
 	if (total > BS_SCAN_MAX) {
 		w->event.flags |= BS_EXEC_TOO_LONG;
@@ -234,7 +267,8 @@ static __always_inline u32 read_args(struct work *w, struct task_struct *t, u32 
 		len = 0;
 	}
 	w->event.args_len = len;
-	scan_first(w, names + len);
+	if (w->scans)
+		scan_first(w, names, len, len < total);
 	a.at += len;
 	if (len && a.at < a.end)
 		bpf_loop(BS_SCAN_MAX / BS_CHUNK + 1, args_step, &a, 0);
@@ -353,8 +387,8 @@ static __always_inline u32 read_exec(struct work *w, struct task_struct *t,
 	e->slot = BS_NO_SLOT;
 	read_ids(e, t, bprm);
 	read_ancestors(e, t, s ? s->root : 0);
-	bs_scan_begin(&w->scan, scan_start);
 	at = read_names(w, bprm);
+	read_head(w, t, at);
 	at = read_args(w, t, at) & (2 * BS_CHUNK - 1);
 	read_cwd(w, t, at);
 	size = sizeof(*e) + ((at + e->cwd_len) & (2 * BS_CHUNK - 1));

@@ -12,25 +12,30 @@
 #endif
 
 /* Known to the verifier, as they are set before load. */
-const volatile u32 SCAN(mask) = 0; /* entries of the transition table, a power of two, less one */
-const volatile u32 SCAN(accepts) = 0; /* states below are accepting */
-const volatile u32 SCAN(start) = 0;
+const volatile u32 SCAN(filter_mask) = 0; /* words of the filter, a power of two, less one */
+const volatile u32 SCAN(bucket_mask) = 0; /* buckets, the same */
 
-/* One value: the whole table of u16, so that a step is a plain load. Its size is set before load.
- */
+/* One value: the whole filter, so that a step is a plain load. Its size is set before load. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__uint(key_size, 4);
-	__uint(value_size, 128);
-} SCAN(trans) SEC(".maps");
+	__uint(value_size, 8);
+} SCAN(filter) SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, u32);
-	__type(value, struct bs_accept);
-} SCAN(accept) SEC(".maps");
+	__type(value, struct bs_bucket);
+} SCAN(bucket) SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u32);
+} SCAN(list) SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -51,18 +56,19 @@ static __always_inline void *scan_at(void *map, u32 i)
 	return bpf_map_lookup_elem(map, &i);
 }
 
-#define BS_LOOP(count, fn, ctx) bpf_loop(count, fn, ctx, 0)
-#define BS_TRANS(tables, index) (((const u16 *)(tables))[(index)&SCAN(mask)])
-#define BS_ACCEPTS(tables)	SCAN(accepts)
-#define BS_ACCEPT(tables, i)	scan_at(&SCAN(accept), i)
-#define BS_ANCHOR(tables, i)	scan_at(&SCAN(anchor), i)
-#define BS_RULE(tables, i)	scan_at(&SCAN(rule), i)
+#define BS_LOOP(count, fn, ctx)	 bpf_loop(count, fn, ctx, 0)
+#define BS_FILTER(tables, index) (((const u64 *)(tables))[index])
+#define BS_MASK(tables)		 SCAN(filter_mask)
+#define BS_BUCKET(tables, key)	 scan_at(&SCAN(bucket), (key)&SCAN(bucket_mask))
+#define BS_LIST(tables, i)	 scan_at(&SCAN(list), i)
+#define BS_ANCHOR(tables, i)	 scan_at(&SCAN(anchor), i)
+#define BS_RULE(tables, i)	 scan_at(&SCAN(rule), i)
 
 #include "backstop/match.h"
 
 static __always_inline const void *scan_table(void)
 {
-	return scan_at(&SCAN(trans), 0);
+	return scan_at(&SCAN(filter), 0);
 }
 
 #endif

@@ -2,7 +2,8 @@
 #ifndef TESTS_NAIVE_H
 #define TESTS_NAIVE_H
 
-#include "backstop/class.h"
+#define BS_CLUSTER 32 /* as in match.h */
+#include "backstop/key.h"
 #include "policy/needles.h"
 
 /* The class of byte `at`; before the first and behind the last there is a boundary. */
@@ -15,10 +16,10 @@ static inline bool naive_pattern_at(const struct pattern *p, const u8 *data, siz
 {
 	size_t n = strlen(p->text);
 
-	if (at + n > len || (p->left && at && naive_class(data, len, at - 1)))
+	if (p->left && naive_class(data, len, at - 1))
 		return false;
 	for (size_t i = 0; i < n; i++)
-		if (bs_class[data[at + i]] != bs_class[(u8)p->text[i]])
+		if (naive_class(data, len, at + i) != bs_class[(u8)p->text[i]])
 			return false;
 	return !p->right || !naive_class(data, len, at + n);
 }
@@ -26,9 +27,36 @@ static inline bool naive_pattern_at(const struct pattern *p, const u8 *data, siz
 static inline bool naive_needle(const struct needle *n, const u8 *data, size_t len)
 {
 	for (size_t k = 0; k < n->patterns_count; k++)
-		for (size_t at = 0; at < len; at++)
+		for (size_t at = (size_t)-1; at != len; at++)
 			if (naive_pattern_at(&n->patterns[k], data, len, at))
 				return true;
+	return false;
+}
+
+/* Is the letter in a word that begins with one dash? */
+static inline bool naive_letter(u32 letter, const u8 *data, size_t len)
+{
+	for (size_t at = 0; at + 1 < len; at++) {
+		if (data[at] != '-' || (at && naive_class(data, len, at - 1)) ||
+		    data[at + 1] == '-')
+			continue;
+		for (size_t i = 1; at + i < len && data[at + i]; i++)
+			if (bs_letter[data[at + i]] == letter || i > BS_CLUSTER)
+				return true;
+	}
+	return false;
+}
+
+static inline bool naive_has(const struct needles *n, u32 needle, const u8 *data, size_t len)
+{
+	if (needle >= BS_NEEDLE_CARRIER)
+		return naive_needle(&n->all[needle], data, len);
+	if (needle <= BS_NEEDLE_LETTERS)
+		return naive_letter(needle, data, len);
+	for (size_t i = 0; i < len; i++)
+		if (bs_symbol[data[i]] &
+		    (needle == BS_NEEDLE_QUOTE ? BS_MARK_QUOTE : BS_MARK_COLON))
+			return true;
 	return false;
 }
 
@@ -39,10 +67,10 @@ static inline bool naive_candidate(const struct needles *n, size_t rules, const 
 	for (size_t i = 0; i < rules; i++) {
 		bool all = true;
 
-		for (size_t k = 0; all && k <= BS_RULE_NEEDLES; k++) {
-			u16 needle = n->rules[i].needles[k];
+		for (size_t k = 0; all && k < BS_RULE_NEEDLES; k++) {
+			u32 needle = n->rules[i].needles[k];
 
-			all = !needle || naive_needle(&n->all[needle], data, len);
+			all = !needle || naive_has(n, needle, data, len);
 		}
 		if (all)
 			return true;

@@ -1,16 +1,25 @@
 /* The scan: does this action contain all needles of some signature?
  *
  * One header for both sides: the BPF programs and user space (unit tests, fuzzer, explain) run this
- *very code. An action's bytes go through one Aho-Corasick automaton; it works on byte classes, so
- *letters match in either case, and every byte that cannot be part of a needle is one class: the
- *boundary. A needle that is found sets a bit; an action is a candidate when some rule has all its
- *bits. What cannot be decided (too many distinct needles) is a candidate.
+ * very code. It works on classes of bytes, so letters match in either case, and every byte that
+ * cannot be part of a needle is one class: the boundary.
+ *
+ * Each byte gives two keys: a hash of the word up to it, with the boundary where it ends the word,
+ * and a hash of the last BS_GRAM symbols. A filter tells the few keys that can be a needle's from
+ * all others, without a branch and without waiting for memory; buckets tell which needles those
+ * have. An action is a candidate when some rule has all its needles. What cannot be decided (too
+ * many distinct needles) is a candidate.
+ *
+ * The head of an action, its names and argv[0], is scanned first. Where it has the name neither of
+ * a program with rules nor of a carrier, which runs what its words say, no rule can match; where it
+ * has no carrier's, names count nowhere else.
  *
  * The side that includes this header defines, before it:
  *	BS_LOOP(count, fn, ctx)		calls fn(i, ctx) for i in 0..count-1 until it returns
- *non-zero BS_TRANS(tables, index)		the u16 at that index of the transition table
- *	BS_ACCEPTS(tables)		number of accepting states; states below are accepting, this
- *one is the root BS_ACCEPT(tables, i)		pointer to struct bs_accept i, or NULL
+ *					non-zero
+ *	BS_FILTER(tables, i)		word i of the filter, i taken modulo its size
+ *	BS_BUCKET(tables, key)		pointer to the struct bs_bucket of that key, or NULL
+ *	BS_LIST(tables, i)		pointer to entry i of the lists, or NULL
  *	BS_ANCHOR(tables, i)		pointer to struct bs_anchor i, or NULL
  *	BS_RULE(tables, i)		pointer to struct bs_rule i, or NULL
  */
@@ -18,32 +27,43 @@
 #define BACKSTOP_MATCH_H
 
 #include "backstop/class.h"
+#include "backstop/key.h"
 #include "backstop/scan_tables.h"
 
 #ifndef __always_inline
 #define __always_inline inline __attribute__((always_inline))
 #endif
 
-#define BS_BLOCK   16 /* bytes a walk takes a step; the loop's body is unrolled over them */
-#define BS_OVERLAP 32 /* bytes that both walks see: a needle and its two boundaries */
-#define BS_PADDING (BS_OVERLAP + BS_BLOCK)
-_Static_assert(BS_NEEDLE_MAX + 2 <= BS_OVERLAP, "the far walk would miss a needle");
-#define BS_MAX_HITS   64  /* distinct accepting states an action may reach; more is a candidate */
-#define BS_MAX_FOUND  128 /* distinct needles an action may contain; more is a candidate */
-#define BS_SEEN_WORDS (BS_MAX_ACCEPTS / 64)
-#define BS_HAVE_WORDS (BS_MAX_NEEDLES / 64)
+#define BS_BLOCK       16 /* bytes a step takes; the loop's body is unrolled over them */
+#define BS_CLUSTER     32 /* bytes of a word with short options; with more it has all letters */
+#define BS_PADDING     (BS_BLOCK + BS_CLUSTER)
+#define BS_HITS	       (2 * BS_BLOCK) /* twice as many as a step can have */
+#define BS_RECENT      64	      /* keys that were looked up and need not be again */
+#define BS_MAX_FOUND   128 /* distinct needles an action may contain; more is a candidate */
+#define BS_HAVE_WORDS  (BS_MAX_NEEDLES / 64)
+#define BS_ALL_LETTERS ((2ULL << BS_NEEDLE_LETTERS) - 2)
+
+enum bs_names {
+	BS_NAMES_HERE,	   /* names count: the head */
+	BS_NAMES_ANYWHERE, /* and so they do in what follows */
+	BS_NAMES_NOWHERE,
+};
 
 /* All state of one scan. It starts zeroed, and bs_scan_end() leaves it so: clearing costs what was
  * found. */
 struct bs_scan {
-	u32 state;
-	u32 hits_count;
+	u64 word, gram;
+	u32 names; /* enum bs_names */
+	u32 marks; /* of all bytes, BS_MARK_QUOTE and BS_MARK_COLON among others */
+	u32 named; /* a name was found */
 	u32 found_count;
-	u32 overflow;		/* more hits or needles than there is room for */
-	u16 step[4 * BS_BLOCK]; /* accepting states of the step in hand */
-	u16 hits[BS_MAX_HITS];
-	u16 found[BS_MAX_FOUND];
-	u64 seen[BS_SEEN_WORDS]; /* accepting states reached */
+	u32 overflow; /* more needles than there is room for */
+	struct {
+		u64 word; /* its key in the high half, its place in the low one */
+		u64 gram;
+	} hits[BS_HITS]; /* of the step in hand */
+	u32 recent[BS_RECENT];
+	u32 found[BS_MAX_FOUND]; /* entries of lists */
 	u64 have[BS_HAVE_WORDS]; /* needles found */
 };
 
@@ -51,87 +71,25 @@ struct bs_scan_ctx {
 	struct bs_scan *scan;
 	const void *tables;
 	const u8 *data; /* a chunk: BS_CHUNK bytes and BS_PADDING more */
-	u32 state, far_state;
-	u32 far;  /* where the far walk begins, in data */
-	u32 rule; /* first rule of the anchor in hand */
+	u32 at;		/* where in data the step in hand began */
+	u32 len;	/* of data, as far as the BS_CLUSTER bytes behind can be seen as well */
+	u32 list;	/* first entry of the key in hand */
+	u32 name;	/* the name in hand; 0: of rules without a name */
+	u32 rule;	/* first rule of the anchor in hand */
 	u32 candidate;
 };
 
-static long bs_scan_hit(u32 i, void *data)
+static __always_inline void bs_scan_needle(struct bs_scan *s, u32 entry)
 {
-	struct bs_scan_ctx *c = data;
-	struct bs_scan *s = c->scan;
-	u32 state = s->step[i & (4 * BS_BLOCK - 1)], n = s->hits_count;
-	u32 word = (state >> 6) & (BS_SEEN_WORDS - 1);
-	u64 bit = 1ULL << (state & 63);
-
-	if (s->seen[word] & bit)
-		return 0;
-	if (n >= BS_MAX_HITS) {
-		s->overflow = 1;
-		return 1;
-	}
-	s->seen[word] |= bit;
-	s->hits[n & (BS_MAX_HITS - 1)] = state;
-	s->hits_count = n + 1;
-	return 0;
-}
-
-/* A step goes over two blocks far apart, as each byte waits for the one before: two walks at once
- * take little longer than one. Without a branch in the body the verifier walks it once, and each
- * byte costs the same. */
-static long bs_scan_step(u32 i, void *data)
-{
-	struct bs_scan_ctx *c = data;
-	const u8 *p = c->data + ((i * BS_BLOCK) & (BS_CHUNK - 1));
-	const u8 *q = c->data + ((c->far + i * BS_BLOCK) & (BS_CHUNK - 1));
-	u32 near = c->state, far = c->far_state, accepts = BS_ACCEPTS(c->tables), n = 0;
-	struct bs_scan *s = c->scan;
-
-#pragma GCC unroll 16
-	for (int k = 0; k < BS_BLOCK; k++) {
-		near = BS_TRANS(c->tables, near << BS_CLASS_BITS | bs_class[p[k]]);
-		far = BS_TRANS(c->tables, far << BS_CLASS_BITS | bs_class[q[k]]);
-		s->step[n & (4 * BS_BLOCK - 1)] = near;
-		n += (near - accepts) >> 31; /* 1 where near < accepts */
-		s->step[n & (4 * BS_BLOCK - 1)] = far;
-		n += (far - accepts) >> 31;
-	}
-	c->state = near;
-	c->far_state = far;
-	if (n)
-		BS_LOOP(n, bs_scan_hit, c);
-	return 0;
-}
-
-/* Scans `len` (at most BS_CHUNK) bytes of `data` as what follows the bytes scanned before. Where it
- * is less than BS_CHUNK, the caller has put BS_PADDING zero bytes behind it, boundaries, and
- * nothing follows.
- *
- * The far walk starts BS_OVERLAP bytes before the near one ends, at the root: whatever ends behind
- * the overlap it finds, as no needle is longer, and by then it is in the state in which the near
- * walk would be. */
-static __always_inline void bs_scan_chunk(struct bs_scan *s, const void *tables, const u8 *data,
-					  u32 len)
-{
-	const u32 overlap = BS_OVERLAP / BS_BLOCK;
-	u32 blocks = (len + BS_BLOCK - 1) / BS_BLOCK, steps;
-	struct bs_scan_ctx c = { .scan = s, .tables = tables, .data = data, .state = s->state };
-
-	if (blocks < overlap)
-		blocks = overlap;
-	steps = (blocks + overlap + 1) / 2;
-	c.far = (steps - overlap) * BS_BLOCK;
-	c.far_state = BS_ACCEPTS(tables);
-	BS_LOOP(steps, bs_scan_step, &c);
-	s->state = c.far_state;
-}
-
-static __always_inline void bs_scan_needle(struct bs_scan *s, u32 needle)
-{
+	u32 needle = entry & BS_LIST_MASK, word = (needle >> 6) & (BS_HAVE_WORDS - 1);
+	u32 n = s->found_count;
 	u64 bit = 1ULL << (needle & 63);
-	u32 word = (needle >> 6) & (BS_HAVE_WORDS - 1), n = s->found_count;
 
+	if (entry & BS_LIST_NAME) {
+		if (s->names == BS_NAMES_NOWHERE)
+			return;
+		s->named = 1;
+	}
 	if (s->have[word] & bit)
 		return;
 	if (n >= BS_MAX_FOUND) {
@@ -139,30 +97,160 @@ static __always_inline void bs_scan_needle(struct bs_scan *s, u32 needle)
 		return;
 	}
 	s->have[word] |= bit;
-	s->found[n & (BS_MAX_FOUND - 1)] = needle;
+	s->found[n & (BS_MAX_FOUND - 1)] = entry;
 	s->found_count = n + 1;
 }
 
-/* Hit -> needles; also forgets the hit. */
-static long bs_scan_take_hit(u32 i, void *data)
+static long bs_scan_entry(u32 i, void *data)
 {
 	struct bs_scan_ctx *c = data;
-	struct bs_scan *s = c->scan;
-	u32 state = s->hits[i & (BS_MAX_HITS - 1)];
-	const struct bs_accept *a = BS_ACCEPT(c->tables, state);
+	const u32 *entry = BS_LIST(c->tables, c->list + i);
 
-	s->seen[(state >> 6) & (BS_SEEN_WORDS - 1)] = 0;
-	if (!a)
+	if (!entry)
+		return 1;
+	bs_scan_needle(c->scan, *entry);
+	return *entry >> 31; /* BS_LIST_LAST */
+}
+
+/* The letters of a word behind its dash, up to the end of argv's word: also what the letters have
+ * for a value, as nobody knows which take one. */
+static __always_inline void bs_scan_cluster(struct bs_scan_ctx *c, u32 at)
+{
+	const u8 *p = c->data + (at & (BS_CHUNK - 1));
+	u64 letters = 0, inside = 1;
+
+	if (at > c->len) {
+		c->scan->have[0] |= BS_ALL_LETTERS;
+		return;
+	}
+	if (p[0] == '-')
+		return;
+	for (int k = 0; k < BS_CLUSTER; k++) {
+		inside &= p[k] != 0;
+		letters |= inside << bs_letter[p[k]];
+	}
+	if (inside)
+		letters = BS_ALL_LETTERS;
+	c->scan->have[0] |= letters & BS_ALL_LETTERS;
+}
+
+/* 1 where the filter has the key, which is in the high half. */
+static __always_inline u64 bs_scan_passes(const void *tables, u64 key, u32 mask)
+{
+	u64 word = BS_FILTER(tables, key >> BS_FILTER_SHIFT & mask);
+
+	return word >> (key >> 32 & 63) & 1;
+}
+
+/* The first entry of the key's list; 0 where it is none. */
+static __always_inline u32 bs_scan_list(const void *tables, u32 key)
+{
+	const struct bs_bucket *b = BS_BUCKET(tables, key);
+	u32 list = 0;
+
+	if (!b)
 		return 0;
-	for (u32 k = 0; k < BS_ACCEPT_NEEDLES; k++)
-		if (k < a->count)
-			bs_scan_needle(s, a->needle[k]);
+	for (int k = 0; k < BS_BUCKET_KEYS; k++)
+		if (b->key[k] == key)
+			list |= b->list[k];
+	return list;
+}
+
+static __always_inline void bs_scan_key(struct bs_scan_ctx *c, u64 key)
+{
+	u32 *recent = &c->scan->recent[key >> 32 & (BS_RECENT - 1)];
+
+	if (*recent == key >> 32 || !bs_scan_passes(c->tables, key, BS_MASK(c->tables)))
+		return;
+	*recent = key >> 32;
+	c->list = bs_scan_list(c->tables, key >> 32);
+	if (c->list)
+		BS_LOOP(BS_LIST_MAX, bs_scan_entry, c);
+}
+
+static long bs_scan_hit(u32 i, void *data)
+{
+	struct bs_scan_ctx *c = data;
+	u64 word = c->scan->hits[i & (BS_HITS - 1)].word;
+
+	if (word >> 32 == BS_KEY_DASH)
+		bs_scan_cluster(c, c->at + (word & (BS_BLOCK - 1)) + 1);
+	bs_scan_key(c, word);
+	bs_scan_key(c, c->scan->hits[i & (BS_HITS - 1)].gram);
 	return 0;
+}
+
+/* Without a branch in the body the verifier walks it once, and each byte costs the same. */
+static long bs_scan_step(u32 i, void *data)
+{
+	struct bs_scan_ctx *c = data;
+	u32 at = (i * BS_BLOCK) & (BS_CHUNK - 1), n = 0;
+	const u8 *p = c->data + at;
+	struct bs_scan *s = c->scan;
+	u64 word = s->word, gram = s->gram, marks = 0;
+	const void *tables = c->tables;
+	u32 mask = BS_MASK(tables);
+
+#pragma GCC unroll 16
+	for (int k = 0; k < BS_BLOCK; k++) {
+		u64 class = bs_symbol[p[k]], key;
+
+		marks |= class;
+		class &= BS_CLASS_MASK;
+		word = bs_key_word(word, class);
+		gram = bs_key_shift(gram, class);
+		key = bs_key_gram(gram);
+		s->hits[n & (BS_HITS - 1)].word = (word & ~(u64)(BS_BLOCK - 1)) | k;
+		s->hits[n & (BS_HITS - 1)].gram = key;
+		n += bs_scan_passes(tables, word, mask) | bs_scan_passes(tables, key, mask);
+		word = bs_key_next(word, class);
+	}
+	s->word = word;
+	s->gram = gram;
+	s->marks |= marks;
+	c->at = at;
+	if (n)
+		BS_LOOP(n, bs_scan_hit, c);
+	return 0;
+}
+
+/* Scans `len` (at most BS_CHUNK) bytes of `data` as what follows the bytes scanned before. Where
+ * `more` bytes follow, it is a multiple of BS_BLOCK; else the caller has put BS_PADDING zero bytes
+ * behind, boundaries. */
+static __always_inline void bs_scan_chunk(struct bs_scan *s, const void *tables, const u8 *data,
+					  u32 len, u32 more)
+{
+	struct bs_scan_ctx c = { .scan = s, .tables = tables, .data = data };
+	u32 steps = (len + (more ? 0 : BS_BLOCK)) / BS_BLOCK;
+
+	c.len = more && len >= BS_CLUSTER ? len - BS_CLUSTER : more ? 0 : len;
+	BS_LOOP(steps, bs_scan_step, &c);
 }
 
 static __always_inline int bs_scan_has(const struct bs_scan *s, u32 needle)
 {
 	return s->have[(needle >> 6) & (BS_HAVE_WORDS - 1)] >> (needle & 63) & 1;
+}
+
+/* Begins a scan in which names count anywhere: of bytes of which nobody knows the head. */
+static __always_inline void bs_scan_begin(struct bs_scan *s)
+{
+	s->names = BS_NAMES_ANYWHERE;
+}
+
+/* Begins a scan with the head; 1 where what follows it has to be scanned. `whole`: the end of
+ * argv[0] is not in `data`. */
+static __always_inline u32 bs_scan_head(struct bs_scan *s, const void *tables, const u8 *data,
+					u32 len, u32 whole)
+{
+	s->names = BS_NAMES_HERE;
+	bs_scan_chunk(s, tables, data, len, 0);
+	s->marks = 0;
+	if (!whole || bs_scan_has(s, BS_NEEDLE_CARRIER))
+		s->names = BS_NAMES_ANYWHERE;
+	else
+		s->names = BS_NAMES_NOWHERE;
+	return s->named || s->overflow || !whole;
 }
 
 static long bs_scan_rule(u32 i, void *data)
@@ -179,30 +267,54 @@ static long bs_scan_rule(u32 i, void *data)
 	return 1;
 }
 
-static long bs_scan_anchor(u32 i, void *data)
+static __always_inline void bs_scan_rules(struct bs_scan_ctx *c, u32 anchor)
 {
-	struct bs_scan_ctx *c = data;
-	const struct bs_anchor *a = BS_ANCHOR(c->tables, c->scan->found[i & (BS_MAX_FOUND - 1)]);
+	const struct bs_anchor *a = BS_ANCHOR(c->tables, anchor);
 
-	if (!a)
-		return 0;
+	if (!a || !a->count)
+		return;
 	c->rule = a->first;
 	BS_LOOP(a->count, bs_scan_rule, c);
-	return c->candidate;
+}
+
+/* The rules that have this needle under the name in hand. */
+static long bs_scan_pair(u32 i, void *data)
+{
+	struct bs_scan_ctx *c = data;
+	u32 entry = c->scan->found[i & (BS_MAX_FOUND - 1)], list;
+	u64 key = bs_key_pair(c->name, entry & BS_LIST_MASK);
+	const u32 *pair;
+
+	if (entry & BS_LIST_NAME || !bs_scan_passes(c->tables, key, BS_MASK(c->tables)))
+		return 0;
+	list = bs_scan_list(c->tables, key >> 32);
+	pair = list ? BS_LIST(c->tables, list) : NULL;
+	if (pair)
+		bs_scan_rules(c, *pair & BS_LIST_MASK);
+	return c->candidate != 0;
+}
+
+static long bs_scan_name(u32 i, void *data)
+{
+	struct bs_scan_ctx *c = data;
+	u32 entry = c->scan->found[i & (BS_MAX_FOUND - 1)];
+
+	if (!(entry & BS_LIST_NAME))
+		return 0;
+	c->name = entry & BS_LIST_MASK;
+	bs_scan_rules(c, c->name);
+	if (!c->candidate)
+		BS_LOOP(c->scan->found_count, bs_scan_pair, c);
+	return c->candidate != 0;
 }
 
 static long bs_scan_forget(u32 i, void *data)
 {
 	struct bs_scan_ctx *c = data;
-	u32 needle = c->scan->found[i & (BS_MAX_FOUND - 1)];
+	u32 needle = c->scan->found[i & (BS_MAX_FOUND - 1)] & BS_LIST_MASK;
 
 	c->scan->have[(needle >> 6) & (BS_HAVE_WORDS - 1)] = 0;
 	return 0;
-}
-
-static __always_inline void bs_scan_begin(struct bs_scan *s, u32 start)
-{
-	s->state = start;
 }
 
 /* Ends the scan: 1 where the bytes are a candidate, else 0. `s` is zeroed, ready for the next. */
@@ -210,13 +322,20 @@ static __always_inline u32 bs_scan_end(struct bs_scan *s, const void *tables)
 {
 	struct bs_scan_ctx c = { .scan = s, .tables = tables };
 
-	if (!s->hits_count)
-		return 0;
-	BS_LOOP(s->hits_count, bs_scan_take_hit, &c);
-	BS_LOOP(s->found_count, bs_scan_anchor, &c);
-	BS_LOOP(s->found_count, bs_scan_forget, &c);
+	if (s->marks & BS_MARK_QUOTE)
+		s->have[0] |= 1ULL << BS_NEEDLE_QUOTE;
+	if (s->marks & BS_MARK_COLON)
+		s->have[1] |= 1ULL << (BS_NEEDLE_COLON - 64);
+	if (s->names == BS_NAMES_ANYWHERE && s->found_count)
+		BS_LOOP(s->found_count, bs_scan_pair, &c);
+	if (s->named && !c.candidate)
+		BS_LOOP(s->found_count, bs_scan_name, &c);
+	if (s->found_count)
+		BS_LOOP(s->found_count, bs_scan_forget, &c);
+	__builtin_memset(s->recent, 0, sizeof(s->recent));
 	c.candidate |= s->overflow;
-	s->state = s->hits_count = s->found_count = s->overflow = 0;
+	s->have[0] = s->have[1] = s->word = s->gram = 0;
+	s->names = s->marks = s->named = s->found_count = s->overflow = 0;
 	return c.candidate;
 }
 

@@ -36,8 +36,8 @@ static int compile(const struct options *o, char **paths, size_t count, const ch
 		return err == -EINVAL ? err : log_errno(err, "cannot compile the packs");
 	if (o->json)
 		printf("{\"packs\":%u,\"signatures\":%u,\"programs\":%u,\"examples\":%u,"
-		       "\"agents\":%u,\"needles\":%u,\"states\":%u,\"rules\":%u,\"bytes\":%zu}\n",
-		       s.packs, s.signatures, s.programs, s.examples, s.agents, s.needles, s.states,
+		       "\"agents\":%u,\"needles\":%u,\"keys\":%u,\"rules\":%u,\"bytes\":%zu}\n",
+		       s.packs, s.signatures, s.programs, s.examples, s.agents, s.needles, s.keys,
 		       s.rules, ret_image->len);
 	else
 		printf("%s: %u signatures in %u packs, %u agents, %u examples right, %zu bytes\n",

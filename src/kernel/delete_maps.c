@@ -75,9 +75,8 @@ int delete_maps_size(struct backstop_bpf *s, const struct tiers *tiers,
 	if (r || !t->deletes)
 		return r;
 	s->rodata->delete_tables = true;
-	s->rodata->delete_mask = scan_maps_mask(t->deletes);
-	s->rodata->delete_accepts = t->deletes->accepts_count;
-	s->rodata->delete_start = t->deletes->start;
+	s->rodata->delete_filter_mask = t->deletes->filter_count - 1;
+	s->rodata->delete_bucket_mask = t->deletes->buckets_count - 1;
 	return scan_maps_size(s->obj, "delete", t->deletes);
 }
 

@@ -6,15 +6,6 @@
 
 #include <bpf/bpf.h>
 
-u32 scan_maps_mask(const struct scan_tables *t)
-{
-	u32 p = 1;
-
-	while (p < t->states << BS_CLASS_BITS)
-		p <<= 1;
-	return p - 1;
-}
-
 static struct bpf_map *find(struct bpf_object *o, const char *set, const char *name)
 {
 	char full[32];
@@ -25,13 +16,14 @@ static struct bpf_map *find(struct bpf_object *o, const char *set, const char *n
 
 int scan_maps_size(struct bpf_object *o, const char *set, const struct scan_tables *t)
 {
-	u32 bytes = (scan_maps_mask(t) + 1) * sizeof(u16);
-	int r = bpf_map__set_value_size(find(o, set, "trans"), bytes);
+	int r = bpf_map__set_value_size(find(o, set, "filter"), t->filter_count * sizeof(u64));
 
 	if (!r)
-		r = bpf_map__set_max_entries(find(o, set, "accept"), MAX(t->accepts_count, 1U));
+		r = bpf_map__set_max_entries(find(o, set, "bucket"), t->buckets_count);
 	if (!r)
-		r = bpf_map__set_max_entries(find(o, set, "anchor"), t->needles + 1);
+		r = bpf_map__set_max_entries(find(o, set, "list"), t->lists_count);
+	if (!r)
+		r = bpf_map__set_max_entries(find(o, set, "anchor"), t->anchors_count);
 	if (!r)
 		r = bpf_map__set_max_entries(find(o, set, "rule"), MAX(t->rules_count, 1U));
 	return r;
@@ -52,18 +44,14 @@ static int fill(const struct bpf_map *map, const void *values, u32 count)
 
 int scan_maps_fill(struct bpf_object *o, const char *set, const struct scan_tables *t)
 {
-	size_t size = bpf_map__value_size(find(o, set, "trans"));
-	_cleanup_free_ char *table = calloc(1, size);
-	int r;
+	int r = fill(find(o, set, "filter"), t->filter, 1);
 
-	if (!table)
-		return -ENOMEM;
-	memcpy(table, t->trans, ((size_t)t->states << BS_CLASS_BITS) * sizeof(u16));
-	r = fill(find(o, set, "trans"), table, 1);
 	if (!r)
-		r = fill(find(o, set, "accept"), t->accepts, t->accepts_count);
+		r = fill(find(o, set, "bucket"), t->buckets, t->buckets_count);
 	if (!r)
-		r = fill(find(o, set, "anchor"), t->anchors, t->needles + 1);
+		r = fill(find(o, set, "list"), t->lists, t->lists_count);
+	if (!r)
+		r = fill(find(o, set, "anchor"), t->anchors, t->anchors_count);
 	if (!r)
 		r = fill(find(o, set, "rule"), t->rules, t->rules_count);
 	return r;

@@ -7,9 +7,6 @@
 
 #include "policy/policy.h"
 
-/* The value of `scan_mask`: entries of the transition table, rounded up to a power of two, less
- * one. */
-u32 scan_maps_mask(const struct scan_tables *t);
 /* Between open and load. 0 or a negative errno. */
 int scan_maps_size(struct bpf_object *o, const char *set, const struct scan_tables *t);
 /* After load. 0 or a negative errno. */

@@ -20,9 +20,8 @@ int tables_size(struct backstop_bpf *s, const struct tiers *tiers, const struct 
 {
 	int r;
 
-	s->rodata->scan_mask = scan_maps_mask(t->scan);
-	s->rodata->scan_accepts = t->scan->accepts_count;
-	s->rodata->scan_start = t->scan->start;
+	s->rodata->scan_filter_mask = t->scan->filter_count - 1;
+	s->rodata->scan_bucket_mask = t->scan->buckets_count - 1;
 	for (u32 i = 0; i < t->agents_count; i++)
 		add_to_filter((u64 *)s->rodata->agent_filter, t->agents[i].name);
 	r = scan_maps_size(s->obj, "scan", t->scan);

@@ -472,14 +472,14 @@ static void write_programs(struct builder *b)
 
 /* --- the image */
 
-static void write_scan(struct strbuf *sections, const struct automaton *m)
+static void write_scan(struct strbuf *sections, const struct tables *m)
 {
-	strbuf_add(&sections[SCAN_TRANS], m->trans,
-		   ((size_t)m->states << BS_CLASS_BITS) * sizeof(u16));
-	strbuf_add(&sections[SCAN_ACCEPTS], m->accepts,
-		   m->accepts_count * sizeof(struct bs_accept));
+	strbuf_add(&sections[SCAN_FILTER], m->filter, m->filter_count * sizeof(u64));
+	strbuf_add(&sections[SCAN_BUCKETS], m->buckets,
+		   m->buckets_count * sizeof(struct bs_bucket));
+	strbuf_add(&sections[SCAN_LISTS], m->lists, m->lists_count * sizeof(u32));
 	strbuf_add(&sections[SCAN_ANCHORS], m->anchors,
-		   (m->needles + 1) * sizeof(struct bs_anchor));
+		   m->anchors_count * sizeof(struct bs_anchor));
 	strbuf_add(&sections[SCAN_RULES], m->rules, m->rules_count * sizeof(struct bs_rule));
 }
 
@@ -529,13 +529,13 @@ int build_image(struct arena *a, const struct library *library, struct strbuf *r
 	_cleanup_(builder_free) struct builder b = { .arena = a,
 						     .packs = library->packs,
 						     .packs_count = library->packs_count };
-	struct automaton m, deletes;
+	struct tables m, deletes;
 	int r;
 
 	writer_init(&b.w);
 	needles_init(&b.needles, a);
 	needles_init(&b.delete_needles, a);
-	needles_add_remote(&b.needles);
+	needles_add_carriers(&b.needles);
 	collect_programs(&b);
 	check_packs(&b);
 	collect_lines(&b);
@@ -545,9 +545,9 @@ int build_image(struct arena *a, const struct library *library, struct strbuf *r
 		      library->precious_count);
 	agents_write(&b.w, &b.needles, library->profiles, library->profiles_count);
 	write_settings(&b, library);
-	r = automaton_build(&b.needles, &m);
+	r = tables_build(&b.needles, &m);
 	if (!r)
-		r = automaton_build(&b.delete_needles, &deletes);
+		r = tables_build(&b.delete_needles, &deletes);
 	if (r)
 		return r;
 	write_scan(&b.w.sections[SECTION_SCAN], &m);
@@ -557,8 +557,8 @@ int build_image(struct arena *a, const struct library *library, struct strbuf *r
 		.programs = (u32)b.programs_count,
 		.agents = (u32)library->profiles_count,
 		.needles = m.needles,
-		.states = m.states,
+		.keys = m.keys,
 		.rules = m.rules_count,
 	};
-	return writer_finish(&b.w, m.start, deletes.start, ret_image);
+	return writer_finish(&b.w, ret_image);
 }

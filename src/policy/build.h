@@ -6,7 +6,7 @@
 #include "policy/profile.h"
 
 struct build_stats {
-	u32 signatures, programs, agents, needles, states, rules;
+	u32 signatures, programs, agents, needles, keys, rules;
 };
 
 /* A file or directory as it was when it was read. */

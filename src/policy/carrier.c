@@ -70,6 +70,11 @@ static const struct interpreter interpreters[] = {
 	{ "mksh", { "o", NULL, false }, "cs", NULL, NULL },
 };
 
+const char *carrier_interpreter(u32 i)
+{
+	return i < ARRAY_SIZE(interpreters) ? interpreters[i].name : NULL;
+}
+
 static const struct interpreter *find_interpreter(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(interpreters); i++) {

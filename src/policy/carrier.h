@@ -37,6 +37,9 @@ const char *carrier_input_code(const char *name, char *const *words, u32 count);
 /* Commands that a shell runs without a program. */
 bool carrier_is_builtin(const char *name);
 
+/* Interpreter `i`, which may have a version behind its name, or NULL behind the last. */
+const char *carrier_interpreter(u32 i);
+
 /* busybox, toybox: all applets in one program, which runs them without an exec. */
 bool carrier_is_multicall(const char *name);
 

@@ -6,7 +6,7 @@
 
 struct compile_stats {
 	unsigned int packs, signatures, programs, agents, examples;
-	unsigned int needles, states, rules;
+	unsigned int needles, keys, rules;
 };
 
 #define SETTINGS_PATH "/etc/backstop/backstop.yaml"

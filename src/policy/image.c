@@ -4,7 +4,9 @@
 #include <string.h>
 
 #define SCAN_SIZES(first)                                                                          \
-	[(first) + SCAN_TRANS] = sizeof(u16), [(first) + SCAN_ACCEPTS] = sizeof(struct bs_accept), \
+	[(first) + SCAN_FILTER] = sizeof(u64),                                                     \
+		   [(first) + SCAN_BUCKETS] = sizeof(struct bs_bucket),                            \
+		   [(first) + SCAN_LISTS] = sizeof(u32),                                           \
 		   [(first) + SCAN_ANCHORS] = sizeof(struct bs_anchor),                            \
 		   [(first) + SCAN_RULES] = sizeof(struct bs_rule)
 
@@ -49,8 +51,8 @@ static u64 hash_word(u64 h, u64 word)
 
 u64 image_hash(const void *image, size_t len)
 {
-	const char *data = (const char *)image + offsetof(struct image_header, start);
-	size_t left = len - offsetof(struct image_header, start);
+	const char *data = (const char *)image + offsetof(struct image_header, sections);
+	size_t left = len - offsetof(struct image_header, sections);
 	u64 h[HASH_LANES] = { 0xcbf29ce484222325ULL ^ len, 1, 2, 3 }, word;
 
 	for (; left >= sizeof(h); data += sizeof(h), left -= sizeof(h))
@@ -111,18 +113,19 @@ static const void *section(const struct image_header *h, u32 s)
 	return (const char *)h + h->sections[s].offset;
 }
 
-static struct scan_tables find_scan(const struct image_header *h, u32 first, u32 start)
+static struct scan_tables find_scan(const struct image_header *h, u32 first)
 {
 	return (struct scan_tables) {
-		.trans = section(h, first + SCAN_TRANS),
-		.accepts = section(h, first + SCAN_ACCEPTS),
+		.filter = section(h, first + SCAN_FILTER),
+		.buckets = section(h, first + SCAN_BUCKETS),
+		.lists = section(h, first + SCAN_LISTS),
 		.anchors = section(h, first + SCAN_ANCHORS),
 		.rules = section(h, first + SCAN_RULES),
-		.states = h->sections[first + SCAN_TRANS].count >> BS_CLASS_BITS,
-		.accepts_count = h->sections[first + SCAN_ACCEPTS].count,
-		.needles = h->sections[first + SCAN_ANCHORS].count - 1,
+		.filter_count = h->sections[first + SCAN_FILTER].count,
+		.buckets_count = h->sections[first + SCAN_BUCKETS].count,
+		.lists_count = h->sections[first + SCAN_LISTS].count,
+		.anchors_count = h->sections[first + SCAN_ANCHORS].count,
 		.rules_count = h->sections[first + SCAN_RULES].count,
-		.start = start,
 	};
 }
 
@@ -174,8 +177,8 @@ static void find_sections(const struct image_header *h, struct image *ret)
 		.path_globs_count = h->sections[SECTION_PATH_GLOBS].count,
 		.parts_count = h->sections[SECTION_PARTS].count,
 		.delete_names_count = h->sections[SECTION_DELETE_NAMES].count,
-		.scan = find_scan(h, SECTION_SCAN, h->start),
-		.delete_scan = find_scan(h, SECTION_DELETE_SCAN, h->delete_start),
+		.scan = find_scan(h, SECTION_SCAN),
+		.delete_scan = find_scan(h, SECTION_DELETE_SCAN),
 		.net = {
 			.nets = section(h, SECTION_NETS),
 			.ports = section(h, SECTION_NET_PORTS),
@@ -379,44 +382,41 @@ static bool lines_fit(const struct image *im)
 	return true;
 }
 
-static bool trans_fit(const struct scan_tables *t)
+static bool lists_fit(const struct scan_tables *t)
 {
-	size_t count = (size_t)t->states << BS_CLASS_BITS;
-	u16 greatest = 0;
-
-	for (size_t i = 0; i < count; i++)
-		greatest = MAX(greatest, t->trans[i]);
-	return greatest < t->states;
+	for (u32 i = 0; i < t->buckets_count; i++)
+		for (u32 k = 0; k < BS_BUCKET_KEYS; k++)
+			if (t->buckets[i].list[k] >= t->lists_count)
+				return false;
+	for (u32 i = 1; i < t->lists_count; i++)
+		if ((t->lists[i] & BS_LIST_MASK) >= t->anchors_count)
+			return false;
+	return t->lists_count == 1 || t->lists[t->lists_count - 1] & BS_LIST_LAST;
 }
 
-static bool needles_fit(const struct scan_tables *t)
+static bool rules_fit(const struct scan_tables *t)
 {
-	for (u32 i = 0; i < t->accepts_count; i++) {
-		if (t->accepts[i].count > BS_ACCEPT_NEEDLES)
-			return false;
-		for (u32 k = 0; k < BS_ACCEPT_NEEDLES; k++)
-			if (t->accepts[i].needle[k] > t->needles)
-				return false;
-	}
-	for (u32 i = 0; i <= t->needles; i++)
+	for (u32 i = 0; i < t->anchors_count; i++)
 		if (!is_range(t->anchors[i].first, t->anchors[i].count, t->rules_count))
 			return false;
 	for (u32 i = 0; i < t->rules_count; i++)
 		for (u32 k = 0; k < BS_RULE_NEEDLES; k++)
-			if (t->rules[i].need[k] > t->needles)
+			if (t->rules[i].need[k] >= t->anchors_count)
 				return false;
 	return true;
 }
 
-static bool scan_fits(const struct image *im, u32 first, const struct scan_tables *t)
+static bool is_power(u32 n, u32 max)
 {
-	u32 entries = im->header->sections[first + SCAN_TRANS].count;
+	return n && n <= max && (n & (n - 1)) == 0;
+}
 
-	return entries && entries % (1U << BS_CLASS_BITS) == 0 && t->states <= BS_MAX_STATES &&
-	       t->accepts_count <= BS_MAX_ACCEPTS && t->accepts_count <= t->states &&
-	       im->header->sections[first + SCAN_ANCHORS].count > 0 &&
-	       t->needles < BS_MAX_NEEDLES && t->start < t->states && trans_fit(t) &&
-	       needles_fit(t);
+static bool scan_fits(const struct scan_tables *t)
+{
+	return is_power(t->filter_count, BS_MAX_FILTER) &&
+	       is_power(t->buckets_count, BS_MAX_BUCKETS) && t->lists_count > 0 &&
+	       t->lists_count <= BS_MAX_LISTS && t->anchors_count > 0 &&
+	       t->anchors_count <= BS_MAX_ANCHORS && lists_fit(t) && rules_fit(t);
 }
 
 int image_check(const void *data, size_t len, struct image *ret, struct strbuf *err)
@@ -430,8 +430,7 @@ int image_check(const void *data, size_t len, struct image *ret, struct strbuf *
 		find_sections(data, &im);
 		if (names_fit(&im) && programs_fit(&im) && signatures_fit(&im) && lines_fit(&im) &&
 		    dests_fit(&im) && agents_fit(&im) && settings_fit(&im) && deletes_fit(&im) &&
-		    scan_fits(&im, SECTION_SCAN, &im.scan) &&
-		    scan_fits(&im, SECTION_DELETE_SCAN, &im.delete_scan)) {
+		    scan_fits(&im.scan) && scan_fits(&im.delete_scan)) {
 			*ret = im;
 			return 0;
 		}

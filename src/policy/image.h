@@ -8,12 +8,19 @@
 #include "policy/usage.h"
 
 #define IMAGE_MAGIC   "BSPOLICY"
-#define IMAGE_VERSION 5
+#define IMAGE_VERSION 6
 #define IMAGE_MAX     (64U << 20) /* bytes */
 #define IMAGE_NONE    0xffffffffU
 
 /* The tables of one scan. */
-enum scan_section { SCAN_TRANS, SCAN_ACCEPTS, SCAN_ANCHORS, SCAN_RULES, SCAN_SECTIONS };
+enum scan_section {
+	SCAN_FILTER,
+	SCAN_BUCKETS,
+	SCAN_LISTS,
+	SCAN_ANCHORS,
+	SCAN_RULES,
+	SCAN_SECTIONS
+};
 
 enum image_section {
 	SECTION_STRINGS, /* each ended by NUL; the first is "" */
@@ -49,9 +56,8 @@ enum image_section {
 struct image_header {
 	char magic[8];
 	u32 version;
-	u32 size;		 /* bytes of the whole image */
-	u64 hash;		 /* of what follows */
-	u32 start, delete_start; /* of the scans */
+	u32 size; /* bytes of the whole image */
+	u64 hash; /* of what follows */
 	struct {
 		u32 offset; /* bytes, a multiple of 8 */
 		u32 count;  /* elements */
@@ -211,7 +217,7 @@ struct image_source {
 	u64 size;
 };
 
-_Static_assert(sizeof(struct image_header) == 32 + 8 * SECTION_COUNT, "layout");
+_Static_assert(sizeof(struct image_header) == 24 + 8 * SECTION_COUNT, "layout");
 
 /* An image in memory, checked: every offset, index and number is in range. */
 struct image {

@@ -1,10 +1,10 @@
 #include "policy/needles.h"
 
-#include <stdio.h>
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "backstop/class.h"
+#include "backstop/key.h"
 #include "policy/args.h"
 #include "policy/carrier.h"
 #include "policy/glob.h"
@@ -13,19 +13,19 @@
 #include "policy/shell.h"
 
 #define MAX_RULES_OF_LINE 256 /* beyond, a line asks for less */
-#define MAX_CHOICES	  64
-#define MAX_OF_CHOICE	  3
-#define DATA_NAMES_MAX	  64
+#define MAX_CHOICES	  256
+#define MAX_OF_CHOICE	  4
 
 /* One way to satisfy an item: all of these needles. */
 struct choice {
-	u16 needles[MAX_OF_CHOICE];
+	u32 needles[MAX_OF_CHOICE];
 	size_t count;
 };
 
 struct choices {
 	struct choice all[MAX_CHOICES];
 	size_t count;
+	bool full; /* there are more */
 };
 
 static uint64_t hash(const void *data, size_t len, uint64_t h)
@@ -40,7 +40,9 @@ static uint64_t hash(const void *data, size_t len, uint64_t h)
 void needles_init(struct needles *n, struct arena *a)
 {
 	*n = (struct needles) { .arena = a };
-	ARENA_PUSH(a, n->all, (struct needle) { 0 });
+	for (u32 i = 0; i < BS_NEEDLE_FIRST; i++)
+		ARENA_PUSH(a, n->all, (struct needle) { 0 });
+	n->all[BS_NEEDLE_CARRIER].name = true;
 }
 
 void needles_free(struct needles *n)
@@ -48,50 +50,167 @@ void needles_free(struct needles *n)
 	map_free(&n->index);
 }
 
-/* What tells one set of patterns from all others. */
-static const char *describe(struct needles *n, const struct pattern *patterns, size_t count)
+/* What tells one needle from all others. */
+static const char *describe(struct needles *n, const struct needle *needle)
 {
-	const char *text = "";
+	const char *text = needle->name ? "name " : "";
 
-	for (size_t i = 0; i < count; i++)
-		text = arena_printf(n->arena, "%s%s%s%s ", text, patterns[i].left ? "<" : "",
-				    patterns[i].text, patterns[i].right ? ">" : "");
+	for (size_t i = 0; i < needle->patterns_count; i++) {
+		const struct pattern *p = &needle->patterns[i];
+
+		text = arena_printf(n->arena, "%s%s%s%s ", text, p->left ? "<" : "", p->text,
+				    p->right ? ">" : "");
+	}
 	return text;
 }
 
-/* A long one is looked for by how it begins. */
-static struct pattern shorten(struct needles *n, struct pattern p)
+/* The number of that needle; 0 where there is no number left, or no pattern. */
+static u32 add_needle(struct needles *n, const struct needle *needle)
 {
-	if (strlen(p.text) > BS_NEEDLE_MAX) {
-		p.text = arena_strndup(n->arena, p.text, BS_NEEDLE_MAX);
-		p.right = false;
-	}
-	return p;
-}
-
-/* The number of the needle with these patterns; 0 where there is no number left. */
-static u16 add_needle(struct needles *n, const struct pattern *patterns, size_t count)
-{
-	const char *name = describe(n, patterns, count);
-	uint64_t h = hash(name, strlen(name), 0xcbf29ce484222325ULL);
+	const char *text = describe(n, needle);
+	uint64_t h = hash(text, strlen(text), 0xcbf29ce484222325ULL);
 	uintptr_t known = (uintptr_t)map_get(&n->index, h);
-	struct needle needle = { 0 };
 
-	if (known)
-		return (u16)known;
+	if (known || !needle->patterns_count)
+		return (u32)known;
 	if (n->all_count >= BS_MAX_NEEDLES - 1) {
 		n->full = true;
 		return 0;
 	}
-	for (size_t i = 0; i < count; i++)
-		ARENA_PUSH(n->arena, needle.patterns, shorten(n, patterns[i]));
-	ARENA_PUSH(n->arena, n->all, needle);
+	ARENA_PUSH(n->arena, n->all, *needle);
 	if (map_set(&n->index, h, (void *)(uintptr_t)(n->all_count - 1)))
 		n->full = true;
-	return (u16)(n->all_count - 1);
+	return (u32)(n->all_count - 1);
 }
 
-/* The runs of bytes with a class in a glob: each must be found where the glob matches. */
+static void add_pattern(struct needles *n, struct needle *needle, const char *text, bool left,
+			bool right)
+{
+	struct pattern p = { text, left, right };
+
+	/* a long one is looked for by how it begins */
+	if (strlen(text) > BS_NEEDLE_MAX) {
+		p.text = arena_strndup(n->arena, text, BS_NEEDLE_MAX);
+		p.right = false;
+	}
+	ARENA_PUSH(n->arena, needle->patterns, p);
+}
+
+static u32 word_needle(struct needles *n, const char *text, bool right)
+{
+	struct needle needle = { 0 };
+
+	add_pattern(n, &needle, text, true, right);
+	return add_needle(n, &needle);
+}
+
+/* --- parts of words */
+
+static const char symbols[] = "abcdefghijklmnopqrstuvwxyz0123456789-_.+";
+
+/* A part one symbol short of BS_GRAM: with each symbol that can stand beside
+ * it. */
+static void add_widened(struct needles *n, struct needle *needle, const char *text, bool right)
+{
+	for (const char *c = symbols; *c; c++)
+		add_pattern(n, needle,
+			    right ? arena_printf(n->arena, "%c%s", *c, text)
+				  : arena_printf(n->arena, "%s%c", text, *c),
+			    false, right);
+	add_pattern(n, needle, text, right, true);
+}
+
+/* Two short: with each symbol before it, a boundary too, and then as above. */
+static void add_twice_widened(struct needles *n, struct needle *needle, const char *text,
+			      bool right)
+{
+	for (const char *c = symbols; *c; c++)
+		add_widened(n, needle, arena_printf(n->arena, "%c%s", *c, text), right);
+	add_widened(n, needle, arena_printf(n->arena, " %s", text), right);
+}
+
+/* How much is told by these symbols: letters that are rare in what is written
+ * tell most. */
+static u32 rarity(const char *text, size_t len)
+{
+	static const char order[] = " ?eatoinsrhldcump.-fgwyb_vk0123456789+xjqz";
+	u32 sum = 0;
+
+	for (size_t i = 0; i < len; i++)
+		sum += (u32)(strchrnul(order, tolower((unsigned char)text[i])) - order);
+	return sum;
+}
+
+/* The start of the part of `text` that tells most and stays clear of the one
+ * that starts at `other`. SIZE_MAX: none. */
+static size_t best_part(const char *text, size_t len, bool right, size_t other)
+{
+	size_t best = SIZE_MAX;
+	u32 most = 0;
+
+	for (size_t at = 0; at + BS_GRAM <= len + right; at++) {
+		u32 told = 1 + rarity(text + at, MIN(BS_GRAM, len - at));
+
+		if (other != SIZE_MAX && at < other + BS_GRAM && other < at + BS_GRAM)
+			continue;
+		if (told > most) {
+			most = told;
+			best = at;
+		}
+	}
+	return best;
+}
+
+static void add_part(struct needles *n, struct needle *needle, const char *text, size_t at)
+{
+	size_t len = strlen(text + at);
+
+	add_pattern(n, needle, arena_strndup(n->arena, text + at, MIN(len, BS_GRAM)), false,
+		    len < BS_GRAM);
+}
+
+/* One pattern that is in every word that has this run in it; none where it is
+ * too short. */
+static void add_run(struct needles *n, struct needle *needle, const struct pattern *p)
+{
+	size_t len = strlen(p->text);
+
+	if (p->left)
+		add_pattern(n, needle, p->text, true, p->right);
+	else if (len + p->right >= BS_GRAM)
+		add_part(n, needle, p->text, best_part(p->text, len, p->right, SIZE_MAX));
+	else if (len + p->right == BS_GRAM - 1)
+		add_widened(n, needle, p->text, p->right);
+	else if (len == BS_GRAM - 2)
+		add_twice_widened(n, needle, p->text, false);
+}
+
+static void add_choice(struct choice *c, u32 needle)
+{
+	if (needle && c->count < MAX_OF_CHOICE)
+		c->needles[c->count++] = needle;
+}
+
+/* The needles of a run: of a part of a word two, where it is long enough. */
+static void choose_run(struct needles *n, struct choice *c, const struct pattern *p)
+{
+	struct needle first = { 0 }, second = { 0 };
+	size_t len = strlen(p->text), best, other;
+
+	add_run(n, &first, p);
+	add_choice(c, add_needle(n, &first));
+	if (p->left || len + p->right < BS_GRAM)
+		return;
+	best = best_part(p->text, len, p->right, SIZE_MAX);
+	other = best_part(p->text, len, p->right, best);
+	if (other == SIZE_MAX)
+		return;
+	add_part(n, &second, p->text, other);
+	add_choice(c, add_needle(n, &second));
+}
+
+/* The runs of bytes with a class in a glob: each must be found where the glob
+ * matches. */
 static size_t find_runs(struct needles *n, const char *glob, struct pattern **ret)
 {
 	char *run = arena_alloc(n->arena, strlen(glob) + 1), c = 0;
@@ -131,60 +250,114 @@ static struct pattern find_run(struct needles *n, const char *glob)
 	return best;
 }
 
-/* The needle of a program's name; what may follow is the end of the word or of the name before
- * .exe, .py and so on. 0: none. */
-static u16 add_name(struct needles *n, const char *name)
+/* The needle of a program's name; what may follow is the end of the word or of
+ * the name before .exe, .py and so on. Python's modules stand behind -m as
+ * well. 0: none. */
+static u32 add_name(struct needles *n, const char *name)
 {
-	struct pattern p[2] = { find_run(n, name) };
-	size_t count = 1;
+	struct needle needle = { .name = true };
+	struct pattern p = find_run(n, name);
+	bool whole = strlen(name) == strlen(p.text);
 
-	if (!*p[0].text)
+	if (!*p.text)
 		return 0;
-	if (p[0].right && strlen(name) == strlen(p[0].text)) {
-		p[1] = (struct pattern) { .text = arena_printf(n->arena, "%s.", p[0].text),
-					  .left = p[0].left };
-		count = 2;
-	} else if (p[0].right) {
-		p[0].right = false;
+	p.right &= whole;
+	add_run(n, &needle, &p);
+	if (p.left)
+		add_pattern(n, &needle, arena_printf(n->arena, "-m%s", p.text), true, p.right);
+	if (p.left && p.right) {
+		add_pattern(n, &needle, arena_printf(n->arena, "%s.", p.text), true, false);
+		add_pattern(n, &needle, arena_printf(n->arena, "-m%s.", p.text), true, false);
 	}
-	return add_needle(n, p, count);
+	return add_needle(n, &needle);
 }
 
-/* A lone dot or dash stands in nearly every command line: it would tell nothing. */
-static bool tells(const char *run, size_t len)
+/* --- globs without a run that tells anything */
+
+/* What each byte of a match is, as far as it is known: a symbol, a blank for a
+ * boundary, ? for any,
+ * * where nobody knows how many there are. */
+static char *read_symbols(struct needles *n, const char *glob, bool left)
 {
-	return len > 1 || (len == 1 && isalnum((unsigned char)*run));
+	char *out = arena_alloc(n->arena, strlen(glob) + 3), *end = out, c;
+
+	*end++ = left ? ' ' : '*';
+	for (const char *p = glob; *p;) {
+		bool any = *p == '*';
+
+		if (glob_next(&p, &c))
+			*end++ = bs_class[(u8)c] ? c : ' ';
+		else
+			*end++ = any ? '*' : '?';
+	}
+	*end++ = ' ';
+	return out;
 }
 
-/* All runs of a word are needles, for a word such as db:drop has several. */
-static struct choice word_choice(struct needles *n, const char *word)
+/* Does a part of BS_GRAM symbols begin here, of which at most one can be any?
+ * No two boundaries stand side by side in it, as at both ends of what is
+ * scanned there is one for certain. */
+static bool is_part(const char *at)
+{
+	u32 any = 0;
+
+	for (size_t i = 0; i < BS_GRAM; i++) {
+		if (!at[i] || at[i] == '*' || (i && strchr(" ?", at[i]) && strchr(" ?", at[i - 1])))
+			return false;
+		any += at[i] == '?';
+	}
+	return any <= 1;
+}
+
+/* The part that tells most, with each symbol for the one that can be any; 0
+ * where there is none. */
+static u32 part_needle(struct needles *n, const char *glob, bool left)
+{
+	const char *all = read_symbols(n, glob, left), *best = NULL;
+	struct needle needle = { 0 };
+	u32 most = 0;
+	char *text, *any;
+
+	for (const char *at = all; *at; at++) {
+		u32 told = is_part(at) ? 1 + rarity(at, BS_GRAM) : 0;
+
+		if (told > most) {
+			most = told;
+			best = at;
+		}
+	}
+	if (!best)
+		return 0;
+	add_pattern(n, &needle, arena_strndup(n->arena, best, BS_GRAM), false, false);
+	text = arena_strndup(n->arena, best, BS_GRAM);
+	any = strchr(text, '?');
+	for (const char *c = symbols; any && *c; c++) {
+		*any = *c;
+		add_pattern(n, &needle, arena_strdup(n->arena, text), false, false);
+	}
+	return add_needle(n, &needle);
+}
+
+/* All runs of a word or a value are needles, for a word such as db:drop has
+ * several. */
+static struct choice glob_choice(struct needles *n, const char *glob, bool left)
 {
 	struct choice c = { 0 };
-	struct pattern p;
+	struct pattern *runs;
+	size_t count = find_runs(n, glob, &runs);
 
-	if (!glob_has_wildcard(word)) {
-		for (const char *at = word; *at && c.count < MAX_OF_CHOICE;) {
-			size_t len = 0;
-
-			while (bs_class[(unsigned char)at[len]])
-				len++;
-			p = (struct pattern) { arena_strndup(n->arena, at, len), true, true };
-			if (tells(at, len))
-				c.needles[c.count++] = add_needle(n, &p, 1);
-			at += len + (at[len] != '\0');
-		}
-		return c;
+	for (size_t i = 0; i < count; i++) {
+		runs[i].left &= left || i > 0;
+		choose_run(n, &c, &runs[i]);
 	}
-	p = find_run(n, word);
-	if (*p.text)
-		c.needles[c.count++] = add_needle(n, &p, 1);
+	if (!c.count)
+		add_choice(&c, part_needle(n, glob, left));
 	return c;
 }
 
-static void add_choice(struct choice *c, u16 needle)
+static struct choice word_choice(struct needles *n, const char *word)
 {
-	if (needle && c->count < MAX_OF_CHOICE)
-		c->needles[c->count++] = needle;
+	return glob_choice(n, word, true);
 }
 
 /* How many bytes of `text`, at most `max`, have a class. */
@@ -197,151 +370,161 @@ static size_t class_span(const char *text, size_t max)
 	return len;
 }
 
-/* A long option stands at the beginning of a word: in full, or in gnu style abbreviated; what
- * follows is the end of the word, or a =. */
-static u16 long_option(struct needles *n, const char *name, enum option_style style)
+/* A long option stands at the beginning of a word: in full, or in gnu style
+ * abbreviated; what follows is the end of the word, or a =. */
+static u32 long_option(struct needles *n, const char *name, enum option_style style)
 {
 	size_t whole = strlen(name),
 	       max = style == STYLE_GNU ? MIN(whole, ARGS_ABBREVIATION) : whole;
 	size_t len = class_span(name, max);
-	struct pattern p = { arena_strndup(n->arena, name, len), true,
-			     style != STYLE_GNU && len == whole };
 
-	return len > 2 ? add_needle(n, &p, 1) : 0;
+	if (len <= 2 && whole > 2)
+		return 0;
+	return word_needle(n, arena_strndup(n->arena, name, len),
+			   (style != STYLE_GNU || whole == 2) && len == whole);
 }
 
-/* In go style the name of an option stands there in full, behind one dash or two. */
-static u16 go_option(struct needles *n, const char *option)
+/* In go style the name of an option stands there in full, behind one dash or
+ * two. */
+static u32 go_option(struct needles *n, const char *option)
 {
 	const char *name = option + strspn(option, "-");
-	struct pattern p = { .text = arena_printf(n->arena, "-%s", name), .right = true };
+	size_t len = class_span(name, SIZE_MAX);
+	struct needle needle = { 0 };
 
-	if (strlen(name) < 3 || class_span(name, SIZE_MAX) != strlen(name))
+	if (!len)
 		return 0;
-	return add_needle(n, &p, 1);
+	add_pattern(n, &needle, arena_printf(n->arena, "-%.*s", (int)len, name), true, !name[len]);
+	add_pattern(n, &needle, arena_printf(n->arena, "--%.*s", (int)len, name), true, !name[len]);
+	return add_needle(n, &needle);
 }
 
-/* A letter may stand in any cluster: all that is known is that some word is one, which begins with
- * a dash and no second one. */
-static u16 short_option(struct needles *n)
-{
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789_.+";
-	struct pattern p[sizeof(letters)] = { { .text = "-", .left = true, .right = true } };
+/* --- values */
 
-	if (n->cluster)
-		return n->cluster;
-	for (size_t i = 1; i < sizeof(letters); i++)
-		p[i] = (struct pattern) { .text = arena_printf(n->arena, "-%c", letters[i - 1]),
-					  .left = true };
-	n->cluster = add_needle(n, p, ARRAY_SIZE(p));
-	return n->cluster;
+static void push_choice(struct choices *all, const struct choice *c)
+{
+	for (size_t i = 0; i < all->count; i++)
+		if (memcmp(&all->all[i], c, sizeof(*c)) == 0)
+			return;
+	if (all->count < MAX_CHOICES)
+		all->all[all->count++] = *c;
+	else
+		all->full = true;
 }
 
-static u16 sql_needle(struct needles *n)
+/* A keyword ends where no letter, digit or _ follows. */
+static void add_keyword(struct needles *n, struct choices *ret, const char *word)
 {
-	static const struct pattern words[] = {
-		{ .text = "drop" },  { .text = "truncate" }, { .text = "delete" },
-		{ .text = "alter" }, { .text = "update" },
-	};
+	static const char *const ends[] = { "-", ".", "+" };
+	size_t len = strlen(word), at = len + 1 - BS_GRAM;
+	struct choice c = { 0 };
+	struct needle end = { 0 };
 
-	return add_needle(n, words, ARRAY_SIZE(words));
+	add_pattern(n, &end, word + at, false, true);
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
+		add_pattern(n, &end, arena_printf(n->arena, "%s%s", word + at, ends[i]), false,
+			    false);
+	add_choice(&c, add_needle(n, &end));
+	if (at)
+		choose_run(n, &c, &(struct pattern) { .text = word });
+	push_choice(ret, &c);
 }
 
-/* What a value that satisfies the condition must contain. */
-static u16 value_needle(struct needles *n, const struct cond *c, bool left)
+static void sql_choices(struct needles *n, struct choices *ret)
 {
-	struct pattern p = { .text = "" };
+	static const char *const words[] = { "drop", "truncate", "delete", "alter", "update" };
 
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		add_keyword(n, ret, words[i]);
+}
+
+static void regex_choices(struct needles *n, const char *re, bool left, struct choices *ret)
+{
+	struct choice plain = { 0 };
+	struct regex_runs runs;
+
+	regex_runs(n->arena, re, &runs);
+	if (runs.colon)
+		add_choice(&plain, BS_NEEDLE_COLON);
+	if (*runs.plain)
+		choose_run(n, &plain, &(struct pattern) { runs.plain, runs.first && left, false });
+	for (size_t i = 0; i < runs.count; i++) {
+		struct choice c = plain;
+
+		choose_run(n, &c, &(struct pattern) { .text = runs.all[i] });
+		push_choice(ret, &c);
+	}
+	if (!runs.count)
+		push_choice(ret, &plain);
+}
+
+/* The ways in which a value can satisfy the condition; one without a needle
+ * where that asks for none. `left`: before the value there is a boundary. */
+static void value_choices(struct needles *n, const struct cond *c, bool left, struct choices *ret)
+{
+	struct choice glob = { 0 };
+
+	*ret = (struct choices) { 0 };
 	if (c->kind == COND_SQL)
-		return sql_needle(n);
-	if (c->kind == COND_RE)
-		p.text = regex_run(n->arena, c->arg);
+		sql_choices(n, ret);
+	else if (c->kind == COND_RE)
+		regex_choices(n, c->arg, left, ret);
 	else if (c->kind == COND_GLOB)
-		p = find_run(n, c->arg);
-	p.left = p.left && left;
-	if (strlen(p.text) < (p.left && p.right ? 1 : 2))
-		return 0;
-	return tells(p.text, strlen(p.text)) ? add_needle(n, &p, 1) : 0;
+		glob = glob_choice(n, c->arg, left);
+	if (!ret->count)
+		push_choice(ret, &glob);
 }
 
-static struct choice option_choice(struct needles *n, const struct program *p,
-				   const struct alt *alt)
-{
-	bool is_long = alt->text[1] == '-';
-	struct choice c = { 0 };
-
-	if (strcmp(alt->text, "--") == 0)
-		return c;
-	if (p->style == STYLE_GO)
-		add_choice(&c, go_option(n, alt->text));
-	else if (is_long)
-		add_choice(&c, long_option(n, alt->text, p->style));
-	/* the value of a letter may be in the same word */
-	add_choice(&c, value_needle(n, &alt->cond, is_long || p->style == STYLE_GO));
-	if (!c.count && !is_long && p->style != STYLE_GO)
-		add_choice(&c, short_option(n));
-	return c;
-}
-
-static struct choice key_choice(struct needles *n, const struct alt *alt)
-{
-	struct choice c = word_choice(n, alt->text);
-
-	add_choice(&c, value_needle(n, &alt->cond, true));
-	return c;
-}
-
-static struct choice operand_choice(struct needles *n, const struct alt *alt)
+static struct choice option_choice(struct needles *n, const struct program *p, const char *text)
 {
 	struct choice c = { 0 };
 
-	add_choice(&c, value_needle(n, &alt->cond, true));
+	if (p->style == STYLE_GO && strcmp(text, "--") != 0)
+		add_choice(&c, go_option(n, text));
+	else if (text[1] == '-')
+		add_choice(&c, long_option(n, text, p->style));
+	else
+		add_choice(&c, p->nocase ? 0 : bs_letter[(unsigned char)text[1]]);
 	return c;
 }
 
-/* What is fed stands in the text of a shell, perhaps behind the letter of an escape. */
-static struct choice fed_choice(struct needles *n, const struct alt *alt)
+/* The target of a redirection ends as it is written: a directory before it may
+ * be a link, or be left out. */
+static void target_choices(struct needles *n, const struct cond *cond, struct choices *ret)
 {
+	const char *slash = cond->arg ? strrchr(cond->arg, '/') : NULL;
 	struct choice c = { 0 };
 
-	if (alt->cond.kind != COND_NONE && strcmp(alt->text, ">") != 0)
-		add_choice(&c, value_needle(n, &alt->cond, false));
-	return c;
+	*ret = (struct choices) { 0 };
+	if (cond->kind == COND_PATH_GLOB) {
+		c = glob_choice(n, slash ? slash + 1 : "", true);
+		push_choice(ret, &c);
+		return;
+	}
+	for (u32 i = 0; i < path_data_names_count; i++) {
+		c = glob_choice(n, path_data_names[i], true);
+		push_choice(ret, &c);
+	}
 }
 
-/* The target of a redirection ends as it is written: a directory before it may be a link, or be
- * left out. */
-static struct choice target_choice(struct needles *n, const struct alt *alt)
+static bool is_target(const struct program *p, const struct item *item, const struct cond *c)
 {
-	const char *slash = alt->cond.arg ? strrchr(alt->cond.arg, '/') : NULL;
-	struct pattern p[DATA_NAMES_MAX];
-	struct choice c = { 0 };
-
-	if (alt->cond.kind == COND_PATH_GLOB)
-		return word_choice(n, slash ? slash + 1 : "");
-	if (alt->cond.kind != COND_PATH || alt->cond.path_class != PATH_DATA)
-		return operand_choice(n, alt);
-	for (u32 i = 0; i < path_data_names_count; i++)
-		p[i] = find_run(n, path_data_names[i]);
-	add_choice(&c, add_needle(n, p, path_data_names_count));
-	return c;
+	return item->kind == ITEM_OPERAND && shell_is_redirection(p->key.s) &&
+	       (c->kind == COND_PATH_GLOB || (c->kind == COND_PATH && c->path_class == PATH_DATA));
 }
 
-static struct choice alt_choice(struct needles *n, const struct program *p, const struct item *item,
-				const struct alt *alt)
+/* What the alternative asks for besides its value. */
+static struct choice text_choice(struct needles *n, const struct program *p,
+				 const struct item *item, const struct alt *alt)
 {
 	switch (item->kind) {
 	case ITEM_WORD:
+	case ITEM_KEY:
 		return word_choice(n, alt->text);
 	case ITEM_OPTION:
-		return option_choice(n, p, alt);
+		return option_choice(n, p, alt->text);
 	case ITEM_OPERAND:
-		return shell_is_redirection(p->key.s) ? target_choice(n, alt)
-						      : operand_choice(n, alt);
 	case ITEM_FED:
-		return fed_choice(n, alt);
-	case ITEM_KEY:
-		return key_choice(n, alt);
 	case ITEM_AROUND:
 	case ITEM_COUNT:
 		break;
@@ -349,42 +532,61 @@ static struct choice alt_choice(struct needles *n, const struct program *p, cons
 	return (struct choice) { 0 };
 }
 
-static void push_choice(struct choices *all, const struct choice *c)
+/* What is fed stands in the text of a shell, perhaps behind the letter of an
+ * escape, and the value of an option's letter may be in the same word: no
+ * boundary is before it.
+ *
+ * The ways to satisfy one alternative; false where it asks for no needle. */
+static bool alt_choices(struct needles *n, const struct program *p, const struct item *item,
+			const struct alt *alt, struct choices *ret)
 {
-	for (size_t i = 0; i < all->count; i++)
-		if (memcmp(&all->all[i], c, sizeof(*c)) == 0)
-			return;
-	all->all[all->count++] = *c;
-}
+	bool left = item->kind == ITEM_OPTION ? alt->text[1] == '-' || p->style == STYLE_GO
+					      : item->kind != ITEM_FED;
+	struct choice text = text_choice(n, p, item, alt);
+	struct choices values;
 
-/* The ways to satisfy an item; false where it asks for no needle. */
-static bool item_choices(struct needles *n, const struct program *p, const struct item *item,
-			 struct choices *ret)
-{
-	ret->count = 0;
-	if (item->negated || item->alts_count > MAX_CHOICES)
+	if (item->kind == ITEM_AROUND || (item->kind == ITEM_FED && strcmp(alt->text, ">") == 0))
 		return false;
-	for (size_t i = 0; i < item->alts_count; i++) {
-		struct choice c = alt_choice(n, p, item, &item->alts[i]);
+	if (is_target(p, item, &alt->cond))
+		target_choices(n, &alt->cond, &values);
+	else
+		value_choices(n, &alt->cond, left, &values);
+	for (size_t i = 0; i < values.count; i++) {
+		struct choice c = text;
 
-		if (c.count == 0)
+		for (size_t k = 0; k < values.all[i].count; k++)
+			add_choice(&c, values.all[i].needles[k]);
+		if (!c.count)
 			return false;
 		push_choice(ret, &c);
 	}
 	return true;
 }
 
-static void insert(struct needle_rule *r, u16 needle)
+/* The ways to satisfy an item; false where it asks for no needle. */
+static bool item_choices(struct needles *n, const struct program *p, const struct item *item,
+			 struct choices *ret)
+{
+	*ret = (struct choices) { 0 };
+	if (item->negated)
+		return false;
+	for (size_t i = 0; i < item->alts_count; i++)
+		if (!alt_choices(n, p, item, &item->alts[i], ret))
+			return false;
+	return !ret->full && ret->count;
+}
+
+static void insert(struct needle_rule *r, u32 needle)
 {
 	size_t i = 0;
 
-	if (!needle || r->needles[BS_RULE_NEEDLES])
+	if (!needle || r->needles[BS_RULE_NEEDLES - 1])
 		return;
 	while (r->needles[i] && r->needles[i] < needle)
 		i++;
 	if (r->needles[i] == needle)
 		return;
-	memmove(r->needles + i + 1, r->needles + i, (BS_RULE_NEEDLES - i) * sizeof(u16));
+	memmove(r->needles + i + 1, r->needles + i, (BS_RULE_NEEDLES - 1 - i) * sizeof(u32));
 	r->needles[i] = needle;
 }
 
@@ -399,8 +601,8 @@ static void add_rule(struct needles *n, const struct needle_rule *r)
 		n->full = true;
 }
 
-/* Multiplies the rules made so far by the ways to satisfy one more item, where that stays within
- * bounds. */
+/* Multiplies the rules made so far by the ways to satisfy one more item, where
+ * that stays within bounds. */
 static void multiply(struct needle_rule **rules, size_t *count, struct arena *a,
 		     const struct choices *c)
 {
@@ -421,36 +623,13 @@ static void multiply(struct needle_rule **rules, size_t *count, struct arena *a,
 	*count = more_count;
 }
 
-/* Is there a way to satisfy the item by any cluster of short options? */
-static bool is_weak(const struct needles *n, const struct choices *c)
+/* Is there nothing in the rule but what any code of a shell has? */
+static bool is_any_code(const struct needles *n, const struct needle_rule *r)
 {
-	for (size_t i = 0; i < c->count; i++)
-		if (c->all[i].count == 1 && c->all[i].needles[0] == n->cluster)
-			return true;
-	return false;
+	return !r->needles[1] && !n->full;
 }
 
-/* A redirection has no program of its own: what has one is the code of a shell, behind an option.
- */
-static struct needle_rule redirection_rule(struct needles *n)
-{
-	struct needle_rule r = { 0 };
-	struct pattern p[32];
-	size_t count = 0;
-
-	for (const char *at = carrier_shells; *at; at += *at == ' ') {
-		size_t len = strcspn(at, " ");
-
-		p[count++] = (struct pattern) { arena_strndup(n->arena, at, len), true, true };
-		at += len;
-	}
-	insert(&r, add_needle(n, p, count));
-	insert(&r, short_option(n));
-	return r;
-}
-
-/* A rule for each name of the program; none where there are no more numbers. False where a name
- * gives no needle. */
+/* A rule for each name of the program. False where a name gives no needle. */
 static bool name_rules(struct needles *n, const struct program *p, struct needle_rule **ret,
 		       size_t *ret_count)
 {
@@ -461,25 +640,15 @@ static bool name_rules(struct needles *n, const struct program *p, struct needle
 		const char *name = i ? p->also[i - 1].s : p->key.s;
 		struct needle_rule r = { 0 };
 
-		if (shell_is_redirection(name))
-			r = redirection_rule(n);
-		else
-			r.needles[0] = add_name(n, name);
-		if (!r.needles[0]) {
-			*ret_count = 0;
-			return n->full;
-		}
+		/* a redirection has no program of its own: what has one is some shell's text */
+		insert(&r, shell_is_redirection(name) ? BS_NEEDLE_CARRIER : add_name(n, name));
+		if (!r.needles[0])
+			return false;
 		ARENA_PUSH(n->arena, rules, r);
 	}
 	*ret = rules;
 	*ret_count = rules_count;
 	return true;
-}
-
-/* Is there nothing in the rule but what any code of a shell has? */
-static bool is_any_code(const struct needles *n, const struct needle_rule *r)
-{
-	return !r->needles[2] && !n->full;
 }
 
 bool needles_add_line(struct needles *n, const struct program *p, const struct usage *u)
@@ -488,17 +657,13 @@ bool needles_add_line(struct needles *n, const struct program *p, const struct u
 	size_t rules_count = 0;
 
 	if (!name_rules(n, p, &rules, &rules_count))
-		return false;
-	if (!rules_count)
-		return true;
-	/* a rule has few needles: those that tell more come first */
-	for (int weak = 0; weak <= 1; weak++)
-		for (size_t i = 0; i < u->items_count; i++) {
-			struct choices c;
+		return n->full;
+	for (size_t i = 0; i < u->items_count; i++) {
+		struct choices c;
 
-			if (item_choices(n, p, &u->items[i], &c) && is_weak(n, &c) == weak)
-				multiply(&rules, &rules_count, n->arena, &c);
-		}
+		if (item_choices(n, p, &u->items[i], &c))
+			multiply(&rules, &rules_count, n->arena, &c);
+	}
 	for (size_t i = 0; i < rules_count; i++) {
 		if (shell_is_redirection(p->key.s) && is_any_code(n, &rules[i]))
 			return false;
@@ -507,49 +672,78 @@ bool needles_add_line(struct needles *n, const struct program *p, const struct u
 	return true;
 }
 
-/* The words of a runner's line. */
-static void add_runner(struct needles *n, const struct runner *runner)
-{
-	struct needle_rule r = { 0 };
-	const char *at = runner->line;
+/* --- carriers */
 
-	for (size_t len; (len = strcspn(at, " ")); at += len + (at[len] == ' '))
-		if (*at != '*')
-			insert(&r, add_name(n, arena_strndup(n->arena, at, len)));
+/* One that may have a version behind its name. */
+static void add_interpreter(struct needles *n, struct needle *carrier, const char *name)
+{
+	add_pattern(n, carrier, name, true, true);
+	for (const char *c = "0123456789.-"; *c; c++)
+		add_pattern(n, carrier, arena_printf(n->arena, "%s%c", name, *c), true, false);
+}
+
+static const char *first_word(struct needles *n, const char *line)
+{
+	return arena_strndup(n->arena, line, strcspn(line, " "));
+}
+
+/* Text with a byte that quotes, for the words of a runner's line. */
+static void add_quoted(struct needles *n, const char *line)
+{
+	struct needle_rule r = { { BS_NEEDLE_QUOTE } };
+	const char *at = line;
+
+	insert(&r, add_name(n, first_word(n, line)));
+	at += strcspn(at, " ");
+	for (size_t len; len = strcspn(at += *at == ' ', " "), len; at += len) {
+		struct choice c = word_choice(n, arena_strndup(n->arena, at, len));
+
+		for (size_t i = 0; i < c.count; i++)
+			insert(&r, c.needles[i]);
+	}
 	add_rule(n, &r);
 }
 
-void needles_add_remote(struct needles *n)
+void needles_add_carriers(struct needles *n)
 {
-	static const char *const pythons[] = { "python", "pypy" };
+	static const char *const others[] = { "java", "ld.so", "coreutils" };
+	static const char *const applets[] = { "busybox", "toybox" };
+	struct needle names = { .name = true };
 
-	for (u32 i = 0; i < runners_count; i++)
-		if (runners[i].remote)
-			add_runner(n, &runners[i]);
+	for (u32 i = 0; carrier_interpreter(i); i++)
+		add_interpreter(n, &names, carrier_interpreter(i));
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		add_pattern(n, &names, others[i], true, true);
+	for (const char *at = carrier_shells; *at; at += *at == ' ') {
+		size_t len = strcspn(at, " ");
 
+		add_pattern(n, &names, arena_strndup(n->arena, at, len), true, true);
+		at += len;
+	}
+	add_pattern(n, &names, "ld-", true, false);
+	for (size_t i = 0; i < ARRAY_SIZE(applets); i++) {
+		add_pattern(n, &names, applets[i], true, true);
+		add_quoted(n, applets[i]);
+	}
+	for (u32 i = 0; i < runners_count; i++) {
+		add_pattern(n, &names, first_word(n, runners[i].line), true, true);
+		add_quoted(n, runners[i].line);
+	}
 	for (u32 i = 0; i < carrier_remote_marks_count; i++) {
-		struct needle_rule r = { 0 };
+		const struct remote_mark *m = &carrier_remote_marks[i];
 
-		insert(&r, add_name(n, carrier_remote_marks[i].program));
-		if (carrier_remote_marks[i].sub)
-			insert(&r, add_name(n, carrier_remote_marks[i].sub));
-		add_rule(n, &r);
+		add_pattern(n, &names, m->program, true, true);
+		add_quoted(n, m->sub ? arena_printf(n->arena, "%s %s", m->program, m->sub)
+				     : m->program);
 	}
-	/* -mMODULE: the name has no boundary before it */
-	for (size_t i = 0; i < ARRAY_SIZE(pythons); i++) {
-		struct pattern name = { .text = pythons[i], .left = true };
-		struct pattern module = { .text = "-m", .left = true };
-		struct needle_rule r = { 0 };
-
-		insert(&r, add_needle(n, &name, 1));
-		insert(&r, add_needle(n, &module, 1));
-		add_rule(n, &r);
-	}
+	n->all[BS_NEEDLE_CARRIER] = names;
 }
+
+/* --- agents */
 
 bool needles_add_agent_name(struct needles *n, const char *name)
 {
-	struct needle_rule r = { .needles = { add_name(n, name) } };
+	struct needle_rule r = { { add_name(n, name) } };
 
 	if (r.needles[0])
 		add_rule(n, &r);
@@ -559,26 +753,22 @@ bool needles_add_agent_name(struct needles *n, const char *name)
 bool needles_add_path(struct needles *n, const char *glob)
 {
 	struct needle_rule r = { 0 };
-	struct pattern *runs;
-	size_t count = find_runs(n, glob, &runs);
+	struct choice c = word_choice(n, glob);
 
-	for (size_t i = 0; i < count; i++)
-		if (tells(runs[i].text, strlen(runs[i].text)))
-			insert(&r, add_needle(n, &runs[i], 1));
-	if (r.needles[0])
+	for (size_t i = 0; i < c.count; i++)
+		insert(&r, c.needles[i]);
+	if (c.count)
 		add_rule(n, &r);
-	return r.needles[0];
+	return c.count;
 }
 
 bool needles_add_agent_module(struct needles *n, const char *glob)
 {
-	struct pattern p = find_run(n, glob);
-	struct needle_rule r = { 0 };
+	struct needle_rule r = { { BS_NEEDLE_CARRIER } };
+	u32 name = add_name(n, glob);
 
-	p.left = false; /* -mMODULE */
-	if (strlen(p.text) > 1)
-		insert(&r, add_needle(n, &p, 1));
-	if (r.needles[0])
+	insert(&r, name);
+	if (name)
 		add_rule(n, &r);
-	return r.needles[0];
+	return name;
 }

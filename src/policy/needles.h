@@ -7,30 +7,31 @@
 #include "base/map.h"
 #include "policy/pack.h"
 
-/* Bytes to be found, perhaps at the edge of a word. */
+/* Bytes to be found: what a word begins with, or, without a boundary on the left, BS_GRAM symbols
+ * with the one on the right. */
 struct pattern {
 	const char *text; /* only bytes that have a class */
 	bool left, right; /* a boundary must be on that side */
 };
 
-/* Found when one of its patterns is found. */
+/* Found when one of its patterns is found. Those below BS_NEEDLE_CARRIER have none. */
 struct needle {
 	struct pattern *patterns;
 	size_t patterns_count;
+	bool name; /* of a program: counts in an action's head, and behind a carrier's */
 };
 
 struct needle_rule {
-	u16 needles[BS_RULE_NEEDLES + 1]; /* ascending, 0: none */
+	u32 needles[BS_RULE_NEEDLES]; /* ascending, 0: none */
 };
 
 struct needles {
 	struct arena *arena;
-	struct needle *all; /* [0] is unused */
+	struct needle *all; /* from BS_NEEDLE_CARRIER on */
 	size_t all_count;
 	struct needle_rule *rules;
 	size_t rules_count;
 	struct map index; /* of needles and rules, by hash */
-	u16 cluster;	  /* the needle of any word with short options; 0: not needed yet */
 	bool full;	  /* there are more needles than numbers */
 };
 
@@ -38,8 +39,9 @@ void needles_init(struct needles *n, struct arena *a);
 void needles_free(struct needles *n);
 /* The rules of one usage line of `p`. False where a name of the program gives no needle. */
 bool needles_add_line(struct needles *n, const struct program *p, const struct usage *u);
-/* Execs that carry something elsewhere are candidates as such: what they carry may be quoted. */
-void needles_add_remote(struct needles *n);
+/* Carriers, by their names: what they run is told by their words, and where those are shell text,
+ * it may be quoted so that no needle is found in it. Once, before all lines. */
+void needles_add_carriers(struct needles *n);
 
 /* What a glob on a path asks for: that of a script, or of what is deleted, of which the scan sees
  * the components in any order. False where it gives no needle. */
@@ -48,16 +50,17 @@ bool needles_add_path(struct needles *n, const char *glob);
 bool needles_add_agent_name(struct needles *n, const char *name);
 bool needles_add_agent_module(struct needles *n, const char *glob);
 
-/* The automaton of all needles and the tables around it, see scan_tables.h. */
-struct automaton {
-	u16 *trans;
-	struct bs_accept *accepts;
+/* All tables of the scan, see scan_tables.h. */
+struct tables {
+	u64 *filter;
+	struct bs_bucket *buckets;
+	u32 *lists;
 	struct bs_anchor *anchors;
 	struct bs_rule *rules;
-	u32 states, accepts_count, needles, rules_count, start;
+	u32 keys, filter_count, buckets_count, lists_count, anchors_count, needles, rules_count;
 };
 
 /* 0, or -E2BIG where a number does not fit. All is in the arena. */
-int automaton_build(struct needles *n, struct automaton *ret);
+int tables_build(struct needles *n, struct tables *ret);
 
 #endif

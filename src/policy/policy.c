@@ -159,8 +159,8 @@ void policy_free(struct policy *p)
 void policy_spare_scan(const struct policy *p)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	uintptr_t start = (uintptr_t)p->image.scan.trans;
-	uintptr_t end = start + ((size_t)p->image.scan.states << BS_CLASS_BITS) * sizeof(u16);
+	uintptr_t start = (uintptr_t)p->image.scan.filter;
+	uintptr_t end = (uintptr_t)(p->image.scan.rules + p->image.scan.rules_count);
 
 	start = (start + page - 1) / page * page;
 	end = end / page * page;

@@ -209,12 +209,13 @@ bool policy_is_candidate(const struct policy *p, const struct action *a);
 
 /* The tables of the scan, for BPF maps. Pointers live as long as the policy. */
 struct scan_tables {
-	const u16 *trans; /* states << BS_CLASS_BITS entries */
-	const struct bs_accept *accepts;
-	const struct bs_anchor *anchors; /* needles + 1 entries, [0] unused */
+	const u64 *filter;
+	const struct bs_bucket *buckets;
+	const u32 *lists;		 /* [0] unused */
+	const struct bs_anchor *anchors; /* [0] unused */
 	const struct bs_rule *rules;
-	u32 states, accepts_count, needles, rules_count;
-	u32 start; /* the state after a boundary */
+	u32 filter_count, buckets_count; /* powers of two */
+	u32 lists_count, anchors_count, rules_count;
 };
 const struct scan_tables *policy_scan_tables(const struct policy *p);
 

@@ -13,11 +13,13 @@
 			if (fn(i_, (ctx)))                                                         \
 				break;                                                             \
 	} while (0)
-#define BS_TRANS(tables, index) (TABLES(tables)->trans[index])
-#define BS_ACCEPTS(tables)	(TABLES(tables)->accepts_count)
-#define BS_ACCEPT(tables, i)	(&TABLES(tables)->accepts[i])
-#define BS_ANCHOR(tables, i)	(&TABLES(tables)->anchors[i])
-#define BS_RULE(tables, i)	(&TABLES(tables)->rules[i])
+#define BS_FILTER(tables, i) (TABLES(tables)->filter[i])
+#define BS_MASK(tables)	     (TABLES(tables)->filter_count - 1)
+#define BS_BUCKET(tables, key)                                                                     \
+	(&TABLES(tables)->buckets[(key) & (TABLES(tables)->buckets_count - 1)])
+#define BS_LIST(tables, i)   (&TABLES(tables)->lists[i])
+#define BS_ANCHOR(tables, i) (&TABLES(tables)->anchors[i])
+#define BS_RULE(tables, i)   (&TABLES(tables)->rules[i])
 
 #include "backstop/match.h"
 
@@ -30,10 +32,10 @@ struct stream {
 	size_t total;
 };
 
-static void flush(struct stream *s)
+static void flush(struct stream *s, bool more)
 {
 	memset(s->chunk + s->filled, 0, BS_PADDING);
-	bs_scan_chunk(&s->scan, s->tables, s->chunk, s->filled);
+	bs_scan_chunk(&s->scan, s->tables, s->chunk, s->filled, more);
 	s->filled = 0;
 }
 
@@ -50,7 +52,7 @@ static void feed(struct stream *s, const void *data, size_t len)
 		p += n;
 		len -= n;
 		if (s->filled == BS_CHUNK)
-			flush(s);
+			flush(s, true);
 	}
 }
 
@@ -60,12 +62,12 @@ static void begin(struct stream *s, const struct scan_tables *tables)
 	s->tables = tables;
 	s->filled = 0;
 	s->total = 0;
-	bs_scan_begin(&s->scan, tables->start);
+	bs_scan_begin(&s->scan);
 }
 
 static bool end(struct stream *s)
 {
-	flush(s);
+	flush(s, false);
 	return bs_scan_end(&s->scan, s->tables);
 }
 
@@ -78,21 +80,40 @@ bool scan_bytes(const struct scan_tables *tables, const void *data, size_t len)
 	return end(&s);
 }
 
+/* As much of a name as the kernel sees. */
+static void feed_name(struct stream *s, const char *name, size_t max, bool *whole)
+{
+	size_t len = strlen(name) + 1;
+
+	*whole &= len <= max;
+	feed(s, name, MIN(len, max));
+}
+
+/* The head: names and argv[0]. False where nothing else has to be looked at. */
+static bool scan_head(struct stream *s, const struct action *a)
+{
+	bool whole = true;
+
+	if (a->path)
+		feed_name(s, carrier_base_name(a->path), BS_FILE_MAX, &whole);
+	if (a->name)
+		feed_name(s, a->name, BS_NAME_MAX, &whole);
+	feed_name(s, a->argv[0], BS_ARGV0_MAX, &whole);
+	memset(s->chunk + s->filled, 0, BS_PADDING);
+	whole = bs_scan_head(&s->scan, s->tables, s->chunk, s->filled, whole);
+	s->filled = 0;
+	return whole;
+}
+
 bool policy_is_candidate(const struct policy *p, const struct action *a)
 {
 	struct stream s;
-	size_t before;
 
 	begin(&s, &p->image.scan);
-	if (a->path) {
-		const char *name = carrier_base_name(a->path);
-
-		feed(&s, name, strlen(name) + 1);
-	}
-	if (a->name)
-		feed(&s, a->name, strlen(a->name) + 1);
-	before = s.total;
+	if (!a->argv[0] || !scan_head(&s, a))
+		return false;
+	s.total = 0;
 	for (char *const *word = a->argv; *word; word++)
 		feed(&s, *word, strlen(*word) + 1);
-	return end(&s) || s.total - before > BS_SCAN_MAX;
+	return end(&s) || s.total > BS_SCAN_MAX;
 }

@@ -49,12 +49,9 @@ u32 writer_string_or_none(struct writer *w, const char *text)
 	return text ? writer_string(w, text) : IMAGE_NONE;
 }
 
-int writer_finish(struct writer *w, u32 start, u32 delete_start, struct strbuf *out)
+int writer_finish(struct writer *w, struct strbuf *out)
 {
-	struct image_header h = { .magic = IMAGE_MAGIC,
-				  .version = IMAGE_VERSION,
-				  .start = start,
-				  .delete_start = delete_start };
+	struct image_header h = { .magic = IMAGE_MAGIC, .version = IMAGE_VERSION };
 	static const char padding[8];
 	size_t at = sizeof(h);
 

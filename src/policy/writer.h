@@ -22,6 +22,6 @@ u32 writer_string(struct writer *w, const char *text);
 u32 writer_string_or_none(struct writer *w, const char *text); /* NULL: IMAGE_NONE */
 
 /* The whole image, appended to `out`. 0, -E2BIG or -ENOMEM. */
-int writer_finish(struct writer *w, u32 start, u32 delete_start, struct strbuf *out);
+int writer_finish(struct writer *w, struct strbuf *out);
 
 #endif

@@ -33,11 +33,21 @@ static void add_line(struct arena *a, struct needles *n, char *line)
 	needles_add_line(n, &p, &u);
 }
 
-static void compare(struct needles *n, size_t rules, const struct automaton *m, const u8 *data,
+static void compare(struct needles *n, size_t rules, const struct tables *m, const u8 *data,
 		    size_t len)
 {
-	struct scan_tables t = { m->trans,	   m->accepts, m->anchors,     m->rules, m->states,
-				 m->accepts_count, m->needles, m->rules_count, m->start };
+	struct scan_tables t = {
+		.filter = m->filter,
+		.buckets = m->buckets,
+		.lists = m->lists,
+		.anchors = m->anchors,
+		.rules = m->rules,
+		.filter_count = m->filter_count,
+		.buckets_count = m->buckets_count,
+		.lists_count = m->lists_count,
+		.anchors_count = m->anchors_count,
+		.rules_count = m->rules_count,
+	};
 	bool naive = naive_candidate(n, rules, data, len), found = scan_bytes(&t, data, len);
 
 	if (naive && !found)
@@ -53,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const uint8_t *end = memmem(data, size, "\n\n", 2);
 	_cleanup_strbuf_ struct strbuf lines = STRBUF_INIT, text = STRBUF_INIT;
 	_cleanup_arena_ struct arena a = ARENA_INIT;
-	struct automaton m;
+	struct tables m;
 	struct needles n;
 	char *line, *more;
 	size_t rules;
@@ -69,7 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (int i = 0; i < 8 && (line = strsep(&more, "\n")); i++)
 		add_line(&a, &n, line);
 	rules = n.rules_count;
-	if (automaton_build(&n, &m) == 0)
+	if (tables_build(&n, &m) == 0)
 		compare(&n, rules, &m, (const u8 *)text.data, text.len);
 	needles_free(&n);
 	return 0;

@@ -16,11 +16,13 @@ static long scan_step(u32 i, void *data)
 {
 	struct input *in = *(struct input **)data;
 	u32 at = (i * BS_CHUNK) & (BS_SCAN_MAX - 1), len;
+	const void *table = scan_table();
 
-	if (i * BS_CHUNK >= in->len)
+	if (!table || i * BS_CHUNK >= in->len)
 		return 1;
 	len = in->len - i * BS_CHUNK;
-	bs_scan_chunk(&in->scan, scan_table(), in->data + at, len < BS_CHUNK ? len : BS_CHUNK);
+	bs_scan_chunk(&in->scan, table, in->data + at, len < BS_CHUNK ? len : BS_CHUNK,
+		      len >= BS_CHUNK);
 	return 0;
 }
 
@@ -29,11 +31,12 @@ int scan_input(void *ctx)
 {
 	u32 zero = 0;
 	struct input *in = bpf_map_lookup_elem(&inputs, &zero);
+	const void *table = scan_table();
 
-	if (!in)
+	if (!in || !table)
 		return 0;
-	bs_scan_begin(&in->scan, scan_start);
+	bs_scan_begin(&in->scan);
 	bpf_loop(BS_SCAN_MAX / BS_CHUNK, scan_step, &in, 0);
-	in->candidate = bs_scan_end(&in->scan, scan_table());
+	in->candidate = bs_scan_end(&in->scan, table);
 	return 0;
 }

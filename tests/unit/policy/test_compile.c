@@ -39,7 +39,7 @@ static void test_good(void **state _unused_)
 	assert_int_equal(s.signatures, 1);
 	assert_int_equal(s.programs, 1);
 	assert_int_equal(s.examples, 4);
-	assert_true(s.needles > 1 && s.states > s.needles && s.rules > 1);
+	assert_true(s.needles > 1 && s.keys > s.needles && s.rules > 1);
 }
 
 /* Each bad input with the message that it must give, all of it or its beginning. */

@@ -74,11 +74,20 @@ static size_t random_input(u8 *data, size_t max)
 	return len + 1; /* the last word is ended as well */
 }
 
-static struct scan_tables tables_of(const struct automaton *m)
+static struct scan_tables tables_of(const struct tables *t)
 {
-	return (struct scan_tables) { m->trans,	  m->accepts,	  m->anchors,
-				      m->rules,	  m->states,	  m->accepts_count,
-				      m->needles, m->rules_count, m->start };
+	return (struct scan_tables) {
+		.filter = t->filter,
+		.buckets = t->buckets,
+		.lists = t->lists,
+		.anchors = t->anchors,
+		.rules = t->rules,
+		.filter_count = t->filter_count,
+		.buckets_count = t->buckets_count,
+		.lists_count = t->lists_count,
+		.anchors_count = t->anchors_count,
+		.rules_count = t->rules_count,
+	};
 }
 
 /* The scan says exactly what a naive search says; only where more needles are in play than it can
@@ -91,7 +100,7 @@ static void test_against_naive_search(void **state _unused_)
 	for (int round = 0; round < ROUNDS; round++) {
 		_cleanup_arena_ struct arena a = ARENA_INIT;
 		struct scan_tables t;
-		struct automaton m;
+		struct tables m;
 		struct needles n;
 		size_t rules;
 
@@ -99,7 +108,7 @@ static void test_against_naive_search(void **state _unused_)
 		for (u32 i = 1 + random_below(6); i > 0; i--)
 			random_line(&a, &n);
 		rules = n.rules_count;
-		assert_int_equal(automaton_build(&n, &m), 0);
+		assert_int_equal(tables_build(&n, &m), 0);
 		t = tables_of(&m);
 		for (int i = 0; i < INPUTS; i++) {
 			size_t len = random_input(data, sizeof(data));
@@ -126,7 +135,7 @@ static void test_overflow(void **state _unused_)
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 	struct usage u = { 0 };
 	struct scan_tables t;
-	struct automaton m;
+	struct tables m;
 	struct needles n;
 
 	needles_init(&n, &a);
@@ -141,7 +150,7 @@ static void test_overflow(void **state _unused_)
 		needles_add_line(&n, &p, &u);
 		strbuf_addf(&text, "prog%d ", i);
 	}
-	assert_int_equal(automaton_build(&n, &m), 0);
+	assert_int_equal(tables_build(&n, &m), 0);
 	t = tables_of(&m);
 	assert_true(scan_bytes(&t, text.data, text.len));
 	assert_false(scan_bytes(&t, text.data, 100));
@@ -158,7 +167,7 @@ static void test_crowded_state(void **state _unused_)
 	_cleanup_arena_ struct arena a = ARENA_INIT;
 	struct program p = { .key.s = "tool" };
 	struct scan_tables t;
-	struct automaton m;
+	struct tables m;
 	struct needles n;
 	const char *word = "abcdefghijkl";
 
@@ -172,7 +181,7 @@ static void test_crowded_state(void **state _unused_)
 		ARENA_PUSH(&a, u.items, item);
 		needles_add_line(&n, &p, &u);
 	}
-	assert_int_equal(automaton_build(&n, &m), 0);
+	assert_int_equal(tables_build(&n, &m), 0);
 	t = tables_of(&m);
 	assert_true(scan_bytes(&t, "tool xabcdefghijkl", 19));
 	assert_true(scan_bytes(&t, "tool jkl", 9));
@@ -184,11 +193,11 @@ static void test_nothing(void **state _unused_)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
 	struct scan_tables t;
-	struct automaton m;
+	struct tables m;
 	struct needles n;
 
 	needles_init(&n, &a);
-	assert_int_equal(automaton_build(&n, &m), 0);
+	assert_int_equal(tables_build(&n, &m), 0);
 	t = tables_of(&m);
 	assert_false(scan_bytes(&t, "rm -rf /", 8));
 	assert_false(scan_bytes(&t, "", 0));
