@@ -37,8 +37,7 @@
 #define BS_BLOCK       16 /* bytes a step takes; the loop's body is unrolled over them */
 #define BS_CLUSTER     32 /* bytes of a word with short options; with more it has all letters */
 #define BS_PADDING     (BS_BLOCK + BS_CLUSTER)
-#define BS_HITS	       (2 * BS_BLOCK) /* twice as many as a step can have */
-#define BS_RECENT      64	      /* keys that were looked up and need not be again */
+#define BS_RECENT      64  /* keys that were looked up and need not be again */
 #define BS_MAX_FOUND   128 /* distinct needles an action may contain; more is a candidate */
 #define BS_HAVE_WORDS  (BS_MAX_NEEDLES / 64)
 #define BS_ALL_LETTERS ((2ULL << BS_NEEDLE_LETTERS) - 2)
@@ -57,11 +56,8 @@ struct bs_scan {
 	u32 marks; /* of all bytes, BS_MARK_QUOTE and BS_MARK_COLON among others */
 	u32 named; /* a name was found */
 	u32 found_count;
-	u32 overflow; /* more needles than there is room for */
-	struct {
-		u64 word; /* its key in the high half, its place in the low one */
-		u64 gram;
-	} hits[BS_HITS]; /* of the step in hand */
+	u32 overflow;			      /* more needles than there is room for */
+	u64 words[BS_BLOCK], grams[BS_BLOCK]; /* the keys of the step in hand */
 	u32 recent[BS_RECENT];
 	u32 found[BS_MAX_FOUND]; /* entries of lists */
 	u64 have[BS_HAVE_WORDS]; /* needles found */
@@ -72,6 +68,7 @@ struct bs_scan_ctx {
 	const void *tables;
 	const u8 *data; /* a chunk: BS_CHUNK bytes and BS_PADDING more */
 	u32 at;		/* where in data the step in hand began */
+	u32 hits;	/* bytes of it with a key that the filter has, a bit each */
 	u32 len;	/* of data, as far as the BS_CLUSTER bytes behind can be seen as well */
 	u32 list;	/* first entry of the key in hand */
 	u32 name;	/* the name in hand; 0: of rules without a name */
@@ -134,12 +131,12 @@ static __always_inline void bs_scan_cluster(struct bs_scan_ctx *c, u32 at)
 	c->scan->have[0] |= letters & BS_ALL_LETTERS;
 }
 
-/* 1 where the filter has the key, which is in the high half. */
+/* The lowest bit tells whether the filter has the key, which is in the high half. */
 static __always_inline u64 bs_scan_passes(const void *tables, u64 key, u32 mask)
 {
 	u64 word = BS_FILTER(tables, key >> BS_FILTER_SHIFT & mask);
 
-	return word >> (key >> 32 & 63) & 1;
+	return word >> (key >> 32 & 63);
 }
 
 /* The first entry of the key's list; 0 where it is none. */
@@ -160,7 +157,7 @@ static __always_inline void bs_scan_key(struct bs_scan_ctx *c, u64 key)
 {
 	u32 *recent = &c->scan->recent[key >> 32 & (BS_RECENT - 1)];
 
-	if (*recent == key >> 32 || !bs_scan_passes(c->tables, key, BS_MASK(c->tables)))
+	if (*recent == key >> 32 || !(bs_scan_passes(c->tables, key, BS_MASK(c->tables)) & 1))
 		return;
 	*recent = key >> 32;
 	c->list = bs_scan_list(c->tables, key >> 32);
@@ -168,26 +165,37 @@ static __always_inline void bs_scan_key(struct bs_scan_ctx *c, u64 key)
 		BS_LOOP(BS_LIST_MAX, bs_scan_entry, c);
 }
 
+/* The place of the lowest bit set of BS_BLOCK: each shift of the factor begins with four other
+ * bits, which tell where in the constant the place stands. */
+static __always_inline u32 bs_lowest(u32 bits)
+{
+	return 0xcd7ea84fb6935210ULL >> ((u16)((bits & -bits) * 0x09af) >> 12 << 2) &
+	       (BS_BLOCK - 1);
+}
+
 static long bs_scan_hit(u32 i, void *data)
 {
 	struct bs_scan_ctx *c = data;
-	u64 word = c->scan->hits[i & (BS_HITS - 1)].word;
+	u32 k = bs_lowest(c->hits) & (BS_BLOCK - 1);
+	u64 word = c->scan->words[k];
 
+	(void)i;
+	c->hits &= c->hits - 1;
 	if (word >> 32 == BS_KEY_DASH)
-		bs_scan_cluster(c, c->at + (word & (BS_BLOCK - 1)) + 1);
+		bs_scan_cluster(c, c->at + k + 1);
 	bs_scan_key(c, word);
-	bs_scan_key(c, c->scan->hits[i & (BS_HITS - 1)].gram);
-	return 0;
+	bs_scan_key(c, c->scan->grams[k]);
+	return !c->hits;
 }
 
 /* Without a branch in the body the verifier walks it once, and each byte costs the same. */
 static long bs_scan_step(u32 i, void *data)
 {
 	struct bs_scan_ctx *c = data;
-	u32 at = (i * BS_BLOCK) & (BS_CHUNK - 1), n = 0;
+	u32 at = (i * BS_BLOCK) & (BS_CHUNK - 1);
 	const u8 *p = c->data + at;
 	struct bs_scan *s = c->scan;
-	u64 word = s->word, gram = s->gram, marks = 0;
+	u64 word = s->word, gram = s->gram, marks = 0, hits = 0;
 	const void *tables = c->tables;
 	u32 mask = BS_MASK(tables);
 
@@ -200,17 +208,22 @@ static long bs_scan_step(u32 i, void *data)
 		word = bs_key_word(word, class);
 		gram = bs_key_shift(gram, class);
 		key = bs_key_gram(gram);
-		s->hits[n & (BS_HITS - 1)].word = (word & ~(u64)(BS_BLOCK - 1)) | k;
-		s->hits[n & (BS_HITS - 1)].gram = key;
-		n += bs_scan_passes(tables, word, mask) | bs_scan_passes(tables, key, mask);
+		s->words[k] = word;
+		s->grams[k] = key;
+		hits |= ((bs_scan_passes(tables, word, mask) | bs_scan_passes(tables, key, mask)) &
+			 1)
+			<< k;
+		/* the compiler would put this off, and run out of stack */
+		asm volatile("" : "+r"(hits));
 		word = bs_key_next(word, class);
 	}
 	s->word = word;
 	s->gram = gram;
 	s->marks |= marks;
 	c->at = at;
-	if (n)
-		BS_LOOP(n, bs_scan_hit, c);
+	c->hits = hits;
+	if (hits)
+		BS_LOOP(BS_BLOCK, bs_scan_hit, c);
 	return 0;
 }
 
@@ -285,7 +298,7 @@ static long bs_scan_pair(u32 i, void *data)
 	u64 key = bs_key_pair(c->name, entry & BS_LIST_MASK);
 	const u32 *pair;
 
-	if (entry & BS_LIST_NAME || !bs_scan_passes(c->tables, key, BS_MASK(c->tables)))
+	if (entry & BS_LIST_NAME || !(bs_scan_passes(c->tables, key, BS_MASK(c->tables)) & 1))
 		return 0;
 	list = bs_scan_list(c->tables, key >> 32);
 	pair = list ? BS_LIST(c->tables, list) : NULL;
