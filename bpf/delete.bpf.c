@@ -106,7 +106,7 @@ static __always_inline bool scan_path(struct delete_work *w, u32 len)
 	if (!s || !table || len > PATH_ROOM + BS_FILE_MAX)
 		return true;
 	__builtin_memset(w->data + len, 0, BS_PADDING);
-	bs_scan_begin(s);
+	bs_scan_begin(s, table);
 	bs_scan_chunk(s, table, w->data, len, 0);
 	return bs_scan_end(s, table);
 }

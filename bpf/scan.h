@@ -12,10 +12,12 @@
 #endif
 
 /* Known to the verifier, as they are set before load. */
-const volatile u32 SCAN(filter_mask) = 0; /* words of the filter, a power of two, less one */
+const volatile u32 SCAN(filter_mask) = 0; /* bytes of all filters, a power of two, less a word */
 const volatile u32 SCAN(bucket_mask) = 0; /* buckets, the same */
 
-/* One value: the whole filter, so that a step is a plain load. Its size is set before load. */
+/* One value: all filters, so that a step is a plain load. Its size is set before load: twice that
+ * of the mask, as a filter is looked up at its begin and a place within that the verifier knows as
+ * little of. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -56,13 +58,13 @@ static __always_inline void *scan_at(void *map, u32 i)
 	return bpf_map_lookup_elem(map, &i);
 }
 
-#define BS_LOOP(count, fn, ctx)	 bpf_loop(count, fn, ctx, 0)
-#define BS_FILTER(tables, index) (((const u64 *)(tables))[index])
-#define BS_MASK(tables)		 SCAN(filter_mask)
-#define BS_BUCKET(tables, key)	 scan_at(&SCAN(bucket), (key)&SCAN(bucket_mask))
-#define BS_LIST(tables, i)	 scan_at(&SCAN(list), i)
-#define BS_ANCHOR(tables, i)	 scan_at(&SCAN(anchor), i)
-#define BS_RULE(tables, i)	 scan_at(&SCAN(rule), i)
+#define BS_LOOP(count, fn, ctx) bpf_loop(count, fn, ctx, 0)
+#define BS_FILTER(tables, at)	((const u8 *)(tables) + ((at)&SCAN(filter_mask)))
+#define BS_MASK(tables, mask)	((mask)&SCAN(filter_mask))
+#define BS_BUCKET(tables, key)	scan_at(&SCAN(bucket), (key)&SCAN(bucket_mask))
+#define BS_LIST(tables, i)	scan_at(&SCAN(list), i)
+#define BS_ANCHOR(tables, i)	scan_at(&SCAN(anchor), i)
+#define BS_RULE(tables, i)	scan_at(&SCAN(rule), i)
 
 #include "backstop/match.h"
 

@@ -11,8 +11,7 @@
 #define BS_GRAM_MASK	((1ULL << (BS_GRAM * BS_CLASS_BITS)) - 1)
 #define BS_KEY_DASH	((u32)((BS_CLASS_DASH * BS_KEY_WORD) >> 32)) /* of a word's first dash */
 #define BS_KEY_PAIR	0xa0761d6478bd642fULL
-#define BS_FILTER_SHIFT 38 /* of a key: the word of the filter; the bits from 32 on tell its bit   \
-			    */
+#define BS_FILTER_BIT	58 /* from there on a key tells the bit of a filter's word */
 
 _Static_assert(BS_NEEDLE_MAX >= BS_GRAM, "a shortened needle has a key");
 

@@ -12,12 +12,14 @@
  *
  * The head of an action, its names and argv[0], is scanned first. Where it has the name neither of
  * a program with rules nor of a carrier, which runs what its words say, no rule can match; where it
- * has no carrier's, names count nowhere else.
+ * has no carrier's, names count nowhere else. What follows a head with one name is looked through
+ * with a filter of that name, which has the keys of its rules alone.
  *
  * The side that includes this header defines, before it:
  *	BS_LOOP(count, fn, ctx)		calls fn(i, ctx) for i in 0..count-1 until it returns
  *					non-zero
- *	BS_FILTER(tables, i)		word i of the filter, i taken modulo its size
+ *	BS_FILTER(tables, at)		pointer to byte `at` of the filters
+ *	BS_MASK(tables, mask)		the mask, no larger than what fits behind any such byte
  *	BS_BUCKET(tables, key)		pointer to the struct bs_bucket of that key, or NULL
  *	BS_LIST(tables, i)		pointer to entry i of the lists, or NULL
  *	BS_ANCHOR(tables, i)		pointer to struct bs_anchor i, or NULL
@@ -36,6 +38,7 @@
 
 #define BS_BLOCK       16 /* bytes a step takes; the loop's body is unrolled over them */
 #define BS_CLUSTER     32 /* bytes of a word with short options; with more it has all letters */
+#define BS_PAIRS       8  /* needles looked up at a time */
 #define BS_PADDING     (BS_BLOCK + BS_CLUSTER)
 #define BS_RECENT      64  /* keys that were looked up and need not be again */
 #define BS_MAX_FOUND   128 /* distinct needles an action may contain; more is a candidate */
@@ -52,9 +55,11 @@ enum bs_names {
  * found. */
 struct bs_scan {
 	u64 word, gram;
-	u32 names; /* enum bs_names */
-	u32 marks; /* of all bytes, BS_MARK_QUOTE and BS_MARK_COLON among others */
-	u32 named; /* a name was found */
+	u32 names;	  /* enum bs_names */
+	u32 marks;	  /* of all bytes, BS_MARK_QUOTE and BS_MARK_COLON among others */
+	u32 named;	  /* names found */
+	u32 name;	  /* the last of them */
+	u32 filter, mask; /* of bytes: where the filter in use begins, and its size less a word */
 	u32 found_count;
 	u32 overflow;			      /* more needles than there is room for */
 	u64 words[BS_BLOCK], grams[BS_BLOCK]; /* the keys of the step in hand */
@@ -73,6 +78,7 @@ struct bs_scan_ctx {
 	u32 list;	/* first entry of the key in hand */
 	u32 name;	/* the name in hand; 0: of rules without a name */
 	u32 rule;	/* first rule of the anchor in hand */
+	u32 mask;	/* of the filter of all keys */
 	u32 candidate;
 };
 
@@ -82,11 +88,8 @@ static __always_inline void bs_scan_needle(struct bs_scan *s, u32 entry)
 	u32 n = s->found_count;
 	u64 bit = 1ULL << (needle & 63);
 
-	if (entry & BS_LIST_NAME) {
-		if (s->names == BS_NAMES_NOWHERE)
-			return;
-		s->named = 1;
-	}
+	if (entry & BS_LIST_NAME && s->names == BS_NAMES_NOWHERE)
+		return;
 	if (s->have[word] & bit)
 		return;
 	if (n >= BS_MAX_FOUND) {
@@ -96,6 +99,10 @@ static __always_inline void bs_scan_needle(struct bs_scan *s, u32 entry)
 	s->have[word] |= bit;
 	s->found[n & (BS_MAX_FOUND - 1)] = entry;
 	s->found_count = n + 1;
+	if (entry & BS_LIST_NAME) {
+		s->named++;
+		s->name = needle;
+	}
 }
 
 static long bs_scan_entry(u32 i, void *data)
@@ -123,7 +130,11 @@ static __always_inline void bs_scan_cluster(struct bs_scan_ctx *c, u32 at)
 	if (p[0] == '-')
 		return;
 	for (int k = 0; k < BS_CLUSTER; k++) {
-		inside &= p[k] != 0;
+		u64 byte = p[k];
+
+		/* the compiler would branch here, and the verifier walk each way */
+		asm volatile("" : "+r"(byte));
+		inside &= -byte >> 63;
 		letters |= inside << bs_letter[p[k]];
 	}
 	if (inside)
@@ -132,11 +143,20 @@ static __always_inline void bs_scan_cluster(struct bs_scan_ctx *c, u32 at)
 }
 
 /* The lowest bit tells whether the filter has the key, which is in the high half. */
-static __always_inline u64 bs_scan_passes(const void *tables, u64 key, u32 mask)
+static __always_inline u64 bs_scan_passes(const u8 *filter, u64 key, u32 mask)
 {
-	u64 word = BS_FILTER(tables, key >> BS_FILTER_SHIFT & mask);
+	return *(const u64 *)(filter + (key >> 32 & mask)) >> (key >> BS_FILTER_BIT);
+}
 
-	return word >> (key >> 32 & 63);
+/* Takes the filter of this anchor. */
+static __always_inline void bs_scan_filter(struct bs_scan *s, const void *tables, u32 anchor)
+{
+	const struct bs_anchor *a = BS_ANCHOR(tables, anchor);
+
+	if (!a)
+		return;
+	s->filter = a->filter;
+	s->mask = a->mask;
 }
 
 /* The first entry of the key's list; 0 where it is none. */
@@ -155,13 +175,15 @@ static __always_inline u32 bs_scan_list(const void *tables, u32 key)
 
 static __always_inline void bs_scan_key(struct bs_scan_ctx *c, u64 key)
 {
-	u32 *recent = &c->scan->recent[key >> 32 & (BS_RECENT - 1)];
+	struct bs_scan *s = c->scan;
+	u32 *recent = &s->recent[key >> 32 & (BS_RECENT - 1)], mask = BS_MASK(c->tables, s->mask);
 
-	if (*recent == key >> 32 || !(bs_scan_passes(c->tables, key, BS_MASK(c->tables)) & 1))
+	if (*recent == key >> 32 ||
+	    !(bs_scan_passes(BS_FILTER(c->tables, s->filter), key, mask) & 1))
 		return;
 	*recent = key >> 32;
 	c->list = bs_scan_list(c->tables, key >> 32);
-	if (c->list)
+	if (c->list && !bs_scan_entry(0, c))
 		BS_LOOP(BS_LIST_MAX, bs_scan_entry, c);
 }
 
@@ -173,13 +195,12 @@ static __always_inline u32 bs_lowest(u32 bits)
 	       (BS_BLOCK - 1);
 }
 
-static long bs_scan_hit(u32 i, void *data)
+static long bs_scan_hit(__attribute__((unused)) u32 i, void *data)
 {
 	struct bs_scan_ctx *c = data;
 	u32 k = bs_lowest(c->hits) & (BS_BLOCK - 1);
 	u64 word = c->scan->words[k];
 
-	(void)i;
 	c->hits &= c->hits - 1;
 	if (word >> 32 == BS_KEY_DASH)
 		bs_scan_cluster(c, c->at + k + 1);
@@ -196,8 +217,8 @@ static long bs_scan_step(u32 i, void *data)
 	const u8 *p = c->data + at;
 	struct bs_scan *s = c->scan;
 	u64 word = s->word, gram = s->gram, marks = 0, hits = 0;
-	const void *tables = c->tables;
-	u32 mask = BS_MASK(tables);
+	const u8 *filter = BS_FILTER(c->tables, s->filter);
+	u32 mask = BS_MASK(c->tables, s->mask);
 
 #pragma GCC unroll 16
 	for (int k = 0; k < BS_BLOCK; k++) {
@@ -210,7 +231,7 @@ static long bs_scan_step(u32 i, void *data)
 		key = bs_key_gram(gram);
 		s->words[k] = word;
 		s->grams[k] = key;
-		hits |= ((bs_scan_passes(tables, word, mask) | bs_scan_passes(tables, key, mask)) &
+		hits |= ((bs_scan_passes(filter, word, mask) | bs_scan_passes(filter, key, mask)) &
 			 1)
 			<< k;
 		/* the compiler would put this off, and run out of stack */
@@ -246,9 +267,10 @@ static __always_inline int bs_scan_has(const struct bs_scan *s, u32 needle)
 }
 
 /* Begins a scan in which names count anywhere: of bytes of which nobody knows the head. */
-static __always_inline void bs_scan_begin(struct bs_scan *s)
+static __always_inline void bs_scan_begin(struct bs_scan *s, const void *tables)
 {
 	s->names = BS_NAMES_ANYWHERE;
+	bs_scan_filter(s, tables, BS_FILTER_ALL);
 }
 
 /* Begins a scan with the head; 1 where what follows it has to be scanned. `whole`: the end of
@@ -257,12 +279,17 @@ static __always_inline u32 bs_scan_head(struct bs_scan *s, const void *tables, c
 					u32 len, u32 whole)
 {
 	s->names = BS_NAMES_HERE;
+	bs_scan_filter(s, tables, BS_FILTER_NAMES);
 	bs_scan_chunk(s, tables, data, len, 0);
 	s->marks = 0;
 	if (!whole || bs_scan_has(s, BS_NEEDLE_CARRIER))
 		s->names = BS_NAMES_ANYWHERE;
 	else
 		s->names = BS_NAMES_NOWHERE;
+	if (s->names == BS_NAMES_NOWHERE && s->named == 1)
+		bs_scan_filter(s, tables, s->name);
+	else
+		bs_scan_filter(s, tables, BS_FILTER_ALL);
 	return s->named || s->overflow || !whole;
 }
 
@@ -291,42 +318,66 @@ static __always_inline void bs_scan_rules(struct bs_scan_ctx *c, u32 anchor)
 }
 
 /* The rules that have this needle under the name in hand. */
-static long bs_scan_pair(u32 i, void *data)
+static long bs_scan_pair(__attribute__((unused)) u32 i, void *data)
 {
 	struct bs_scan_ctx *c = data;
-	u32 entry = c->scan->found[i & (BS_MAX_FOUND - 1)], list;
-	u64 key = bs_key_pair(c->name, entry & BS_LIST_MASK);
-	const u32 *pair;
+	u32 entry = c->scan->found[(c->at + bs_lowest(c->hits)) & (BS_MAX_FOUND - 1)];
+	u32 list = bs_scan_list(c->tables, bs_key_pair(c->name, entry & BS_LIST_MASK) >> 32);
+	const u32 *pair = list ? BS_LIST(c->tables, list) : NULL;
 
-	if (entry & BS_LIST_NAME || !(bs_scan_passes(c->tables, key, BS_MASK(c->tables)) & 1))
-		return 0;
-	list = bs_scan_list(c->tables, key >> 32);
-	pair = list ? BS_LIST(c->tables, list) : NULL;
+	c->hits &= c->hits - 1;
 	if (pair)
 		bs_scan_rules(c, *pair & BS_LIST_MASK);
+	return c->candidate || !c->hits;
+}
+
+/* What was found, so many at a time; without a branch, as in bs_scan_step(). */
+static long bs_scan_pairs(u32 i, void *data)
+{
+	struct bs_scan_ctx *c = data;
+	const u32 *found = &c->scan->found[(i * BS_PAIRS) & (BS_MAX_FOUND - 1)];
+	const u8 *filter = BS_FILTER(c->tables, 0);
+	u32 mask = BS_MASK(c->tables, c->mask);
+	u64 hits = 0;
+
+#pragma GCC unroll 8
+	for (int k = 0; k < BS_PAIRS; k++) {
+		u64 key = bs_key_pair(c->name, found[k] & BS_LIST_MASK);
+
+		hits |= (bs_scan_passes(filter, key, mask) & 1) << k;
+	}
+	c->at = i * BS_PAIRS;
+	c->hits = hits;
+	if (hits)
+		BS_LOOP(BS_PAIRS, bs_scan_pair, c);
 	return c->candidate != 0;
 }
 
+/* The rules under a name that was found. Behind the last of them, those without a name. */
 static long bs_scan_name(u32 i, void *data)
 {
 	struct bs_scan_ctx *c = data;
-	u32 entry = c->scan->found[i & (BS_MAX_FOUND - 1)];
+	struct bs_scan *s = c->scan;
+	u32 entry = s->found[i & (BS_MAX_FOUND - 1)];
 
+	if (i >= s->found_count)
+		entry = s->names == BS_NAMES_ANYWHERE ? BS_LIST_NAME : 0;
 	if (!(entry & BS_LIST_NAME))
 		return 0;
 	c->name = entry & BS_LIST_MASK;
 	bs_scan_rules(c, c->name);
 	if (!c->candidate)
-		BS_LOOP(c->scan->found_count, bs_scan_pair, c);
+		BS_LOOP((s->found_count + BS_PAIRS - 1) / BS_PAIRS, bs_scan_pairs, c);
 	return c->candidate != 0;
 }
 
 static long bs_scan_forget(u32 i, void *data)
 {
 	struct bs_scan_ctx *c = data;
-	u32 needle = c->scan->found[i & (BS_MAX_FOUND - 1)] & BS_LIST_MASK;
+	u32 *found = &c->scan->found[i & (BS_MAX_FOUND - 1)], needle = *found & BS_LIST_MASK;
 
 	c->scan->have[(needle >> 6) & (BS_HAVE_WORDS - 1)] = 0;
+	*found = 0;
 	return 0;
 }
 
@@ -334,21 +385,22 @@ static long bs_scan_forget(u32 i, void *data)
 static __always_inline u32 bs_scan_end(struct bs_scan *s, const void *tables)
 {
 	struct bs_scan_ctx c = { .scan = s, .tables = tables };
+	const struct bs_anchor *all;
 
 	if (s->marks & BS_MARK_QUOTE)
 		s->have[0] |= 1ULL << BS_NEEDLE_QUOTE;
 	if (s->marks & BS_MARK_COLON)
 		s->have[1] |= 1ULL << (BS_NEEDLE_COLON - 64);
-	if (s->names == BS_NAMES_ANYWHERE && s->found_count)
-		BS_LOOP(s->found_count, bs_scan_pair, &c);
-	if (s->named && !c.candidate)
-		BS_LOOP(s->found_count, bs_scan_name, &c);
+	all = BS_ANCHOR(tables, BS_FILTER_ALL);
+	c.mask = all ? all->mask : 0;
+	if (s->named || s->names == BS_NAMES_ANYWHERE)
+		BS_LOOP(s->found_count + 1, bs_scan_name, &c);
 	if (s->found_count)
 		BS_LOOP(s->found_count, bs_scan_forget, &c);
 	__builtin_memset(s->recent, 0, sizeof(s->recent));
 	c.candidate |= s->overflow;
 	s->have[0] = s->have[1] = s->word = s->gram = 0;
-	s->names = s->marks = s->named = s->found_count = s->overflow = 0;
+	s->names = s->marks = s->named = s->name = s->found_count = s->overflow = 0;
 	return c.candidate;
 }
 

@@ -8,7 +8,7 @@
 #define BS_GRAM		5	  /* symbols of a part of a word, its boundaries among them */
 #define BS_MAX_NEEDLES	(1 << 17) /* needles are numbered from 1; 0 is none */
 #define BS_MAX_ANCHORS	(1 << 20)
-#define BS_MAX_FILTER	(1 << 18) /* words of the filter */
+#define BS_MAX_FILTER	(1 << 19) /* words of all filters together */
 #define BS_MAX_BUCKETS	(1 << 18)
 #define BS_MAX_LISTS	(1 << 21) /* entries of all lists together */
 #define BS_LIST_MAX	64	  /* needles of one key */
@@ -27,6 +27,9 @@
 #define BS_NEEDLE_CARRIER 65 /* a name of a carrier: behind it names count anywhere */
 #define BS_NEEDLE_FIRST	  66 /* of all others */
 
+#define BS_FILTER_NAMES	  0		    /* the anchor with the filter of a head */
+#define BS_FILTER_ALL	  BS_NEEDLE_CARRIER /* that with the filter of all keys */
+
 /* Keys of words and of parts of words, see match.h; a list of 0 is no key. */
 struct bs_bucket {
 	u32 key[BS_BUCKET_KEYS];
@@ -44,6 +47,7 @@ struct bs_bucket {
 struct bs_anchor {
 	u32 first;
 	u32 count;
+	u32 filter, mask; /* in bytes: where its filter begins, and its size less a word */
 };
 
 /* All needles of a rule; 0 is none. All of them found: a candidate. */
@@ -52,7 +56,7 @@ struct bs_rule {
 };
 
 _Static_assert(sizeof(struct bs_bucket) == 64, "ABI");
-_Static_assert(sizeof(struct bs_anchor) == 8, "ABI");
+_Static_assert(sizeof(struct bs_anchor) == 16, "ABI");
 _Static_assert(sizeof(struct bs_rule) == 24, "ABI");
 
 #endif

@@ -75,7 +75,7 @@ int delete_maps_size(struct backstop_bpf *s, const struct tiers *tiers,
 	if (r || !t->deletes)
 		return r;
 	s->rodata->delete_tables = true;
-	s->rodata->delete_filter_mask = t->deletes->filter_count - 1;
+	s->rodata->delete_filter_mask = scan_maps_mask(t->deletes);
 	s->rodata->delete_bucket_mask = t->deletes->buckets_count - 1;
 	return scan_maps_size(s->obj, "delete", t->deletes);
 }

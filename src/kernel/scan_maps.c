@@ -14,9 +14,19 @@ static struct bpf_map *find(struct bpf_object *o, const char *set, const char *n
 	return bpf_object__find_map_by_name(o, full);
 }
 
+u32 scan_maps_mask(const struct scan_tables *t)
+{
+	u32 words = 1;
+
+	while (words < t->filter_count)
+		words *= 2;
+	return (words - 1) * sizeof(u64);
+}
+
 int scan_maps_size(struct bpf_object *o, const char *set, const struct scan_tables *t)
 {
-	int r = bpf_map__set_value_size(find(o, set, "filter"), t->filter_count * sizeof(u64));
+	u32 room = 2 * (scan_maps_mask(t) + sizeof(u64));
+	int r = bpf_map__set_value_size(find(o, set, "filter"), room);
 
 	if (!r)
 		r = bpf_map__set_max_entries(find(o, set, "bucket"), t->buckets_count);
@@ -42,9 +52,19 @@ static int fill(const struct bpf_map *map, const void *values, u32 count)
 	return count ? bpf_map_update_batch(bpf_map__fd(map), keys, values, &n, NULL) : 0;
 }
 
+static int fill_filter(const struct bpf_map *map, const struct scan_tables *t)
+{
+	_cleanup_free_ void *value = calloc(1, bpf_map__value_size(map));
+
+	if (!value)
+		return -ENOMEM;
+	memcpy(value, t->filter, t->filter_count * sizeof(u64));
+	return fill(map, value, 1);
+}
+
 int scan_maps_fill(struct bpf_object *o, const char *set, const struct scan_tables *t)
 {
-	int r = fill(find(o, set, "filter"), t->filter, 1);
+	int r = fill_filter(find(o, set, "filter"), t);
 
 	if (!r)
 		r = fill(find(o, set, "bucket"), t->buckets, t->buckets_count);

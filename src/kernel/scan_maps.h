@@ -7,6 +7,8 @@
 
 #include "policy/policy.h"
 
+/* What the constant `set`_filter_mask has to be. */
+u32 scan_maps_mask(const struct scan_tables *t);
 /* Between open and load. 0 or a negative errno. */
 int scan_maps_size(struct bpf_object *o, const char *set, const struct scan_tables *t);
 /* After load. 0 or a negative errno. */

@@ -20,7 +20,7 @@ int tables_size(struct backstop_bpf *s, const struct tiers *tiers, const struct 
 {
 	int r;
 
-	s->rodata->scan_filter_mask = t->scan->filter_count - 1;
+	s->rodata->scan_filter_mask = scan_maps_mask(t->scan);
 	s->rodata->scan_bucket_mask = t->scan->buckets_count - 1;
 	for (u32 i = 0; i < t->agents_count; i++)
 		add_to_filter((u64 *)s->rodata->agent_filter, t->agents[i].name);

@@ -394,6 +394,19 @@ static bool lists_fit(const struct scan_tables *t)
 	return t->lists_count == 1 || t->lists[t->lists_count - 1] & BS_LIST_LAST;
 }
 
+static bool filters_fit(const struct scan_tables *t)
+{
+	u32 bytes = t->filter_count * sizeof(u64), both;
+
+	for (u32 i = 0; i < t->anchors_count; i++) {
+		both = t->anchors[i].filter | t->anchors[i].mask;
+		if (both % sizeof(u64) || t->anchors[i].filter >= bytes ||
+		    t->anchors[i].mask >= bytes - t->anchors[i].filter)
+			return false;
+	}
+	return true;
+}
+
 static bool rules_fit(const struct scan_tables *t)
 {
 	for (u32 i = 0; i < t->anchors_count; i++)
@@ -413,10 +426,10 @@ static bool is_power(u32 n, u32 max)
 
 static bool scan_fits(const struct scan_tables *t)
 {
-	return is_power(t->filter_count, BS_MAX_FILTER) &&
-	       is_power(t->buckets_count, BS_MAX_BUCKETS) && t->lists_count > 0 &&
-	       t->lists_count <= BS_MAX_LISTS && t->anchors_count > 0 &&
-	       t->anchors_count <= BS_MAX_ANCHORS && lists_fit(t) && rules_fit(t);
+	return t->filter_count <= BS_MAX_FILTER && is_power(t->buckets_count, BS_MAX_BUCKETS) &&
+	       t->lists_count > 0 && t->lists_count <= BS_MAX_LISTS &&
+	       t->anchors_count > BS_FILTER_ALL && t->anchors_count <= BS_MAX_ANCHORS &&
+	       filters_fit(t) && lists_fit(t) && rules_fit(t);
 }
 
 int image_check(const void *data, size_t len, struct image *ret, struct strbuf *err)

@@ -13,8 +13,8 @@
 			if (fn(i_, (ctx)))                                                         \
 				break;                                                             \
 	} while (0)
-#define BS_FILTER(tables, i) (TABLES(tables)->filter[i])
-#define BS_MASK(tables)	     (TABLES(tables)->filter_count - 1)
+#define BS_FILTER(tables, at) ((const u8 *)TABLES(tables)->filter + (at))
+#define BS_MASK(tables, mask) (mask)
 #define BS_BUCKET(tables, key)                                                                     \
 	(&TABLES(tables)->buckets[(key) & (TABLES(tables)->buckets_count - 1)])
 #define BS_LIST(tables, i)   (&TABLES(tables)->lists[i])
@@ -62,7 +62,7 @@ static void begin(struct stream *s, const struct scan_tables *tables)
 	s->tables = tables;
 	s->filled = 0;
 	s->total = 0;
-	bs_scan_begin(&s->scan);
+	bs_scan_begin(&s->scan, tables);
 }
 
 static bool end(struct stream *s)
@@ -105,15 +105,20 @@ static bool scan_head(struct stream *s, const struct action *a)
 	return whole;
 }
 
-bool policy_is_candidate(const struct policy *p, const struct action *a)
+bool scan_action(const struct scan_tables *tables, const struct action *a)
 {
 	struct stream s;
 
-	begin(&s, &p->image.scan);
+	begin(&s, tables);
 	if (!a->argv[0] || !scan_head(&s, a))
 		return false;
 	s.total = 0;
 	for (char *const *word = a->argv; *word; word++)
 		feed(&s, *word, strlen(*word) + 1);
 	return end(&s) || s.total > BS_SCAN_MAX;
+}
+
+bool policy_is_candidate(const struct policy *p, const struct action *a)
+{
+	return scan_action(&p->image.scan, a);
 }

@@ -6,7 +6,7 @@
 #include "backstop/key.h"
 #include "policy/needles.h"
 
-#define FILTER_BITS 64 /* of the filter, a key */
+#define OWN_KEYS 4096 /* of one name: with more it has the filter of all */
 
 /* A pattern's key and the needle it finds. */
 struct entry {
@@ -27,7 +27,8 @@ struct builder {
 	struct place *places;
 	struct tables t;
 	size_t lists_count;
-	bool crowded; /* one key has more needles than a list has room for */
+	u32 filter_room; /* in words */
+	bool crowded;	 /* one key has more needles than a list has room for */
 };
 
 static u32 word_key(const struct pattern *p)
@@ -48,6 +49,11 @@ static u32 gram_key(const struct pattern *p)
 	return (u32)(bs_key_gram(p->right ? bs_key_shift(gram, 0) : gram) >> 32);
 }
 
+static u32 pattern_key(const struct pattern *p)
+{
+	return p->left ? word_key(p) : gram_key(p);
+}
+
 static int compare_entries(const void *a, const void *b)
 {
 	const struct entry *x = a, *y = b;
@@ -64,8 +70,7 @@ static void collect_entries(struct builder *b)
 
 		for (size_t k = 0; k < n->patterns_count; k++) {
 			const struct pattern *p = &n->patterns[k];
-			struct entry e = { p->left ? word_key(p) : gram_key(p),
-					   (u32)i | (n->name ? BS_LIST_NAME : 0) };
+			struct entry e = { pattern_key(p), (u32)i | (n->name ? BS_LIST_NAME : 0) };
 
 			ARENA_PUSH(b->arena, b->entries, e);
 		}
@@ -107,7 +112,7 @@ static size_t write_list(struct builder *b, size_t first)
 	return end;
 }
 
-/* --- buckets and filter */
+/* --- buckets */
 
 static bool put_key(struct bs_bucket *bucket, u32 key, u32 list)
 {
@@ -148,21 +153,112 @@ static int write_buckets(struct builder *b, const struct keyed *keys)
 	return -E2BIG;
 }
 
-static void add_to_filter(struct tables *t, u32 key)
+/* --- filters */
+
+static void add_to_filter(struct builder *b, const struct bs_anchor *a, u32 key)
 {
-	t->filter[(key >> (BS_FILTER_SHIFT - 32)) & (t->filter_count - 1)] |= 1ULL << (key & 63);
+	b->t.filter[(a->filter + (key & a->mask)) / sizeof(u64)] |=
+		1ULL << (key >> (BS_FILTER_BIT - 32));
 }
 
-static void write_filter(struct builder *b, const struct keyed *keys)
+/* A filter of its own for an anchor, with 32 to 64 bits for each key. */
+static void new_filter(struct builder *b, struct bs_anchor *a, size_t keys)
 {
-	b->t.filter_count = 1;
-	while (b->t.filter_count < BS_MAX_FILTER &&
-	       b->t.filter_count < b->t.keys * FILTER_BITS / 64)
-		b->t.filter_count *= 2;
-	b->t.filter = arena_alloc(b->arena, b->t.filter_count * sizeof(*b->t.filter));
-	add_to_filter(&b->t, BS_KEY_DASH);
+	u64 *old = b->t.filter;
+	u32 words = 1, used = b->t.filter_count;
+
+	while (words < keys / 2 && words < BS_MAX_FILTER / 2)
+		words *= 2;
+	if (used + words > b->filter_room) {
+		b->filter_room = 2 * (used + words);
+		b->t.filter = arena_alloc(b->arena, b->filter_room * sizeof(u64));
+		if (used)
+			memcpy(b->t.filter, old, used * sizeof(u64));
+	}
+	a->filter = used * sizeof(u64);
+	a->mask = (words - 1) * sizeof(u64);
+	b->t.filter_count += words;
+}
+
+static void write_all_filter(struct builder *b, const struct keyed *keys)
+{
+	struct bs_anchor *all = &b->t.anchors[BS_FILTER_ALL];
+
+	new_filter(b, all, 2 * b->t.keys);
+	add_to_filter(b, all, BS_KEY_DASH);
 	for (u32 i = 0; i < b->t.keys; i++)
-		add_to_filter(&b->t, keys[i].key);
+		add_to_filter(b, all, keys[i].key);
+	for (u32 i = 0; i < b->t.anchors_count; i++)
+		b->t.anchors[i].mask = all->mask;
+}
+
+static void add_needle_keys(struct builder *b, const struct bs_anchor *a, u32 needle)
+{
+	const struct needle *n = &b->needles->all[needle];
+
+	for (size_t k = 0; k < n->patterns_count; k++)
+		add_to_filter(b, a, pattern_key(&n->patterns[k]));
+}
+
+static void write_names_filter(struct builder *b)
+{
+	const struct needles *n = b->needles;
+	size_t keys = 0;
+
+	for (u32 i = BS_NEEDLE_CARRIER; i < n->all_count; i++)
+		keys += n->all[i].name ? n->all[i].patterns_count : 0;
+	new_filter(b, &b->t.anchors[BS_FILTER_NAMES], keys);
+	for (u32 i = BS_NEEDLE_CARRIER; i < n->all_count; i++)
+		if (n->all[i].name)
+			add_needle_keys(b, &b->t.anchors[BS_FILTER_NAMES], i);
+}
+
+/* The needles with keys, no names, of the rules under a name whose places begin at `first`; `seen`
+ * has the last name under which each was. */
+static size_t needles_of_name(const struct builder *b, size_t first, u32 *seen, u32 *ret)
+{
+	const struct needles *n = b->needles;
+	u32 name = b->places[first].name;
+	size_t count = 0;
+
+	for (size_t i = first; i < n->rules_count && b->places[i].name == name; i++)
+		for (size_t k = 0; k < BS_RULE_NEEDLES; k++) {
+			u32 needle = b->places[i].rule->needles[k];
+
+			if (needle < BS_NEEDLE_FIRST || n->all[needle].name || seen[needle] == name)
+				continue;
+			seen[needle] = name;
+			ret[count++] = needle;
+		}
+	return count;
+}
+
+static void write_name_filter(struct builder *b, u32 name, const u32 *needles, size_t count)
+{
+	size_t keys = 1;
+
+	for (size_t i = 0; i < count; i++)
+		keys += b->needles->all[needles[i]].patterns_count;
+	if (keys > OWN_KEYS || b->t.filter_count + 2 * keys > BS_MAX_FILTER)
+		return;
+	new_filter(b, &b->t.anchors[name], keys);
+	add_to_filter(b, &b->t.anchors[name], BS_KEY_DASH);
+	for (size_t i = 0; i < count; i++)
+		add_needle_keys(b, &b->t.anchors[name], needles[i]);
+}
+
+static void write_name_filters(struct builder *b)
+{
+	u32 *seen = arena_alloc(b->arena, b->needles->all_count * sizeof(*seen));
+	u32 *own = arena_alloc(b->arena, b->needles->all_count * sizeof(*own));
+
+	for (size_t i = 0; i < b->needles->rules_count; i++) {
+		u32 name = b->places[i].name;
+
+		if (!name || name == BS_NEEDLE_CARRIER || (i && b->places[i - 1].name == name))
+			continue;
+		write_name_filter(b, name, own, needles_of_name(b, i, seen, own));
+	}
 }
 
 static int write_keys(struct builder *b)
@@ -181,7 +277,7 @@ static int write_keys(struct builder *b)
 	b->t.keys = (u32)keys_count;
 	if (b->crowded || b->lists_count > BS_MAX_LISTS)
 		return -E2BIG;
-	write_filter(b, keys);
+	write_all_filter(b, keys);
 	return write_buckets(b, keys);
 }
 
@@ -286,6 +382,8 @@ int tables_build(struct needles *n, struct tables *ret)
 	r = write_keys(&b);
 	if (r)
 		return r;
+	write_names_filter(&b);
+	write_name_filters(&b);
 	*ret = b.t;
 	return 0;
 }

@@ -35,7 +35,7 @@ int scan_input(void *ctx)
 
 	if (!in || !table)
 		return 0;
-	bs_scan_begin(&in->scan);
+	bs_scan_begin(&in->scan, table);
 	bpf_loop(BS_SCAN_MAX / BS_CHUNK, scan_step, &in, 0);
 	in->candidate = bs_scan_end(&in->scan, table);
 	return 0;

@@ -14,8 +14,8 @@
 #include "kernel/scan_maps.h"
 
 #define TABLES(t)	((const struct scan_tables *)(t))
-#define BS_FILTER(t, i) (TABLES(t)->filter[i])
-#define BS_MASK(t)	(TABLES(t)->filter_count - 1)
+#define BS_FILTER(t, i) ((const u8 *)TABLES(t)->filter + (i))
+#define BS_MASK(t, m)	(m)
 #define BS_BUCKET(t, i) (&TABLES(t)->buckets[(i) & (TABLES(t)->buckets_count - 1)])
 #define BS_LIST(t, i)	((i) < TABLES(t)->lists_count ? &TABLES(t)->lists[i] : NULL)
 #define BS_ANCHOR(t, i) ((i) < TABLES(t)->anchors_count ? &TABLES(t)->anchors[i] : NULL)
@@ -75,7 +75,7 @@ static u32 scan_here(const struct scan_tables *t, const u8 *data, u32 len)
 {
 	static struct bs_scan scan;
 
-	bs_scan_begin(&scan);
+	bs_scan_begin(&scan, t);
 	for (u32 at = 0; at < len; at += BS_CHUNK)
 		bs_scan_chunk(&scan, t, data + at, MIN(len - at, (u32)BS_CHUNK),
 			      len - at >= BS_CHUNK);
@@ -128,7 +128,7 @@ static int load(void **state)
 	skel = scan_bpf__open();
 	if (!skel)
 		return -1;
-	skel->rodata->scan_filter_mask = t->filter_count - 1;
+	skel->rodata->scan_filter_mask = scan_maps_mask(t);
 	skel->rodata->scan_bucket_mask = t->buckets_count - 1;
 	return scan_maps_size(skel->obj, "scan", t) || scan_bpf__load(skel) ||
 	       scan_maps_fill(skel->obj, "scan", t);

@@ -128,6 +128,99 @@ static void test_against_naive_search(void **state _unused_)
 	assert_in_range(candidates, total / 20, total - total / 20);
 }
 
+/* What an exec has in its head, and in argv. */
+struct exec {
+	u8 head[200], args[400];
+	size_t head_len, args_len;
+	bool carrier;
+};
+
+/* Is it there, as policy and scan must see it alike? `more`: what the scan may see beyond. */
+static bool naive_in_exec(const struct needles *n, u32 needle, const struct exec *e, bool more)
+{
+	bool name = needle >= BS_NEEDLE_CARRIER && n->all[needle].name;
+
+	return ((name || more) && naive_has(n, needle, e->head, e->head_len)) ||
+	       ((!name || e->carrier) && naive_has(n, needle, e->args, e->args_len));
+}
+
+static bool naive_exec(const struct needles *n, const struct exec *e, bool more)
+{
+	for (size_t i = 0; i < n->rules_count; i++) {
+		const u32 *need = n->rules[i].needles;
+		size_t k = 0;
+
+		while (k < BS_RULE_NEEDLES && (!need[k] || naive_in_exec(n, need[k], e, more)))
+			k++;
+		if (k == BS_RULE_NEEDLES)
+			return true;
+	}
+	return false;
+}
+
+static void put(u8 *data, size_t *len, const char *text)
+{
+	memcpy(data + *len, text, strlen(text) + 1);
+	*len += strlen(text) + 1;
+}
+
+/* An action of random words, its program's name sometimes that of a carrier. */
+static struct exec random_exec(struct arena *a, const struct needles *n, char **argv,
+			       struct action *ret)
+{
+	const char *name = random_below(4) ? random_word(a) : "sh";
+	struct exec e = { .carrier = false };
+	size_t count = 1 + random_below(8);
+
+	argv[0] = arena_printf(a, "/bin/%s", random_below(4) ? name : random_word(a));
+	for (size_t i = 1; i < count; i++)
+		argv[i] = arena_printf(a, random_below(4) ? "%s" : "%s:%s", random_word(a),
+				       random_word(a));
+	argv[count] = NULL;
+	*ret = (struct action) { .argv = argv, .path = name, .name = name, .root_fd = -1 };
+	put(e.head, &e.head_len, name);
+	put(e.head, &e.head_len, argv[0]);
+	for (size_t i = 0; i < count; i++)
+		put(e.args, &e.args_len, argv[i]);
+	e.carrier = naive_needle(&n->all[BS_NEEDLE_CARRIER], e.head, e.head_len);
+	return e;
+}
+
+/* The head tells which filter argv is looked through with, and nothing is missed by that. */
+static void test_heads(void **state _unused_)
+{
+	unsigned int candidates = 0, alarms = 0, total = 0;
+
+	for (int round = 0; round < ROUNDS; round++) {
+		_cleanup_arena_ struct arena a = ARENA_INIT;
+		struct scan_tables t;
+		struct tables m;
+		struct needles n;
+
+		needles_init(&n, &a);
+		needles_add_carriers(&n);
+		for (u32 i = 1 + random_below(12); i > 0; i--)
+			random_line(&a, &n);
+		assert_int_equal(tables_build(&n, &m), 0);
+		t = tables_of(&m);
+		for (int i = 0; i < INPUTS; i++, total++) {
+			char *argv[16];
+			struct action action;
+			struct exec e = random_exec(&a, &n, argv, &action);
+			bool found = scan_action(&t, &action), must = naive_exec(&n, &e, false);
+
+			if (must && !found)
+				fail_msg("round %d: missed %s", round, argv[0]);
+			candidates += must;
+			alarms += found && !naive_exec(&n, &e, true);
+		}
+		needles_free(&n);
+	}
+	print_message("%u of %u are candidates, and %u more\n", candidates, total, alarms);
+	assert_in_range(candidates, total / 20, total - total / 20);
+	assert_in_range(alarms, 0, total / 1000); /* keys that are the same */
+}
+
 /* More distinct needles than can be counted: a candidate, and the next scan starts clean. */
 static void test_overflow(void **state _unused_)
 {
@@ -208,6 +301,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_against_naive_search),
+		cmocka_unit_test(test_heads),
 		cmocka_unit_test(test_overflow),
 		cmocka_unit_test(test_crowded_state),
 		cmocka_unit_test(test_nothing),
