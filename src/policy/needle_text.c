@@ -15,25 +15,25 @@ uint64_t needle_hash(const void *data, size_t len, uint64_t h)
 		h = (h ^ p[i]) * 0x100000001b3ULL;
 	return h ? h : 1;
 }
+
 /* What tells one needle from all others. */
-static const char *describe(struct needles *n, const struct needle *needle)
+static uint64_t identify(const struct needle *needle)
 {
-	const char *text = needle->name ? "name " : "";
+	uint64_t h = needle_hash(&needle->name, sizeof(needle->name), 0xcbf29ce484222325ULL);
 
 	for (size_t i = 0; i < needle->patterns_count; i++) {
 		const struct pattern *p = &needle->patterns[i];
 
-		text = arena_printf(n->arena, "%s%s%s%s ", text, p->left ? "<" : "", p->text,
-				    p->right ? ">" : "");
+		h = needle_hash(p->text, strlen(p->text) + 1, h);
+		h = needle_hash((bool[]) { p->left, p->right }, 2, h);
 	}
-	return text;
+	return h;
 }
 
 /* The number of that needle; 0 where there is no number left, or no pattern. */
 u32 needle_add(struct needles *n, const struct needle *needle)
 {
-	const char *text = describe(n, needle);
-	uint64_t h = needle_hash(text, strlen(text), 0xcbf29ce484222325ULL);
+	uint64_t h = identify(needle);
 	uintptr_t known = (uintptr_t)map_get(&n->index, h);
 
 	if (known || !needle->patterns_count)
