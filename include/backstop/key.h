@@ -5,13 +5,13 @@
 #include "backstop/class.h"
 #include "backstop/scan_tables.h"
 
-#define BS_CLASS_DASH	37
-#define BS_KEY_WORD	0x9e3779b97f4a7c15ULL
-#define BS_KEY_GRAM	0xd6e8feb86659fd93ULL
-#define BS_GRAM_MASK	((1ULL << (BS_GRAM * BS_CLASS_BITS)) - 1)
-#define BS_KEY_DASH	((u32)((BS_CLASS_DASH * BS_KEY_WORD) >> 32)) /* of a word's first dash */
-#define BS_KEY_PAIR	0xa0761d6478bd642fULL
-#define BS_FILTER_BIT	58 /* from there on a key tells the bit of a filter's word */
+#define BS_CLASS_DASH 37
+#define BS_KEY_WORD   0x9e3779b97f4a7c15ULL
+#define BS_KEY_GRAM   0xd6e8feb86659fd93ULL
+#define BS_GRAM_MASK  ((1ULL << (BS_GRAM * BS_CLASS_BITS)) - 1)
+#define BS_KEY_DASH   ((u32)((BS_CLASS_DASH * BS_KEY_WORD) >> 32)) /* of a word's first dash */
+#define BS_KEY_PAIR   0xa0761d6478bd642fULL
+#define BS_FILTER_BIT 58 /* from there on a key tells the bit of a filter's word */
 
 _Static_assert(BS_NEEDLE_MAX >= BS_GRAM, "a shortened needle has a key");
 

@@ -227,8 +227,9 @@ static int finish(struct compiler *c, struct strbuf *ret_image, struct compile_s
 	int r = build_image(&c->arena, &c->library, &image, &built);
 
 	if (r == -E2BIG)
-		strbuf_adds(c->faults.out, "the packs are too many for one policy: more than 131071 "
-					   "needles or 64 MiB\n");
+		strbuf_adds(c->faults.out,
+			    "the packs are too many for one policy: more than 131071 "
+			    "needles or 64 MiB\n");
 	if (!r)
 		r = try_examples(c, &image, &examples);
 	/* the examples are right by what the packs say, whatever the owner changes */
