@@ -42,8 +42,11 @@
 #define BS_PADDING     (BS_BLOCK + BS_CLUSTER)
 #define BS_RECENT      64  /* keys that were looked up and need not be again */
 #define BS_MAX_FOUND   128 /* distinct needles an action may contain; more is a candidate */
+#define BS_PAIRS_MAX   (BS_MAX_FOUND / BS_PAIRS)
 #define BS_HAVE_WORDS  (BS_MAX_NEEDLES / 64)
 #define BS_ALL_LETTERS ((2ULL << BS_NEEDLE_LETTERS) - 2)
+
+_Static_assert(BS_BLOCK <= 16 && BS_PAIRS_MAX <= 16, "bs_lowest() knows no more");
 
 enum bs_names {
 	BS_NAMES_HERE,	   /* names count: the head */
@@ -65,6 +68,7 @@ struct bs_scan {
 	u64 words[BS_BLOCK], grams[BS_BLOCK]; /* the keys of the step in hand */
 	u32 recent[BS_RECENT];
 	u32 found[BS_MAX_FOUND]; /* entries of lists */
+	u8 pairs[BS_PAIRS_MAX];	 /* of the name in hand: which of what was found may have a rule */
 	u64 have[BS_HAVE_WORDS]; /* needles found */
 };
 
@@ -73,12 +77,13 @@ struct bs_scan_ctx {
 	const void *tables;
 	const u8 *data; /* a chunk: BS_CHUNK bytes and BS_PADDING more */
 	u32 at;		/* where in data the step in hand began */
-	u32 hits;	/* bytes of it with a key that the filter has, a bit each */
-	u32 len;	/* of data, as far as the BS_CLUSTER bytes behind can be seen as well */
-	u32 list;	/* first entry of the key in hand */
-	u32 name;	/* the name in hand; 0: of rules without a name */
-	u32 rule;	/* first rule of the anchor in hand */
-	u32 mask;	/* of the filter of all keys */
+	u32 hits; /* a bit each: bytes of it with a key that the filter has; blocks of pairs with
+		     any */
+	u32 len;  /* of data, as far as the BS_CLUSTER bytes behind can be seen as well */
+	u32 list; /* first entry of the key in hand */
+	u32 name; /* the name in hand; 0: of rules without a name */
+	u32 rule; /* first rule of the anchor in hand */
+	u32 mask; /* of the filter of all keys */
 	u32 candidate;
 };
 
@@ -187,7 +192,7 @@ static __always_inline void bs_scan_key(struct bs_scan_ctx *c, u64 key)
 		BS_LOOP(BS_LIST_MAX, bs_scan_entry, c);
 }
 
-/* The place of the lowest bit set of BS_BLOCK: each shift of the factor begins with four other
+/* The place of the lowest bit set of 16: each shift of the factor begins with four other
  * bits, which tell where in the constant the place stands. */
 static __always_inline u32 bs_lowest(u32 bits)
 {
@@ -317,15 +322,20 @@ static __always_inline void bs_scan_rules(struct bs_scan_ctx *c, u32 anchor)
 	BS_LOOP(a->count, bs_scan_rule, c);
 }
 
-/* The rules that have this needle under the name in hand. */
+/* The rules that have the next of the needles that may have some under the name in hand. */
 static long bs_scan_pair(__attribute__((unused)) u32 i, void *data)
 {
 	struct bs_scan_ctx *c = data;
-	u32 entry = c->scan->found[(c->at + bs_lowest(c->hits)) & (BS_MAX_FOUND - 1)];
-	u32 list = bs_scan_list(c->tables, bs_key_pair(c->name, entry & BS_LIST_MASK) >> 32);
+	u32 block = bs_lowest(c->hits) & (BS_PAIRS_MAX - 1), bits = c->scan->pairs[block];
+	u32 at = (block * BS_PAIRS + bs_lowest(bits)) & (BS_MAX_FOUND - 1);
+	u64 key = bs_key_pair(c->name, c->scan->found[at] & BS_LIST_MASK);
+	u32 list = bs_scan_list(c->tables, key >> 32);
 	const u32 *pair = list ? BS_LIST(c->tables, list) : NULL;
 
-	c->hits &= c->hits - 1;
+	bits &= bits - 1;
+	c->scan->pairs[block] = (u8)bits;
+	if (!bits)
+		c->hits &= c->hits - 1;
 	if (pair)
 		bs_scan_rules(c, *pair & BS_LIST_MASK);
 	return c->candidate || !c->hits;
@@ -346,11 +356,10 @@ static long bs_scan_pairs(u32 i, void *data)
 
 		hits |= (bs_scan_passes(filter, key, mask) & 1) << k;
 	}
-	c->at = i * BS_PAIRS;
-	c->hits = hits;
+	c->scan->pairs[i & (BS_PAIRS_MAX - 1)] = (u8)hits;
 	if (hits)
-		BS_LOOP(BS_PAIRS, bs_scan_pair, c);
-	return c->candidate != 0;
+		c->hits |= 1U << (i & (BS_PAIRS_MAX - 1));
+	return 0;
 }
 
 /* The rules under a name that was found. Behind the last of them, those without a name. */
@@ -366,8 +375,12 @@ static long bs_scan_name(u32 i, void *data)
 		return 0;
 	c->name = entry & BS_LIST_MASK;
 	bs_scan_rules(c, c->name);
-	if (!c->candidate)
-		BS_LOOP((s->found_count + BS_PAIRS - 1) / BS_PAIRS, bs_scan_pairs, c);
+	if (c->candidate)
+		return 1;
+	c->hits = 0;
+	BS_LOOP((s->found_count + BS_PAIRS - 1) / BS_PAIRS, bs_scan_pairs, c);
+	if (c->hits)
+		BS_LOOP(BS_MAX_FOUND, bs_scan_pair, c);
 	return c->candidate != 0;
 }
 
