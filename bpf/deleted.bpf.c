@@ -271,14 +271,18 @@ static __always_inline bool is_given_scratch(const struct delete_work *w)
 	return w->data[8] == '/' && (first == GIVEN_VAR || first == GIVEN_SHM);
 }
 
-static __always_inline bool read_given_path(struct delete_work *w, const char *path, s32 dirfd)
+/* Global: the verifier walks it once, not once a path that leads to it. 1: it is there. */
+__noinline int read_given_path(struct delete_work *w, u64 path, s32 dirfd)
 {
-	long n = bpf_probe_read_user_str(w->data, BS_DELETE_PATH, path);
 	struct given_walk g = { .w = w };
 	u32 build;
+	long n;
 
+	if (!w)
+		return 0;
+	n = bpf_probe_read_user_str(w->data, BS_DELETE_PATH, (const void *)path);
 	if (n <= 1)
-		return false;
+		return 0;
 	w->event.path_len = n;
 	bpf_probe_read_kernel(w->data + GIVEN_COPY, BS_DELETE_PATH, w->data);
 	begin_path(w, &w->event.inner_len);
@@ -290,7 +294,7 @@ static __always_inline bool read_given_path(struct delete_work *w, const char *p
 		read_dir(w, dirfd);
 		w->uncounted = build || is_uncounted(w);
 	}
-	return true;
+	return 1;
 }
 
 /* ---- what becomes of it */
@@ -388,7 +392,7 @@ static __always_inline bool done_at(struct bs_label *l, u32 op, const char *path
 	begin_event(w, l, op);
 	w->quiet = quiet;
 	w->event.dirfd = dirfd;
-	if (!read_given_path(w, path, dirfd)) {
+	if (!read_given_path(w, (u64)path, dirfd)) {
 		delete_release(w);
 		return false;
 	}

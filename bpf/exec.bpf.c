@@ -91,9 +91,9 @@ __noinline int scan_result(struct work *w)
 }
 
 /* The working directory as the task sees it, behind `start` in data[]. */
-static __always_inline void read_cwd(struct work *w, struct task_struct *t, u32 start)
+__noinline int read_cwd(struct work *w, u32 start)
 {
-	struct fs_struct *fs = t->fs;
+	struct fs_struct *fs = bpf_get_current_task_btf()->fs;
 	struct path_walk c = { .w = w,
 			       .len = &w->event.cwd_len,
 			       .start = start,
@@ -103,8 +103,11 @@ static __always_inline void read_cwd(struct work *w, struct task_struct *t, u32 
 			       .root = fs->root.dentry,
 			       .root_mnt = fs->root.mnt };
 
+	if (!w || start > PATH_ROOM)
+		return 0;
 	w->event.cwd_len = 0;
 	w->event.cwd_deep = !path_walk(&c);
+	return 0;
 }
 
 /* The name as given to execve, then the file's base name; returns where they end in data[]. */
@@ -390,7 +393,7 @@ static __always_inline u32 read_exec(struct work *w, struct task_struct *t,
 	at = read_names(w, bprm);
 	read_head(w, t, at);
 	at = read_args(w, t, at) & (2 * BS_CHUNK - 1);
-	read_cwd(w, t, at);
+	read_cwd(w, at);
 	size = sizeof(*e) + ((at + e->cwd_len) & (2 * BS_CHUNK - 1));
 	event_head(&e->head, BS_EVENT_EXEC, size, session);
 	return size;
