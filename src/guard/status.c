@@ -50,6 +50,7 @@ static void describe_losses(struct guard *g, struct json *j)
 	json_open_object(j, "losses");
 	for (int i = 0; i < BS_LOSS_COUNT; i++)
 		json_put_uint(j, names[i], c->losses[i]);
+	json_put_uint(j, "hook", kernel_missed(g->kernel));
 	json_put_uint(j, "journal", journal_get_counts(g->journal).lost);
 	json_put_uint(j, "explanation", g->explanations_lost);
 	json_close_object(j);
@@ -84,6 +85,7 @@ static void describe_counters(struct guard *g, struct json *j)
 	json_put_uint(j, "tripped", c->tripped);
 	json_put_uint(j, "unshaken", c->unshaken);
 	json_put_uint(j, "fenced", c->fenced);
+	json_put_uint(j, "tampers", c->tampers);
 	json_put_uint(j, "events", c->events);
 	json_close_object(j);
 	json_open_object(j, "journal");

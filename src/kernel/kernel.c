@@ -555,6 +555,23 @@ void kernel_set_cpu(struct kernel *k, int cpu)
 	__atomic_store_n(&kernel_shared(k)->state.guard_cpu, (u32)cpu, __ATOMIC_RELAXED);
 }
 
+u64 kernel_missed(const struct kernel *k)
+{
+	struct bpf_program *p;
+	u64 sum = 0;
+
+	bpf_object__for_each_program(p, k->skel->obj)
+	{
+		struct bpf_prog_info info = { 0 };
+		u32 len = sizeof(info);
+		int fd = bpf_program__fd(p);
+
+		if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len))
+			sum += info.recursion_misses;
+	}
+	return sum;
+}
+
 const volatile struct bs_counters *kernel_counters(const struct kernel *k)
 {
 	return &kernel_shared(k)->counters;

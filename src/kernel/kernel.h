@@ -107,6 +107,10 @@ int kernel_get_waiting(const struct kernel *k, u32 tid, struct bs_waiting *ret);
 struct bs_slot *kernel_slots(const struct kernel *k);
 struct bs_shared *kernel_shared(const struct kernel *k);
 const volatile struct bs_counters *kernel_counters(const struct kernel *k);
+/* How often a hook was passed without the program that now stands there: the kernel runs none on a
+ * CPU on which it was interrupted. Where the kernel can be preempted, another task may interrupt it
+ * (fmod_ret). */
+u64 kernel_missed(const struct kernel *k);
 
 /* While a session is alive: what sees deletions, or kinds of them, at a price that all tasks pay.
  * On the trace tier no deletion is seen without. 0 or a negative errno. */

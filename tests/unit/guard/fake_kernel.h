@@ -24,6 +24,7 @@ static struct {
 	u32 waiting_tid; /* 0: nobody waits */
 	struct bs_waiting waiting;
 	const char *blind;
+	u64 missed;
 	bool watches_deletions;
 	enum bs_burst bursts[4]; /* what kernel_burst() was told, in order */
 	int bursts_count;
@@ -239,6 +240,11 @@ struct bs_slot *kernel_slots(const struct kernel *k _unused_)
 struct bs_shared *kernel_shared(const struct kernel *k _unused_)
 {
 	return &fake.shared;
+}
+
+u64 kernel_missed(const struct kernel *k _unused_)
+{
+	return fake.missed;
 }
 
 const volatile struct bs_counters *kernel_counters(const struct kernel *k _unused_)

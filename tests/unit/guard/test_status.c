@@ -149,7 +149,7 @@ static void test_losses_and_counters(void **state _unused_)
 		"counters.execs",     "counters.connects", "counters.candidates",
 		"counters.shaken",    "counters.stopped",  "counters.tripped",
 		"counters.events",    "counters.deletes",  "counters.uncounted",
-		"counters.unscanned",
+		"counters.unscanned", "losses.hook",	   "counters.tampers",
 	};
 	json_t *j;
 
@@ -165,7 +165,9 @@ static void test_losses_and_counters(void **state _unused_)
 		.deletes = 14,
 		.uncounted = 15,
 		.unscanned = 16,
+		.tampers = 18,
 	};
+	fake.missed = 17;
 	guard.explanations_lost = 12;
 	report_guard(&guard, NULL, "one", "one");
 	j = describe();
