@@ -56,32 +56,49 @@ bool production_is_named(const char *value, const char *const *globs)
 
 /* ---- values */
 
-/* Of a URL the host and the database; no user, password or query. */
+/* Where the host of a URL begins. A password may have a / in it, and ? and # where nobody has
+ * escaped them; a port has only digits, and a / behind it. */
+static const char *find_host(const char *authority)
+{
+	const char *colon = authority + strcspn(authority, ":/?#@");
+	const char *behind = colon + 1 + (*colon == ':' ? strspn(colon + 1, "0123456789") : 0);
+	bool password = *colon == ':' && *behind && *behind != '/' && *behind != ',';
+	const char *at =
+		memrchr(authority, '@', password ? strlen(authority) : strcspn(authority, "?#"));
+
+	return at ? at + 1 : authority;
+}
+
+/* Of a URL the host and the database; no user, password or query, and none of what stands behind
+ * it in a connection string. */
 static void strip_url(const char *url, char *out, size_t size)
 {
-	const char *host = strstr(url, "://") + 3;
-	const char *at = memrchr(host, '@', strcspn(host, "?#")); /* a password may have a / */
-	size_t len;
-
-	host = at ? at + 1 : host;
+	const char *host = find_host(strstr(url, "://") + 3);
 	/* the path of a web address may be a secret, that of others is a database */
-	len = strcspn(host, strncasecmp(url, "http", 4) ? "?#" : "/?#");
+	size_t len = strcspn(host, strncasecmp(url, "http", 4) ? "?#; \t" : "/?#; \t");
+	const char *equals = memchr(host, '=', len), *comma;
+
+	if (equals) { /* of a member: HOST,password=… */
+		comma = memrchr(host, ',', (size_t)(equals - host));
+		len = comma ? (size_t)(comma - host) : 0;
+	}
 	len = MIN(len, size - 1);
 	memcpy(out, host, len);
 	out[len] = '\0';
 }
 
-/* Of "host=db port=5432 password=x" host and dbname. */
+/* Of "host=db port=5432 password=x", and of connection strings of that kind, host and database. */
 static void strip_dsn(const char *dsn, char *out, size_t size)
 {
+	static const char *const names[] = { "host",	 "server",	"dbname", "database",
+					     "hostname", "accountname", NULL };
 	size_t at = 0;
 
 	for (const char *p = dsn; *p && at < size - 1;) {
-		size_t len = strcspn(p, " ;\t");
+		size_t len = strcspn(p, " ;,\t");
+		const char *value = memchr(p, '=', len);
 
-		if (strncasecmp(p, "host=", 5) == 0 || strncasecmp(p, "server=", 7) == 0 ||
-		    strncasecmp(p, "dbname=", 7) == 0 || strncasecmp(p, "database=", 9) == 0) {
-			const char *value = memchr(p, '=', len);
+		if (value && is_one_of(p, (size_t)(value - p), names)) {
 			size_t n = MIN(len - (size_t)(value + 1 - p), size - 1 - at);
 
 			memcpy(out + at, value + 1, n);
@@ -99,7 +116,7 @@ static void strip(const char *value, bool address, char *out, size_t size)
 {
 	if (strstr(value, "://"))
 		strip_url(value, out, size);
-	else if (address && strchr(value, '='))
+	else if (strchr(value, '='))
 		strip_dsn(value, out, size);
 	else if (address && strchr(value, '@'))
 		*out = '\0'; /* user:password@host, or something of that kind */

@@ -18,7 +18,10 @@
 /* Each alternative's only group is what is hidden. */
 static const char inside[] =
 	"(?|"
-	/* user information of a URL */
+	/* user information of a URL: with a password, which may have any character in it where
+	 * nobody has escaped them (a port has only digits, and a / behind it); or without */
+	"://([^\\s/?#@'\":]{0,128}:(?!\\d+(?:[/,]|$))[^\\s'\"]{0,512})@"
+	"|"
 	"://([^\\s/?#@'\"]+)@"
 	/* NAME=VALUE, NAME: VALUE, \"NAME\":\"VALUE\", wherever it stands */
 	"|" NAMES "[\"']?\\s*[=:]\\s*\"([^\"]+)\""

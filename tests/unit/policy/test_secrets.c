@@ -55,6 +55,10 @@ static const char *masked(const char *line)
 static const char *const hidden[][2] = {
 	{ "psql postgres://app:hunter2@db/shop -c 'drop table t'",
 	  "psql postgres://***@db/shop -c drop table t" },
+	{ "psql postgres://app:hun#ter/2?a@db/shop", "psql postgres://***@db/shop" },
+	{ "psql postgres://app:p@hunter2@db/shop", "psql postgres://***@db/shop" },
+	{ "psql postgres://app:123#4@db/shop", "psql postgres://***@db/shop" },
+	{ "redis-cli -u redis://:hunter2@h:6379/0", "redis-cli -u redis://***@h:6379/0" },
 	{ "git clone https://ghp_0123456789abcdef0123@github.com/x/y",
 	  "git clone https://***@github.com/x/y" },
 	{ "mysql -uroot -phunter2 shop", "mysql -uroot -p*** shop" },
@@ -159,6 +163,7 @@ static const char *const shown[] = {
 	"vault token revoke -self",
 	"ls tokens/ passwords.txt",
 	"curl https://host:8080/a@b",
+	"npm install http://host:4873/x/-/x@1.0.0.tgz",
 	"docker run -p 80:80 -it x",
 };
 
