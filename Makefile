@@ -116,6 +116,14 @@ $(BUILD)/gen/ring.skel.h: $(BUILD)/tests/unit/kernel/ring.bpf.o
 
 $(BUILD)/tests/unit/kernel/test_ring: $(BUILD)/gen/ring.skel.h
 $(BUILD)/tests/unit/kernel/test_scan: $(BUILD)/gen/scan.skel.h
+$(BUILD)/gen/refuse.skel.h: $(BUILD)/tests/vm/refuse.bpf.o
+	@mkdir -p $(@D)
+	$(BPFTOOL) gen skeleton $< name refuse_bpf > $@
+
+$(BUILD)/tests/vm/refuse: tests/vm/refuse.c $(BUILD)/gen/refuse.skel.h
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -o $@ $< $(ALL_LIBS)
+
 NEED_IMAGE := $(addprefix $(BUILD)/tests/unit/kernel/test_,scan kernel cost delete restart)
 $(NEED_IMAGE): $(BUILD)/policy.image
 $(NEED_IMAGE): ALL_CFLAGS += -DPOLICY_IMAGE='"$(BUILD)/policy.image"'
