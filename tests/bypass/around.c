@@ -165,19 +165,21 @@ static int answer_for(pid_t child, int listener, in_port_t port)
 	return ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &go) ? -errno : 0;
 }
 
-/* A system call that the kernel restarts asks again. */
-static void answer_all(pid_t child, int listener, in_port_t port)
+/* A system call that the kernel restarts asks again. Before 6.11 the listener hears of the child's
+ * end only when that has been waited for. */
+static void answer_all(pid_t child, int pidfd, int listener, in_port_t port)
 {
-	struct pollfd p = { .fd = listener, .events = POLLIN };
+	struct pollfd p[] = { { .fd = pidfd, .events = POLLIN },
+			      { .fd = listener, .events = POLLIN } };
 
-	while (poll(&p, 1, -1) == 1 && p.revents & POLLIN)
+	while (poll(p, 2, -1) > 0 && !p[0].revents && p[1].revents & POLLIN)
 		answer_for(child, listener, port);
 }
 
 /* seccomp-notify HOST PORT DENIED */
 static int way_seccomp_notify(char **argv)
 {
-	int tube[2], theirs = -1, st = 0;
+	int tube[2], theirs = -1, pidfd, st = 0;
 	pid_t child;
 
 	goal.sin_family = AF_INET;
@@ -188,10 +190,11 @@ static int way_seccomp_notify(char **argv)
 		exit(connect_under_filter(tube[1]));
 	if (read(tube[0], &theirs, sizeof(theirs)) != sizeof(theirs))
 		return say(EPIPE);
-	theirs = syscall(SYS_pidfd_getfd, syscall(SYS_pidfd_open, child, 0), theirs, 0);
+	pidfd = syscall(SYS_pidfd_open, child, 0);
+	theirs = syscall(SYS_pidfd_getfd, pidfd, theirs, 0);
 	if (theirs < 0)
 		return say(errno);
-	answer_all(child, theirs, htons(atoi(argv[2])));
+	answer_all(child, pidfd, theirs, htons(atoi(argv[2])));
 	waitpid(child, &st, 0);
 	return WEXITSTATUS(st);
 }
