@@ -3,7 +3,7 @@
 # sudo make demo    installs what is missing, builds, re-enacts the incident
 # sudo make test    installs what is missing, builds, runs all tests
 # make unit|policy|e2e|bypass|vm|fuzz|bench|check   parts of the above
-# make test-vm      each kernel in each tier, with a table (half an hour)
+# make test-vm      each kernel in each tier, with a table (hours)
 # make docs         a page of Markdown for each pack into build/docs
 
 VERSION  := 0.1.0
