@@ -49,12 +49,19 @@ static void skip_line(struct lexer *l)
 	l->p = eol ? eol : l->end;
 }
 
+/* In PostgreSQL's reading they nest. */
 static void skip_comment(struct lexer *l)
 {
-	const char *close = memmem(l->p + 2, (size_t)(l->end - l->p - 2), "*/", 2);
+	unsigned int depth = 1;
 
-	l->open |= !close;
-	l->p = close ? close + 2 : l->end;
+	for (l->p += 2; l->p < l->end && depth; l->p++) {
+		bool begins = !l->mysql && starts(l, "/*"), ends = starts(l, "*/");
+
+		depth += begins;
+		depth -= ends;
+		l->p += begins || ends;
+	}
+	l->open |= depth > 0;
 }
 
 /* MySQL runs what stands in a comment that begins with ! and a version. */
@@ -247,7 +254,10 @@ struct scope {
 	bool altering;	 /* ALTER */
 	bool dropping;	 /* DROP or TRUNCATE, just now */
 	bool harmless;	 /* EXPLAIN: nothing is run */
-	bool runs_texts; /* DO, EXECUTE: strings are code */
+	bool runs_texts; /* DO, EXECUTE, PREPARE: strings are code */
+	bool preparing;	 /* PREPARE: a statement follows AS */
+	bool creating;	 /* CREATE */
+	bool replacing;	 /* … OR REPLACE */
 	enum where where;
 	struct token terms[3]; /* the first of what follows WHERE */
 	unsigned int terms_count;
@@ -260,8 +270,7 @@ struct checker {
 	bool found;
 };
 
-static bool is_destructive(const char *text, size_t len, bool mysql, unsigned int nesting,
-			   bool *ret_open);
+static bool is_destructive(const struct lexer *l, unsigned int nesting, bool *ret_open);
 
 static bool is_same_literal(const struct token *a, const struct token *b)
 {
@@ -301,7 +310,10 @@ static void begin(struct checker *c, struct scope *s, const struct token *t)
 	s->begun = true;
 	s->harmless = is_word(t, "explain") || is_word(t, "describe");
 	s->altering = is_word(t, "alter");
-	s->runs_texts |= is_word(t, "do") || is_word(t, "execute") || is_word(t, "exec");
+	s->preparing = is_word(t, "prepare");
+	s->creating = is_word(t, "create");
+	s->runs_texts |=
+		is_word(t, "do") || is_word(t, "execute") || is_word(t, "exec") || s->preparing;
 	s->all_rows = is_word(t, "delete") || is_word(t, "update");
 	/* DROP( and TRUNCATE( in parentheses are columns and functions */
 	s->dropping = c->depth == 0 && (is_word(t, "drop") || is_word(t, "truncate"));
@@ -314,9 +326,16 @@ static void follow(struct scope *s, const struct token *t)
 		*s = (struct scope) { 0 };
 		return;
 	}
+	if (s->preparing && is_word(t, "as")) {
+		*s = (struct scope) { 0 };
+		return;
+	}
 	if (s->all_rows && is_word(t, "where") && s->where == WHERE_MISSING)
 		s->where = WHERE_BEGUN;
-	s->dropping = s->altering && is_word(t, "drop");
+	/* what is replaced is lost; of a function or a view that is no data */
+	s->replacing |= s->creating && is_word(t, "replace");
+	s->dropping = (s->altering && (is_word(t, "drop") || is_word(t, "truncate"))) ||
+		      (s->replacing && is_word(t, "table"));
 	/* ClickHouse deletes by ALTER TABLE … DELETE WHERE */
 	if (s->altering && !s->after_on && (is_word(t, "delete") || is_word(t, "update"))) {
 		s->altering = false;
@@ -345,10 +364,12 @@ static bool is_attribute(const struct token *t)
 
 static void check_text(struct checker *c, const struct token *t)
 {
+	struct lexer inner = {
+		.p = t->s, .end = t->s + t->len, .mysql = c->lexer.mysql, .line_start = true
+	};
 	bool open;
 
-	if (c->nesting < MAX_NESTING &&
-	    is_destructive(t->s, t->len, c->lexer.mysql, c->nesting + 1, &open))
+	if (c->nesting < MAX_NESTING && is_destructive(&inner, c->nesting + 1, &open))
 		c->found = true;
 }
 
@@ -408,13 +429,9 @@ static void check_mark(struct checker *c, const struct token *t)
 	}
 }
 
-static bool is_destructive(const char *text, size_t len, bool mysql, unsigned int nesting,
-			   bool *ret_open)
+static bool is_destructive(const struct lexer *l, unsigned int nesting, bool *ret_open)
 {
-	struct checker c = {
-		.lexer = { .p = text, .end = text + len, .mysql = mysql, .line_start = true },
-		.nesting = nesting,
-	};
+	struct checker c = { .lexer = *l, .nesting = nesting };
 	bool after_close = false;
 
 	for (;;) {
@@ -437,10 +454,12 @@ static bool is_destructive(const char *text, size_t len, bool mysql, unsigned in
 
 bool sql_is_destructive(const char *text, size_t len)
 {
-	bool open_plain, open_escaped;
-	bool plain = is_destructive(text, len, false, 0, &open_plain);
-	bool escaped = is_destructive(text, len, true, 0, &open_escaped);
+	struct lexer l = { .p = text, .end = text + len, .line_start = true };
+	bool open_plain, open_escaped, plain, escaped;
 
+	plain = is_destructive(&l, 0, &open_plain);
+	l.mysql = true;
+	escaped = is_destructive(&l, 0, &open_escaped);
 	if (open_plain == open_escaped)
 		return plain || escaped;
 	return open_plain ? escaped : plain;
