@@ -331,12 +331,18 @@ static void take_exec(struct search *s, const char *line, size_t len)
 	}
 }
 
+/* Nothing ends the last line of a segment whose writer was killed. */
 static void note_time(struct search *s, const char *line, size_t len)
 {
-	const char *at = memmem(line, MIN(len, 200UL), "\"time\":", 7);
+	static const char key[] = "\"time\":";
+	const char *at = memmem(line, MIN(len, 200UL), key, strlen(key)), *end = line + len;
+	uint64_t ms = 0;
 
-	if (at)
-		s->trail->oldest_ms = strtoull(at + 7, NULL, 10);
+	if (!at)
+		return;
+	for (at += strlen(key); at < end && *at >= '0' && *at <= '9'; at++)
+		ms = ms * 10 + (uint64_t)(*at - '0');
+	s->trail->oldest_ms = ms;
 }
 
 /* The kinds of lines are told by how they begin, as this is most of the work in a large journal. */
