@@ -35,7 +35,8 @@ static bool is_bent(struct context *c)
 	static const char *const names[] = {
 		"GIT_INDEX_FILE",	 "GIT_COMMON_DIR",	    "GIT_OBJECT_DIRECTORY",
 		"GIT_NAMESPACE",	 "GIT_CEILING_DIRECTORIES", "GIT_CONFIG_COUNT",
-		"GIT_CONFIG_PARAMETERS", "GIT_ICASE_PATHSPECS",
+		"GIT_CONFIG_PARAMETERS", "GIT_ICASE_PATHSPECS",	    "GIT_CONFIG_SYSTEM",
+		"GIT_CONFIG_NOSYSTEM",
 	};
 	const char *global = context_var(c, "GIT_CONFIG_GLOBAL");
 
@@ -66,7 +67,8 @@ static bool add_option(const struct args *args, const struct arg *arg, struct st
 	    args_is_option(args, arg, "--config-env", true))
 		return false;
 	if (arg->value && args_is_option(args, arg, "-c", false))
-		return strncasecmp(arg->value, "core.", 5) != 0;
+		return strncasecmp(arg->value, "core.", 5) != 0 &&
+		       strncasecmp(arg->value, "include", 7) != 0; /* of a file, which may say it */
 	for (size_t i = 0; arg->value && i < ARRAY_SIZE(places); i++)
 		if (args_is_option(args, arg, places[i].name, true))
 			add(ret, places[i].tag, arg->value);

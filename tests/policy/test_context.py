@@ -143,7 +143,10 @@ UNKNOWN = "what would be lost could not be found out"
     ("git checkout -f -", {}),
     ("git checkout -- nosuchfile", {}),
     ("git -c core.worktree=/elsewhere reset --hard", {}),
+    ("git -c include.path=/elsewhere clean -fd", {}),
     ("git reset --hard", {"GIT_INDEX_FILE": "other"}),
+    ("git clean -fd", {"GIT_CONFIG_SYSTEM": "/elsewhere"}),
+    ("git clean -fd", {"GIT_CONFIG_NOSYSTEM": "1"}),
     ("git branch -D nosuchbranch", {}),
     ("git worktree remove --force nosuchtree", {}),
 ])
