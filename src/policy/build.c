@@ -1,3 +1,4 @@
+#include "policy/code_words.h"
 #include "policy/build.h"
 
 #include <errno.h>
@@ -236,7 +237,7 @@ static void check_line(const struct line *l)
 	}
 }
 
-static void check_regexes(const struct line *l)
+static void check_predicates(const struct line *l)
 {
 	for (size_t i = 0; i < l->usage->items_count; i++)
 		for (size_t k = 0; k < l->usage->items[i].alts_count; k++) {
@@ -244,6 +245,11 @@ static void check_regexes(const struct line *l)
 			_cleanup_strbuf_ struct strbuf err = STRBUF_INIT;
 			size_t offset;
 
+			if (alt->cond.kind == COND_CALL && code_language_of(l->program->key.s) < 0)
+				source_fault(&l->pack->src, alt->spot,
+					     "no code of '%s' is read: {call:…} is for python, "
+					     "node, deno, perl, ruby, php, lua, Rscript and awk",
+					     l->program->key.s);
 			if (alt->cond.kind == COND_RE && regex_check(alt->cond.arg, &offset, &err))
 				source_fault(&l->pack->src, alt->spot,
 					     "no regular expression: %s, at byte %zu of '%s'",
@@ -264,7 +270,7 @@ static void collect_line(struct builder *b, struct pack *pack, const struct usag
 
 	if (l.program) {
 		check_line(&l);
-		check_regexes(&l);
+		check_predicates(&l);
 	}
 	if (l.program && pack->src.faults->count == before && waits(kind) &&
 	    !needles_add_line(&b->needles, l.program, u))

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "policy/call.h"
+#include "policy/code_words.h"
 #include "policy/glob.h"
 #include "policy/production.h"
 #include "policy/question.h"
@@ -97,6 +99,28 @@ static bool is_set(const struct matcher *m, const struct image_alt *a, bool othe
 	return value && glob_match(arg + strcspn(arg, "=") + 1, value, false);
 }
 
+static enum sql_dialect dialect(const struct matcher *m)
+{
+	const char *program = string(m, m->e->args.program->name);
+
+	return strcmp(program, "mysql") == 0 ? SQL_MYSQL : SQL_ANY;
+}
+
+/* Is there such a call in the code that is given to an interpreter? */
+static bool calls(const struct matcher *m, const char *pattern, bool otherwise)
+{
+	const char *program = string(m, m->e->args.program->name), *code;
+	int language = code_language_of(program);
+	u32 at = 0;
+
+	while (language >= 0 &&
+	       (code = code_next(program, m->e->args.words, m->e->args.count, &at)))
+		if (call_is_made(pattern, (enum code_language)language, code, m->e->paths,
+				 otherwise))
+			return true;
+	return false;
+}
+
 /* Does the value satisfy the condition of alternative `n`? `otherwise`: what counts where that
  * cannot be found out. */
 static bool holds(const struct matcher *m, u32 n, const char *value, bool otherwise)
@@ -116,13 +140,15 @@ static bool holds(const struct matcher *m, u32 n, const char *value, bool otherw
 	case COND_RE:
 		return regexes_match(m->e->regexes, n, value, otherwise);
 	case COND_SQL:
-		return sql_is_destructive(value, strlen(value));
+		return sql_is_destructive(value, strlen(value), dialect(m));
 	case COND_SQL_READS:
 		return sql_only_reads(value, strlen(value));
 	case COND_EXISTS:
 	case COND_MISSING:
 		return paths_has_file(m->e->paths, value, string(m, a->arg), a->cond == COND_EXISTS,
 				      otherwise);
+	case COND_CALL:
+		return calls(m, string(m, a->arg), otherwise);
 	case COND_GIT:
 	case COND_PLAN:
 		return loses(m, a, value, otherwise);

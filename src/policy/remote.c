@@ -89,11 +89,65 @@ static const char *find_entrypoint(char *const *words, u32 at, u32 end)
 	return NULL;
 }
 
+/* Images whose entry point is the program that they are made for. */
+static const struct {
+	const char *images, *program;
+} entrypoints[] = {
+	{ "hashicorp/terraform terraform", "terraform" },
+	{ "opentofu/opentofu tofu", "tofu" },
+	{ "hashicorp/vault vault", "vault" },
+	{ "hashicorp/consul consul", "consul" },
+	{ "hashicorp/nomad nomad", "nomad" },
+	{ "hashicorp/packer packer", "packer" },
+	{ "pulumi/pulumi pulumi", "pulumi" },
+	{ "amazon/aws-cli aws-cli/aws-cli aws aws-cli", "aws" },
+	{ "bitnami/kubectl rancher/kubectl lachlanevenson/k8s-kubectl kubectl", "kubectl" },
+	{ "alpine/helm helm", "helm" },
+	{ "argoproj/argocd argocd", "argocd" },
+	{ "fluxcd/flux-cli", "flux" },
+	{ "velero/velero velero", "velero" },
+	{ "alpine/git bitnami/git", "git" },
+	{ "rclone/rclone rclone", "rclone" },
+	{ "restic/restic restic", "restic" },
+	{ "kopia/kopia kopia", "kopia" },
+	{ "minio/mc mc", "mc" },
+	{ "peakcom/s5cmd", "s5cmd" },
+	{ "d3fk/s3cmd", "s3cmd" },
+	{ "flyway/flyway redgate/flyway flyway", "flyway" },
+	{ "liquibase/liquibase liquibase", "liquibase" },
+	{ "migrate/migrate", "migrate" },
+	{ "amacneil/dbmate dbmate", "dbmate" },
+	{ "arigaio/atlas atlas", "atlas" },
+	{ "digitalocean/doctl doctl", "doctl" },
+	{ "flyio/flyctl flyctl", "flyctl" },
+	{ "hetznercloud/cli hcloud", "hcloud" },
+	{ "alpine/psql", "psql" },
+	{ "curlimages/curl", "curl" },
+};
+
+/* The program of an image, without its registry, tag and digest; of compose, of a service that is
+ * called like it. */
+static const char *find_image(const char *image)
+{
+	const char *slash = strchr(image, '/');
+	size_t len;
+
+	/* a registry has a dot or a port in its name */
+	if (slash && (memchr(image, '.', (size_t)(slash - image)) ||
+		      memchr(image, ':', (size_t)(slash - image))))
+		image = slash + 1;
+	len = strcspn(image, ":@");
+	for (size_t i = 0; i < ARRAY_SIZE(entrypoints); i++)
+		if (grammar_lists(entrypoints[i].images, image, len))
+			return entrypoints[i].program;
+	return NULL;
+}
+
 static enum remote_kind engine_words(const struct engine *e, char *const *words, u32 count,
 				     u32 *ret_first, const char **ret_carrier,
 				     const char **ret_entrypoint)
 {
-	bool compose = e->compose;
+	bool compose = e->compose, runs = false;
 	u32 at = grammar_skip_options(&engine_flags, words, count, 0), options;
 
 	if (!compose && is(words, count, at, "compose")) {
@@ -104,13 +158,15 @@ static enum remote_kind engine_words(const struct engine *e, char *const *words,
 	}
 	if (is(words, count, at, "exec"))
 		*ret_carrier = compose ? e->compose_exec : e->exec;
-	else if (is(words, count, at, "run"))
+	else if ((runs = is(words, count, at, "run")))
 		*ret_carrier = compose ? e->compose_run : e->run;
 	else
 		return REMOTE_NONE;
 	options = at + 1;
 	at = grammar_skip_options(&container_flags, words, count, options);
 	*ret_entrypoint = find_entrypoint(words, options, at);
+	if (runs && !*ret_entrypoint && at < count)
+		*ret_entrypoint = find_image(words[at]);
 	*ret_first = MIN(at + 1, count); /* behind the container, service or image */
 	return REMOTE_WORDS;
 }

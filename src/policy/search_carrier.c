@@ -32,10 +32,10 @@ static void search_remote(struct search *s, const char *name, char *const *words
 		search_input(s);
 	else if (kind == REMOTE_SHELL)
 		search_shell(s, words + first, count - first);
-	else if (entrypoint)
-		search_entrypoint(s, entrypoint, words + first, count - first);
 	else
 		search_words(s, words + first, count - first);
+	if (kind == REMOTE_WORDS && entrypoint)
+		search_entrypoint(s, entrypoint, words + first, count - first);
 	s->found = found;
 	s->paths = paths;
 	s->carrier = outer;

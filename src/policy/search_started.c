@@ -5,6 +5,7 @@
 
 #include "base/escape.h"
 #include "policy/carrier.h"
+#include "policy/code_words.h"
 #include "policy/grammar.h"
 #include "policy/runner.h"
 #include "policy/search_state.h"
@@ -186,6 +187,43 @@ static void judge_wrapped(struct search *s, char *const *words, u32 count)
 	}
 }
 
+/* A call that starts a command: one text is a shell's, several are words. */
+static bool judge_call(void *data, const struct code_call *call)
+{
+	static const char starters[] =
+		"system popen exec execv execvp execve execl execlp run call check_call "
+		"check_output Popen getoutput getstatusoutput spawn spawnl spawnv spawnvp "
+		"create_subprocess_shell create_subprocess_exec execSync spawnSync execFile "
+		"execFileSync execa command shell_exec passthru proc_open pcntl_exec capture2 "
+		"capture2e capture3 popen2 popen3 pipeline execute `";
+	const char *dot = strrchr(call->name, '.'), *name = dot ? dot + 1 : call->name;
+	struct search *s = data;
+
+	if (!call->values.count || !grammar_lists(starters, name, strlen(name)))
+		return false;
+	if (call->values.count == 1)
+		judge_text(s, call->values.all[0], NULL, 0);
+	else
+		judge(s, call->values.all, call->values.count);
+	return false;
+}
+
+/* The code of an interpreter, as it is given or fed. */
+static bool judge_code(struct search *s, const char *name, char *const *words, u32 count)
+{
+	int language = code_language_of(name);
+	const char *text;
+	struct code code;
+	u32 at = 0;
+
+	while (language >= 0 && (text = code_next(name, words + 1, count - 1, &at)))
+		if (!code_read((enum code_language)language, text, &code)) {
+			code_each_call(&code, judge_call, s);
+			code_free(&code);
+		}
+	return language >= 0;
+}
+
 /* What a runner runs here is looked at as its own already. */
 static bool is_run(struct search *s, const char *name, char *const *words, u32 count)
 {
@@ -225,6 +263,8 @@ void search_started(struct search *s, char *const *words, u32 count)
 		judge_shell(s, words, count);
 	else if (strcmp(name, "xargs") == 0)
 		judge_xargs(s, words, count);
+	else if (judge_code(s, name, words, count))
+		; /* what else it has are its own arguments */
 	else if ((text = carrier_escape(name, words, count)))
 		judge_text(s, text, NULL, 0);
 	else if (!is_run(s, name, words, count))

@@ -452,7 +452,7 @@ static bool is_destructive(const struct lexer *l, unsigned int nesting, bool *re
 	return c.found;
 }
 
-bool sql_is_destructive(const char *text, size_t len)
+bool sql_is_destructive(const char *text, size_t len, enum sql_dialect dialect)
 {
 	struct lexer l = { .p = text, .end = text + len, .line_start = true };
 	bool open_plain, open_escaped, plain, escaped;
@@ -460,6 +460,8 @@ bool sql_is_destructive(const char *text, size_t len)
 	plain = is_destructive(&l, 0, &open_plain);
 	l.mysql = true;
 	escaped = is_destructive(&l, 0, &open_escaped);
+	if (dialect == SQL_MYSQL)
+		return escaped;
 	if (open_plain == open_escaped)
 		return plain || escaped;
 	return open_plain ? escaped : plain;

@@ -5,10 +5,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+enum sql_dialect {
+	SQL_ANY, /* nobody knows: each reading counts that leaves no quote open */
+	SQL_MYSQL,
+};
+
 /* One of its statements is a DROP, a TRUNCATE, an ALTER … DROP, or a DELETE or UPDATE of all rows.
- * Comments, strings and quoted names count for nothing. Where dialects differ, each reading that
- * leaves no quote open counts. */
-bool sql_is_destructive(const char *text, size_t len);
+ * Comments, strings and quoted names count for nothing. */
+bool sql_is_destructive(const char *text, size_t len, enum sql_dialect dialect);
 
 /* Does it only read? Each statement is one of those that do, none of their words writes, and
  * nothing is left open. What is doubtful does not. */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "policy/call.h"
 #include "policy/context.h"
 
 #define MAX_ALTS 512
@@ -109,18 +110,27 @@ static bool parse_env(struct parser *ps, const char *where, const char *arg, str
 	return true;
 }
 
-/* Does it speak of no word of the command? */
+/* {call:NAME COND…} */
+static bool parse_call(struct parser *ps, const char *where, const char *arg, struct cond *ret)
+{
+	const char *fault = call_check(arg);
+
+	*ret = (struct cond) { .kind = COND_CALL, .arg = arg };
+	return fault ? FAULT(ps, where, "{call:%s}: %s", arg, fault) : true;
+}
+
+/* Does it speak of no one word of the command? */
 static bool is_around(const struct cond *c)
 {
-	return c->kind == COND_EXISTS || c->kind == COND_MISSING || c->kind == COND_GIT ||
-	       c->kind == COND_PRODUCTION || c->kind == COND_VARIABLE;
+	return c->kind == COND_EXISTS || c->kind == COND_MISSING || c->kind == COND_CALL ||
+	       c->kind == COND_GIT || c->kind == COND_PRODUCTION || c->kind == COND_VARIABLE;
 }
 
 /* {NAME:ARG} at ps->p. */
 static bool parse_predicate(struct parser *ps, struct cond *ret)
 {
 	static const char *const names[] = { "path",	"re",  "sql",  "glob", "exists",
-					     "missing", "git", "plan", "env" };
+					     "missing", "git", "plan", "env",  "call" };
 	const char *open = ps->p, *close = find_brace(open), *colon;
 	const char *name, *arg;
 
@@ -130,7 +140,7 @@ static bool parse_predicate(struct parser *ps, struct cond *ret)
 	if (!colon)
 		return FAULT(ps, open,
 			     "a predicate is {NAME:…}, with NAME one of path, re, sql, "
-			     "glob, exists, missing, git, plan, env");
+			     "glob, exists, missing, git, plan, env, call");
 	name = arena_strndup(ps->arena, open + 1, (size_t)(colon - open - 1));
 	arg = arena_strndup(ps->arena, colon + 1, (size_t)(close - colon - 1));
 	ps->p = close + 1;
@@ -156,12 +166,14 @@ static bool parse_predicate(struct parser *ps, struct cond *ret)
 	}
 	if (strcmp(name, "git") == 0 || strcmp(name, "plan") == 0)
 		return parse_fact(ps, colon + 1, name, arg, ret);
+	if (strcmp(name, "call") == 0)
+		return parse_call(ps, colon + 1, arg, ret);
 	if (strcmp(name, "env") == 0)
 		return parse_env(ps, colon + 1, arg, ret);
 	const char *nearest = source_nearest(name, names, ARRAY_SIZE(names));
 	return FAULT(ps, open + 1, "unknown predicate '%s': %s%s%s", name,
 		     nearest ? "did you mean '"
-			     : "write path, re, sql, glob, exists, missing, git, plan or env",
+			     : "write path, re, sql, glob, exists, missing, git, plan, env or call",
 		     nearest ? nearest : "", nearest ? "'?" : "");
 }
 

@@ -20,6 +20,7 @@ enum cond_kind {
 	COND_SQL_READS,
 	COND_EXISTS,  /* a file, in the directory that the value names or else in the cwd */
 	COND_MISSING, /* the same, but it is not there */
+	COND_CALL,    /* a call in the program's code: see call.h */
 	COND_GIT,     /* what git would lose: a fact */
 	COND_PLAN,    /* the same of a saved plan */
 	COND_PRODUCTION,
@@ -30,7 +31,8 @@ enum cond_kind {
 struct cond {
 	enum cond_kind kind;
 	enum path_class path_class;
-	const char *arg; /* of glob, path glob, re, exists, missing and variable; the fact's name */
+	const char *arg; /* of glob, path glob, re, exists, missing, call and variable; the fact's
+			    name */
 };
 
 enum item_kind {
@@ -38,7 +40,8 @@ enum item_kind {
 	ITEM_OPTION,  /* an option, anywhere */
 	ITEM_OPERAND, /* an operand that no word took */
 	ITEM_KEY,     /* an operand key=value */
-	ITEM_AROUND,  /* no word of the command, but what is around it: files, git, variables */
+	ITEM_AROUND,  /* no one word of the command, but what is around it: files, git, variables;
+			 or the code that it is given */
 	ITEM_FED,     /* what shell text gives the command to read: <<, <, <-; where it writes: > */
 	ITEM_COUNT
 };

@@ -108,15 +108,36 @@ static const char *const harmless[] = {
 static void test_destructive(void **state _unused_)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(destructive); i++)
-		if (!sql_is_destructive(destructive[i], strlen(destructive[i])))
+		if (!sql_is_destructive(destructive[i], strlen(destructive[i]), SQL_ANY))
 			fail_msg("missed: %s", destructive[i]);
 }
 
 static void test_harmless(void **state _unused_)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(harmless); i++)
-		if (sql_is_destructive(harmless[i], strlen(harmless[i])))
+		if (sql_is_destructive(harmless[i], strlen(harmless[i]), SQL_ANY))
 			fail_msg("false alarm: %s", harmless[i]);
+}
+
+static void test_dialects(void **state _unused_)
+{
+	static const struct {
+		const char *text;
+		bool any, mysql;
+	} texts[] = {
+		{ "select 1 # ; drop table x", true, false },
+		{ "select 1 # a\n; drop table x", true, true },
+		{ "select 'it\\'; drop table x; --'", true, false },
+		{ "drop table x", true, true },
+		{ "select '#'; drop table x", true, true },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		size_t len = strlen(texts[i].text);
+
+		assert_true(sql_is_destructive(texts[i].text, len, SQL_ANY) == texts[i].any);
+		assert_true(sql_is_destructive(texts[i].text, len, SQL_MYSQL) == texts[i].mysql);
+	}
 }
 
 static void test_reads(void **state _unused_)
@@ -168,18 +189,17 @@ static void test_depth(void **state _unused_)
 
 	memset(text, '(', sizeof(text));
 	memcpy(text + sizeof(text) - 12, "DROP TABLE x", 12);
-	sql_is_destructive(text, sizeof(text));
+	sql_is_destructive(text, sizeof(text), SQL_ANY);
 	memset(text, ')', 300);
 	memcpy(text + 300, ";DROP TABLE x", 13);
-	assert_true(sql_is_destructive(text, 313));
+	assert_true(sql_is_destructive(text, 313, SQL_ANY));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_destructive),
-		cmocka_unit_test(test_harmless),
-		cmocka_unit_test(test_reads),
+		cmocka_unit_test(test_destructive), cmocka_unit_test(test_harmless),
+		cmocka_unit_test(test_dialects),    cmocka_unit_test(test_reads),
 		cmocka_unit_test(test_depth),
 	};
 

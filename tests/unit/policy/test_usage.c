@@ -101,7 +101,7 @@ static void test_faults(void **state _unused_)
 		{ "git a)b", "x:1:6: unexpected ')': a blank ends an item" },
 		{ "git {path:precious", "x:1:5: this { is never closed: write {NAME:…}" },
 		{ "git {path}", "x:1:5: a predicate is {NAME:…}, with NAME one of path, re, sql, "
-				"glob, exists, missing, git, plan, env" },
+				"glob, exists, missing, git, plan, env, call" },
 		{ "git {path:}", "x:1:11: {path:} says nothing: an argument is missing" },
 		{ "git {path:precius}",
 		  "x:1:11: unknown class of paths 'precius': did you mean 'precious'?" },
@@ -115,7 +115,7 @@ static void test_faults(void **state _unused_)
 		{ "git -C={git:modified}", "x:1:8: this predicate stands alone: it asks no value" },
 		{ "git {pth:x/y}", "x:1:6: unknown predicate 'pth': did you mean 'path'?" },
 		{ "git {not-empty:x}", "x:1:6: unknown predicate 'not-empty': write path, re, sql, "
-				       "glob, exists, missing, git, plan or env" },
+				       "glob, exists, missing, git, plan, env or call" },
 		{ "git {sql:drop}",
 		  "x:1:10: unknown class of SQL 'drop': write destructive or reads" },
 		{ "git -x=", "x:1:8: a value is missing after =" },

@@ -1,0 +1,19 @@
+/* {call:NAME COND…}: a call in code, by its name and by what its arguments may be. */
+#ifndef POLICY_CALL_H
+#define POLICY_CALL_H
+
+#include "policy/arena.h"
+#include "policy/code.h"
+#include "policy/paths.h"
+
+/* What is wrong with the predicate's argument; NULL: nothing. */
+const char *call_check(const char *pattern);
+
+/* Does the code call such a function? `doubtful`: does what is too long to be read? */
+bool call_is_made(const char *pattern, enum code_language language, const char *text,
+		  struct paths *paths, bool doubtful);
+
+/* A glob on all code with such a call. */
+const char *call_glob(struct arena *a, const char *pattern);
+
+#endif
