@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "backstop/key.h"
+#include "policy/call.h"
 #include "policy/carrier.h"
 #include "policy/needle_text.h"
 #include "policy/regex_run.h"
@@ -108,6 +109,8 @@ static void value_choices(struct needles *n, const struct cond *c, bool left, st
 		regex_choices(n, c->arg, left, ret);
 	else if (c->kind == COND_GLOB)
 		glob = needle_of_glob(n, c->arg, left);
+	else if (c->kind == COND_CALL)
+		glob = needle_of_glob(n, call_glob(n->arena, c->arg), false);
 	if (!ret->count)
 		push_choice(ret, &glob);
 }
@@ -182,7 +185,8 @@ static bool alt_choices(struct needles *n, const struct program *p, const struct
 	struct choice text = text_choice(n, p, item, alt);
 	struct choices values;
 
-	if (item->kind == ITEM_AROUND || (item->kind == ITEM_FED && strcmp(alt->text, ">") == 0))
+	if ((item->kind == ITEM_AROUND && alt->cond.kind != COND_CALL) ||
+	    (item->kind == ITEM_FED && strcmp(alt->text, ">") == 0))
 		return false;
 	if (is_target(p, item, &alt->cond))
 		target_choices(n, &alt->cond, &values);
