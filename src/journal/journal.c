@@ -355,7 +355,7 @@ int journal_sync_later(struct journal *j)
 
 int journal_sync_fd(const struct journal *j)
 {
-	return j->syncer && !syncer_idle(j->syncer) ? syncer_fd(j->syncer) : -1;
+	return j->syncer ? syncer_wait_fd(j->syncer) : -1;
 }
 
 struct journal_counts journal_get_counts(const struct journal *j)

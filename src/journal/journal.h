@@ -37,7 +37,8 @@ int journal_sync(struct journal *j);
 /* The same in a thread, without waiting. 0, or the negative errno of the write, or of a sync asked
  * for earlier. */
 int journal_sync_later(struct journal *j);
-/* An fd that is readable once all that was asked is on disk, not owned; -1: it is. */
+/* An fd that is readable once all that has been asked so far is on disk, until the next call; not
+ * owned. -1: it is. */
 int journal_sync_fd(const struct journal *j);
 
 struct journal_counts {

@@ -6,49 +6,56 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define WAITING_MAX 16
+
+struct waiting {
+	int fd;
+	dev_t dev;
+	ino_t inode;
+};
 
 struct syncer {
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
-	int waiting[WAITING_MAX]; /* fds, the oldest first */
+	struct waiting waiting[WAITING_MAX]; /* the oldest first */
 	int count;
-	bool busy, stop;
+	bool stop;
 	int error;
-	int idle; /* eventfd: readable while nothing is asked */
+	uint64_t asked, done; /* how many */
+	uint64_t wanted;      /* of `done`, by syncer_wait_fd(); 0: nobody waits */
+	int reached;	      /* eventfd: readable once they are */
 };
-
-static void set_idle(struct syncer *s, bool idle)
-{
-	eventfd_t value;
-
-	if (idle)
-		eventfd_write(s->idle, 1);
-	else
-		eventfd_read(s->idle, &value);
-}
 
 /* The oldest that waits, -1 at the end. Called with the lock. */
 static int next(struct syncer *s)
 {
 	int fd;
 
-	s->busy = s->count > 0;
-	if (!s->busy)
-		set_idle(s, true);
 	while (!s->count && !s->stop)
 		pthread_cond_wait(&s->wake, &s->lock);
 	if (!s->count)
 		return -1;
-	s->busy = true;
-	fd = s->waiting[0];
+	fd = s->waiting[0].fd;
 	s->count--;
 	for (int i = 0; i < s->count; i++)
 		s->waiting[i] = s->waiting[i + 1];
 	return fd;
+}
+
+/* Called with the lock. */
+static void tell_done(struct syncer *s, int error)
+{
+	if (!s->error)
+		s->error = error;
+	s->done++;
+	if (!s->wanted || s->done < s->wanted)
+		return;
+	s->wanted = 0;
+	eventfd_write(s->reached, 1);
 }
 
 static void *run(void *data)
@@ -64,8 +71,7 @@ static void *run(void *data)
 		r = fdatasync(fd) ? -errno : 0;
 		close(fd);
 		pthread_mutex_lock(&s->lock);
-		if (!s->error)
-			s->error = r;
+		tell_done(s, r);
 	}
 	pthread_mutex_unlock(&s->lock);
 	return NULL;
@@ -92,10 +98,10 @@ int syncer_new(struct syncer **ret)
 		return -ENOMEM;
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->wake, NULL);
-	s->idle = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	r = s->idle < 0 ? -errno : start(s);
+	s->reached = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	r = s->reached < 0 ? -errno : start(s);
 	if (r) {
-		close_fd(&s->idle);
+		close_fd(&s->reached);
 		free(s);
 		return r;
 	}
@@ -114,48 +120,55 @@ void syncer_free(struct syncer *s)
 	pthread_join(s->thread, NULL);
 	pthread_cond_destroy(&s->wake);
 	pthread_mutex_destroy(&s->lock);
-	close_fd(&s->idle);
+	close_fd(&s->reached);
 	free(s);
 }
 
-static int add(struct syncer *s, int copy)
+/* What waits for its turn covers what is written until then. Takes `copy`. Called with the lock. */
+static int add(struct syncer *s, int copy, const struct stat *st)
 {
-	if (s->count == WAITING_MAX)
+	for (int i = 0; i < s->count; i++)
+		if (s->waiting[i].inode == st->st_ino && s->waiting[i].dev == st->st_dev) {
+			close(copy);
+			return 0;
+		}
+	if (s->count == WAITING_MAX) {
+		close(copy);
 		return -EBUSY;
-	if (!s->busy && !s->count)
-		set_idle(s, false);
-	s->waiting[s->count++] = copy;
+	}
+	s->waiting[s->count++] =
+		(struct waiting) { .fd = copy, .dev = st->st_dev, .inode = st->st_ino };
+	s->asked++;
 	pthread_cond_signal(&s->wake);
 	return 0;
 }
 
 int syncer_add(struct syncer *s, int fd)
 {
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0), r;
+	struct stat st;
+	int copy = fstat(fd, &st) ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0), r;
 
 	if (copy < 0)
 		return -errno;
 	pthread_mutex_lock(&s->lock);
-	r = add(s, copy);
+	r = add(s, copy, &st);
 	pthread_mutex_unlock(&s->lock);
-	if (r)
-		close(copy);
 	return r;
 }
 
-bool syncer_idle(struct syncer *s)
+int syncer_wait_fd(struct syncer *s)
 {
-	bool idle;
+	eventfd_t value;
+	int fd = -1;
 
 	pthread_mutex_lock(&s->lock);
-	idle = !s->busy && !s->count;
+	if (s->done < s->asked) {
+		eventfd_read(s->reached, &value);
+		s->wanted = s->asked;
+		fd = s->reached;
+	}
 	pthread_mutex_unlock(&s->lock);
-	return idle;
-}
-
-int syncer_fd(const struct syncer *s)
-{
-	return s->idle;
+	return fd;
 }
 
 int syncer_error(struct syncer *s)

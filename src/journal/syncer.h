@@ -13,10 +13,9 @@ DEFINE_CLEANUP(struct syncer, syncer_free);
 /* Asks for fdatasync(2) of what was written to `fd` so far; the fd may be closed meanwhile. 0 or a
  * negative errno: nothing was asked. */
 int syncer_add(struct syncer *s, int fd);
-/* Is all done that was asked? */
-bool syncer_idle(struct syncer *s);
-/* Readable when it is; not owned. */
-int syncer_fd(const struct syncer *s);
+/* An fd that is readable once all is done that has been asked so far, until the next call; not
+ * owned. -1: it is. */
+int syncer_wait_fd(struct syncer *s);
 /* The first failure (a negative errno) since the last call, 0: none. */
 int syncer_error(struct syncer *s);
 
