@@ -171,13 +171,20 @@ static int open_clock(struct loop *loop)
 	return err;
 }
 
-/* From the end: most timers of one loop have the same delay. */
+/* From both ends: most timers have the same delay as the last one, or are due before nearly all. */
 static void insert_timer(struct loop *loop, struct loop_source *timer)
 {
 	struct loop_source *before = TAILQ_LAST(&loop->timers, source_list);
+	struct loop_source *after = TAILQ_FIRST(&loop->timers);
 
-	while (before && before->due > timer->due)
+	while (before && before->due > timer->due) {
+		if (after->due > timer->due) {
+			TAILQ_INSERT_BEFORE(after, timer, link);
+			return;
+		}
 		before = TAILQ_PREV(before, source_list, link);
+		after = TAILQ_NEXT(after, link);
+	}
 	if (before)
 		TAILQ_INSERT_AFTER(&loop->timers, before, timer, link);
 	else
