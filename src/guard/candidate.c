@@ -336,18 +336,21 @@ static bool waits_for_guard(u32 word)
 	return state == BS_SLOT_CLAIMED || state == BS_SLOT_ASKED || state == BS_SLOT_STOPPING;
 }
 
-bool candidate_sweep(struct guard *g)
+bool candidate_sweep(struct guard *g, u64 end)
 {
 	bool waits = false;
+	u32 i = g->sweep_at;
 
-	for (u32 i = 0; i < BS_SLOTS; i++) {
+	do {
 		const struct bs_slot *s = &kernel_slots(g->kernel)[i];
 		u32 word = __atomic_load_n(&s->word, __ATOMIC_SEQ_CST), ticket = word >> 3;
 
 		waits |= waits_for_guard(word);
 		if (BS_SLOT_STATE(word) == BS_SLOT_STOPPED && !hold_has_slot(g, i, ticket))
 			sweep_stopped(g, i, ticket);
-	}
+		i = (i + 1) % BS_SLOTS;
+	} while (i && boot_ns() < end);
+	g->sweep_at = i;
 	return waits;
 }
 

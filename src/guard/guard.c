@@ -24,6 +24,8 @@
 #define POLL_PERIOD   (50 * 1000) /* microseconds between looks at the events */
 #define IDLE_POLLS    20 /* looks without an event, after which the kernel wakes us again */
 #define BATCH	      64 /* events between looks at the decisions */
+#define DECISIONS     8	 /* that are written to the journal at once: each may take milliseconds */
+#define DRAIN_TIME    20000000ULL	/* nanoseconds, after which others are listened to */
 #define FIRST_SESSION (5 * 1000 * 1000) /* microseconds an embedded guard waits for one */
 
 /* ---- urgency */
@@ -118,18 +120,24 @@ static void on_event(void *data, const struct bs_event *e)
 	report_rest(g, e);
 }
 
-/* An event that was lost may have been the one of a candidate, or of an end. */
-static void sweep(struct guard *g)
+/* An event that was lost may have been the one of an end, or of a candidate. All slots are looked
+ * through until `end`, and by the next drain() from there on. */
+static void sweep(struct guard *g, u64 end)
 {
 	const volatile struct bs_counters *c = kernel_counters(g->kernel);
 	u64 losses = c->losses[BS_LOSS_DECISION] + c->losses[BS_LOSS_EVENT];
 	bool lost = losses != g->swept_losses;
 
-	if (lost || g->sweep_again)
-		g->sweep_again = candidate_sweep(g);
-	if (!lost)
+	if (!g->sweep_at) {
+		if (!lost && !g->sweep_again)
+			return;
+		g->swept_losses = losses;
+		g->sweep_lost = lost;
+		g->sweep_again = false;
+	}
+	g->sweep_again |= candidate_sweep(g, end);
+	if (g->sweep_at || !g->sweep_lost)
 		return;
-	g->swept_losses = losses;
 	session_sweep(g);
 	process_sweep(g);
 	exec_drop_args(g);
@@ -143,12 +151,12 @@ static void stay(struct guard *g)
 }
 
 /* What was consumed stands in the journal before it is let go. */
-static int consume(struct guard *g, enum kernel_ring ring)
+static int consume(struct guard *g, enum kernel_ring ring, int max)
 {
 	int n;
 
 	report_batch(g);
-	n = kernel_consume(g->kernel, ring, BATCH);
+	n = kernel_consume(g->kernel, ring, max);
 	report_flush(g);
 	if (n)
 		kernel_release(g->kernel, ring);
@@ -159,25 +167,34 @@ static int consume(struct guard *g, enum kernel_ring ring)
 
 void guard_read_events(struct guard *g, bool all)
 {
-	for (int i = 0; (all || i < READ_BATCHES) && consume(g, KERNEL_EVENTS) == BATCH; i++)
+	for (int i = 0; (all || i < READ_BATCHES) && consume(g, KERNEL_EVENTS, BATCH) == BATCH; i++)
 		;
 }
 
-/* Decisions come first: they are looked at after each batch of events. Returns how many events
- * there were. */
+static int decide_all(struct guard *g, u64 end)
+{
+	int n, total = 0;
+
+	do
+		total += n = consume(g, KERNEL_DECISIONS, DECISIONS);
+	while (n == DECISIONS && boot_ns() < end);
+	return total;
+}
+
+/* Decisions come first: they are looked at after each batch of events. Returns how many of both
+ * there were. A ring that is not empty then is told of again. */
 static int drain(struct guard *g)
 {
+	u64 end = boot_ns() + DRAIN_TIME;
 	int n, total = 0;
 
 	stay(g);
 	g->draining = true;
 	do {
-		while (consume(g, KERNEL_DECISIONS) == BATCH)
-			;
-		n = consume(g, KERNEL_EVENTS);
-		total += n;
-	} while (n == BATCH);
-	sweep(g);
+		total += decide_all(g, end);
+		total += n = consume(g, KERNEL_EVENTS, BATCH);
+	} while (n == BATCH && boot_ns() < end);
+	sweep(g, end);
 	g->draining = false;
 	return total;
 }
@@ -201,7 +218,7 @@ static bool wait_for(struct guard *g, int fd, int ms, void (*listen)(struct guar
 			listen(g);
 		}
 	} while (!fds[0].revents && boot_ns() < end);
-	return fds[0].revents;
+	return fds[0].revents || poll(fds, 1, 0) > 0;
 }
 
 static void listen_now(struct guard *g)
@@ -219,17 +236,27 @@ bool guard_pause(struct guard *g, int fd, int ms)
 	return wait_for(g, fd, ms, link_defer);
 }
 
+static void poll_events(void *data);
+
+static void start_polling(struct guard *g)
+{
+	g->idle_polls = 0;
+	if (!loop_add_timer(g->loop, POLL_PERIOD, poll_events, g, &g->poll))
+		kernel_set_polling(g->kernel, true);
+}
+
 static void poll_events(void *data)
 {
 	struct guard *g = data;
 
 	g->poll = NULL;
-	g->idle_polls = drain(g) ? 0 : g->idle_polls + 1;
+	g->idle_polls = drain(g) || g->sweep_at ? 0 : g->idle_polls + 1;
 	if (g->idle_polls < IDLE_POLLS &&
-	    !loop_add_timer(g->loop, POLL_PERIOD, poll_events, g, &g->poll))
+	    !loop_add_timer(g->loop, g->sweep_at ? 0 : POLL_PERIOD, poll_events, g, &g->poll))
 		return;
 	kernel_set_polling(g->kernel, false);
-	drain(g); /* what came before the kernel knew */
+	if (drain(g) || g->sweep_at) /* what came before the kernel knew: perhaps not all */
+		start_polling(g);
 }
 
 static void on_ring(void *data, _unused_ uint32_t events)
@@ -237,11 +264,8 @@ static void on_ring(void *data, _unused_ uint32_t events)
 	struct guard *g = data;
 
 	drain(g);
-	if (g->poll)
-		return;
-	g->idle_polls = 0;
-	if (!loop_add_timer(g->loop, POLL_PERIOD, poll_events, g, &g->poll))
-		kernel_set_polling(g->kernel, true);
+	if (!g->poll)
+		start_polling(g);
 }
 
 static void on_no_session(void *data)
@@ -391,7 +415,8 @@ static void take_over(struct guard *g)
 	protect_fill(g);
 	drain(g);
 	candidate_free_stale(g);
-	g->sweep_again = candidate_sweep(g);
+	g->sweep_at = 0;
+	g->sweep_again = candidate_sweep(g, UINT64_MAX);
 	session_sweep(g);
 	if (policy_settings(g->policy)->follow_agents && !g->options.embedded)
 		agent_find_running(g);

@@ -294,9 +294,12 @@ static bool is_lost(const struct hold *h)
 
 static void look_for_signals(void *data);
 
-static void look_later(struct guard *g)
+/* `took`: microseconds of the look before this one, of which thousands of holds must not make the
+ * guard's only work. */
+static void look_later(struct guard *g, u64 took)
 {
-	int r = loop_add_timer(g->loop, SIGNALS_PERIOD, look_for_signals, g, &g->watch_signals);
+	u64 wait = MAX((u64)SIGNALS_PERIOD, 4 * took);
+	int r = loop_add_timer(g->loop, wait, look_for_signals, g, &g->watch_signals);
 
 	if (r)
 		log_errno(r, "signals to held tasks are not looked for");
@@ -306,6 +309,7 @@ static void look_for_signals(void *data)
 {
 	struct guard *g = data;
 	struct hold *h, *next;
+	u64 began = boot_ns();
 
 	g->watch_signals = NULL;
 	for (h = LIST_FIRST(&g->holds); h; h = next) {
@@ -323,7 +327,7 @@ static void look_for_signals(void *data)
 		}
 	}
 	if (g->open_holds && !g->watch_signals)
-		look_later(g);
+		look_later(g, (boot_ns() - began) / 1000);
 }
 
 /* ---- begin */
@@ -336,7 +340,7 @@ static void count(struct hold *h)
 	if (!restarts(h) && g->open_execs++ == 0)
 		set_tripwire(g);
 	if (g->open_holds++ == 0)
-		look_later(g);
+		look_later(g, 0);
 }
 
 /* The hold waits for a human, from `since_ms` on. */
@@ -379,8 +383,8 @@ static void hold_begin(struct hold *h)
 	report_action(g, h->exec, disposition);
 	if (d->finding.id)
 		report_finding(g, h->exec, d, h, disposition, boot_ns() - h->exec->time);
-	if (d->verdict >= VERDICT_HOLD)
-		report_sync(g);
+	if (d->verdict >= VERDICT_HOLD) /* nothing is let go: the disk is not waited for */
+		report_sync_later(g);
 	if (d->verdict >= VERDICT_HOLD ||
 	    (g->options.mode == MODE_SHADOW && d->finding.verdict >= VERDICT_HOLD))
 		explain_start(g, h);
@@ -554,6 +558,7 @@ unsigned int hold_end_all(struct guard *g, const char *why)
 	LIST_FOREACH (h, &g->holds, entry)
 		if (restarts(h) && calls < BS_SLOTS)
 			tids[calls++] = h->tid;
+	report_batch(g); /* nothing is let go: the disk is waited for once */
 	for (h = LIST_FIRST(&g->holds); h; h = next) {
 		next = LIST_NEXT(h, entry);
 		if (h->outcome != HOLD_OPEN)
@@ -561,6 +566,7 @@ unsigned int hold_end_all(struct guard *g, const char *why)
 		hold_decide(h, HOLD_REFUSE, OCSF_BLOCKED, "guard", why);
 		open++;
 	}
+	report_flush(g);
 	for (int i = 0; i < END_WAITS && !LIST_EMPTY(&g->holds); i++)
 		link_pump(g, END_WAIT_MS);
 	while ((h = LIST_FIRST(&g->holds))) {

@@ -204,6 +204,8 @@ struct guard {
 	unsigned int open_holds, open_execs /* of those */, grant_count;
 	u64 last_hold, sequence, explanations_lost;
 	u64 swept_losses; /* sum of losses when slots and sessions were last looked through */
+	u32 sweep_at;	  /* slot where that look goes on; 0: it is over */
+	bool sweep_lost;  /* it is for losses */
 	bool sweep_again; /* slots; what was looked at then may have been stopped since */
 	int64_t notified_since_ms; /* start of the period in which `notified` were shown */
 	unsigned int notified;
@@ -330,8 +332,9 @@ void grant_free_all(struct guard *g);
 
 /* candidate.c: from the ring to a verdict */
 void candidate_event(struct guard *g, const struct bs_exec_event *e);
-/* Finds those whose event was lost. True: it has to look again, as some may yet be stopped. */
-bool candidate_sweep(struct guard *g);
+/* Finds those whose event was lost, from slot `sweep_at` on until CLOCK_BOOTTIME is `end`, or all:
+ * then `sweep_at` is 0. True: it has to look again, as some may yet be stopped. */
+bool candidate_sweep(struct guard *g, u64 end);
 /* A new guard has taken over what is held: whose slot is seized all the same is not. */
 void candidate_free_stale(struct guard *g);
 /* An action that was not frozen: reported, and with it what a signature says of it. */
@@ -404,6 +407,7 @@ void report_guard(struct guard *g, const struct session *s, const char *name, co
 /* Says where connects are not seen, and where they are again. */
 void report_blind(struct guard *g);
 void report_sync(struct guard *g);
+void report_sync_later(struct guard *g); /* without waiting */
 
 /* session.c */
 /* After a restart: the sessions that the kernel knows. */

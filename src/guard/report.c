@@ -65,17 +65,22 @@ void report_flush(struct guard *g)
 
 #define SYNC_MAX_MS 10000
 
+void report_sync_later(struct guard *g)
+{
+	bool failed_before = journal_get_counts(g->journal).last_error != 0;
+
+	g->recorded.sync = g->recorded.batch;
+	if (!g->recorded.batch)
+		say_failure(g, failed_before, journal_sync_later(g->journal));
+}
+
 /* Others wait to be decided, now or while the disk works: the guard goes on with them. */
 void report_sync(struct guard *g)
 {
-	bool failed_before = journal_get_counts(g->journal).last_error != 0;
 	int fd;
 
-	g->recorded.sync = g->recorded.batch;
-	if (g->recorded.batch)
-		return;
-	say_failure(g, failed_before, journal_sync_later(g->journal));
-	fd = g->draining ? -1 : journal_sync_fd(g->journal);
+	report_sync_later(g);
+	fd = g->recorded.batch || g->draining ? -1 : journal_sync_fd(g->journal);
 	if (fd >= 0 && !guard_pause(g, fd, SYNC_MAX_MS))
 		log_warning("the disk of %s has not answered for %d s: decisions go on without it",
 			    g->options.state_dir, SYNC_MAX_MS / 1000);

@@ -284,7 +284,7 @@ static void test_sweep_finds_a_stopped_task(void **state _unused_)
 
 	fake.slots[SLOT].tgid = pid;
 	set_word(TICKET, BS_SLOT_STOPPED);
-	assert_false(candidate_sweep(&guard));
+	assert_false(candidate_sweep(&guard, UINT64_MAX));
 	assert_runs(pid); /* this program is in no pack */
 	end_child(pid);
 	assert_word(TICKET, BS_SLOT_FREE);
@@ -295,7 +295,7 @@ static void test_sweep_frees_the_slot_of_the_dead(void **state _unused_)
 {
 	fake.slots[SLOT].tgid = gone_child();
 	set_word(TICKET, BS_SLOT_STOPPED);
-	candidate_sweep(&guard);
+	candidate_sweep(&guard, UINT64_MAX);
 	assert_word(TICKET, BS_SLOT_FREE);
 	assert_null(journal_line(1));
 }
@@ -306,10 +306,25 @@ static void test_sweep_leaves_the_others(void **state _unused_)
 		bool waits = s == BS_SLOT_CLAIMED || s == BS_SLOT_ASKED || s == BS_SLOT_STOPPING;
 
 		set_word(TICKET, s);
-		assert_int_equal(candidate_sweep(&guard),
+		assert_int_equal(candidate_sweep(&guard, UINT64_MAX),
 				 waits); /* it may be stopped in a moment */
 		assert_word(TICKET, s);
 	}
+}
+
+static void test_sweep_goes_on_later(void **state _unused_)
+{
+	fake.slots[SLOT].tgid = gone_child();
+	set_word(TICKET, BS_SLOT_STOPPED);
+	for (u32 i = 1; i <= SLOT; i++) {
+		candidate_sweep(&guard, 0);
+		assert_int_equal(guard.sweep_at, i);
+		assert_word(TICKET, BS_SLOT_STOPPED);
+	}
+	candidate_sweep(&guard, 0);
+	assert_word(TICKET, BS_SLOT_FREE);
+	candidate_sweep(&guard, UINT64_MAX);
+	assert_int_equal(guard.sweep_at, 0);
 }
 
 static void test_answer_is_left_for_its_thread(void **state _unused_)
@@ -353,6 +368,7 @@ int main(void)
 		CANDIDATE_TEST(test_sweep_finds_a_stopped_task),
 		CANDIDATE_TEST(test_sweep_frees_the_slot_of_the_dead),
 		CANDIDATE_TEST(test_sweep_leaves_the_others),
+		CANDIDATE_TEST(test_sweep_goes_on_later),
 		CANDIDATE_TEST(test_answer_is_left_for_its_thread),
 	};
 
