@@ -21,13 +21,15 @@ static void search_in(int level, const char *fmt, const char *dir)
 	git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, level, path);
 }
 
-/* The user's own settings say what is ignored. */
+/* The user's own settings say what is ignored, and those of the system where they count. */
 static void start(const struct ask *ask)
 {
 	const char *home = ask_last(ask, 'h'), *xdg = ask_last(ask, 'x');
 
 	git_libgit2_init();
 	git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0); /* nothing of it is trusted, or run */
+	if (ask_last(ask, 'n'))
+		search_in(GIT_CONFIG_LEVEL_SYSTEM, "%s", "/nowhere");
 	search_in(GIT_CONFIG_LEVEL_GLOBAL, "%s", home ?: "/nowhere");
 	if (xdg && *xdg)
 		search_in(GIT_CONFIG_LEVEL_XDG, "%s/git", xdg);

@@ -29,21 +29,26 @@ const char *question_option(const struct args *args, const char *name)
 
 /* ---- git */
 
+static bool is_elsewhere(struct context *c, const char *var)
+{
+	const char *file = context_var(c, var);
+
+	return file && strcmp(file, "/dev/null") != 0;
+}
+
 /* With these it reads another index, other objects or other settings than the files say. */
 static bool is_bent(struct context *c)
 {
 	static const char *const names[] = {
 		"GIT_INDEX_FILE",	 "GIT_COMMON_DIR",	    "GIT_OBJECT_DIRECTORY",
 		"GIT_NAMESPACE",	 "GIT_CEILING_DIRECTORIES", "GIT_CONFIG_COUNT",
-		"GIT_CONFIG_PARAMETERS", "GIT_ICASE_PATHSPECS",	    "GIT_CONFIG_SYSTEM",
-		"GIT_CONFIG_NOSYSTEM",
+		"GIT_CONFIG_PARAMETERS", "GIT_ICASE_PATHSPECS",	    "GIT_CONFIG_NOSYSTEM",
 	};
-	const char *global = context_var(c, "GIT_CONFIG_GLOBAL");
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (context_var(c, names[i]))
 			return true;
-	return global && strcmp(global, "/dev/null") != 0;
+	return is_elsewhere(c, "GIT_CONFIG_GLOBAL") || is_elsewhere(c, "GIT_CONFIG_SYSTEM");
 }
 
 static void add_place(struct context *c, const char *var, char tag, struct strbuf *ret)
@@ -118,6 +123,8 @@ bool question_git(struct context *c, enum fact f, const struct args *args, const
 		add(ret, 'h', own_home ?: home);
 		add_place(c, "XDG_CONFIG_HOME", 'x', ret);
 	}
+	if (context_var(c, "GIT_CONFIG_SYSTEM"))
+		add(ret, 'n', "");
 	add_place(c, "GIT_DIR", 'g', ret);
 	add_place(c, "GIT_WORK_TREE", 'w', ret);
 	return add_words(args, taken, taken_count, ret);
