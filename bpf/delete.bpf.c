@@ -259,8 +259,9 @@ static __always_inline void send_candidate(struct delete_work *w, u32 flags)
 	delete_release(w);
 }
 
-/* Sends the event, gives the memory back and waits. */
-static __always_inline int ask_about(struct delete_work *w)
+/* Sends the event, gives the memory back and waits. Its frame does not stand below that of the
+ * scan: 512 bytes of stack are little. */
+static __noinline int ask_about(struct delete_work *w)
 {
 	struct bs_delete_event *e = &w->event;
 	struct bs_waiting init = { .object = { e->op, e->dev, e->inode, e->parent_inode },

@@ -121,8 +121,9 @@ static __always_inline void set_slot(const struct place *p, enum bs_slot_state s
 }
 
 /* Nobody will come for the answer: the thread has ended, or the handler of a signal has jumped away
- * from its system call. What is seized or stopped the guard frees. */
-static __always_inline void leave_slot(const struct bs_waiting *w)
+ * from its system call. What is seized or stopped the guard frees. It has a frame of its own, as
+ * 512 bytes of stack are little. */
+static __noinline int leave_slot(const struct bs_waiting *w)
 {
 	u32 at = w->slot, word, state;
 	struct bs_slot *s = bpf_map_lookup_elem(&slots, &at);
@@ -132,10 +133,11 @@ static __always_inline void leave_slot(const struct bs_waiting *w)
 		state = BS_SLOT_STATE(word);
 		if (word >> 3 != w->ticket || (state != BS_SLOT_ASKED && state != BS_SLOT_ALLOWED &&
 					       state != BS_SLOT_REFUSED))
-			return;
+			return 0;
 		if (__sync_val_compare_and_swap(&s->word, word, word & ~7U) == word)
-			return;
+			return 0;
 	}
+	return 0;
 }
 
 /* ---- of a task that goes on when it is continued: an exec, or a deletion that has happened */
