@@ -17,6 +17,7 @@
 #define BPF_MAGIC	    0xcafe4a11
 #define CGROUP_MAGIC	    0x27e0eb
 #define CGROUP2_MAGIC	    0x63677270
+#define BINFMT_MAGIC	    0x42494e4d
 
 #define PTRACE_MODE_ATTACH  0x2
 
@@ -276,21 +277,20 @@ static __always_inline struct task_struct *proc_owner(struct file *file)
 }
 
 /* Settings that end or disarm what they like: sysrq kills all processes, without ftrace no security
- * hook is called, ptrace_scope 3 keeps the keeper from holding anything, the last stops realtime
- * tasks. */
+ * hook is called, ptrace_scope 3 keeps the keeper from holding anything, sched_rt_runtime_us stops
+ * realtime tasks; the last name programs that the kernel starts as root, in no session. */
 static __always_inline bool is_fatal_setting(struct dentry *d)
 {
 	static const char names[][24] __attribute__((aligned(8))) = {
-		"sysrq-trigger",
-		"ftrace_enabled",
-		"ptrace_scope",
-		"sched_rt_runtime_us",
+		"sysrq-trigger", "ftrace_enabled", "ptrace_scope", "sched_rt_runtime_us",
+		"core_pattern",	 "modprobe",	   "poweroff_cmd",
 	};
 	char name[24] __attribute__((aligned(8))) = "";
 
 	bpf_probe_read_kernel_str(name, sizeof(name), d->d_name.name);
 	return same_name(name, names[0]) || same_name(name, names[1]) ||
-	       same_name(name, names[2]) || same_name(name, names[3]);
+	       same_name(name, names[2]) || same_name(name, names[3]) ||
+	       same_name(name, names[4]) || same_name(name, names[5]) || same_name(name, names[6]);
 }
 
 static __always_inline int protect_proc(struct file *file)
@@ -302,6 +302,18 @@ static __always_inline int protect_proc(struct file *file)
 	if (!owner && is_fatal_setting(file->f_path.dentry))
 		return refuse_file(BS_TAMPER_KERNEL, file->f_path.dentry);
 	return 0;
+}
+
+/* The kernel starts a cgroup's release_agent as root, in no session. */
+static __always_inline int protect_cgroup(struct dentry *d)
+{
+	static const char agent[24] __attribute__((aligned(8))) = "release_agent";
+	char name[24] __attribute__((aligned(8))) = "";
+
+	if (protection(d->d_parent->d_inode) & BS_PROTECT_CGROUP)
+		return refuse_file(BS_TAMPER_CGROUP, d);
+	bpf_probe_read_kernel_str(name, sizeof(name), d->d_name.name);
+	return same_name(name, agent) ? refuse_file(BS_TAMPER_KERNEL, d) : 0;
 }
 
 static __always_inline int protect_file_open(struct file *file)
@@ -318,9 +330,9 @@ static __always_inline int protect_file_open(struct file *file)
 	if (magic == PROC_MAGIC)
 		return protect_proc(file);
 	if (magic == CGROUP2_MAGIC || magic == CGROUP_MAGIC)
-		return protection(d->d_parent->d_inode) & BS_PROTECT_CGROUP
-			       ? refuse_file(BS_TAMPER_CGROUP, d)
-			       : 0;
+		return protect_cgroup(d);
+	if (magic == BINFMT_MAGIC) /* an interpreter for what others execute */
+		return refuse_file(BS_TAMPER_KERNEL, d);
 	return is_ours(d) ? refuse_file(BS_TAMPER_WRITE, d) : 0;
 }
 
