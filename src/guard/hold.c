@@ -52,10 +52,13 @@ static bool is_exec(const struct hold *h)
 
 static struct hold *hold_new(struct guard *g, struct exec *x, const struct decision *d)
 {
-	struct hold *h = calloc(1, sizeof(*h));
+	int pidfd = pidfd_open(x->tgid, 0);
+	struct hold *h = pidfd < 0 && errno != ESRCH ? NULL : calloc(1, sizeof(*h));
 
-	if (!h)
+	if (!h) {
+		close_fd(&pidfd);
 		return NULL;
+	}
 	*h = (struct hold) {
 		.guard = g,
 		.exec = x,
@@ -64,7 +67,7 @@ static struct hold *hold_new(struct guard *g, struct exec *x, const struct decis
 		.tid = x->kind == BS_SLOT_EXEC ? x->tgid : x->tid,
 		.slot = x->slot,
 		.ticket = x->ticket,
-		.pidfd = pidfd_open(x->tgid, 0),
+		.pidfd = pidfd,
 	};
 	LIST_INSERT_HEAD(&g->holds, h, entry);
 	return h;

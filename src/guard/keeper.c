@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -25,6 +26,7 @@
 #define LINK_BYTES  (8 << 20)	 /* room for all that can be said of all slots */
 #define BACKOFF	    (100 * 1000) /* microseconds, doubled with each start that fails */
 #define BACKOFF_MAX (5 * 1000 * 1000)
+#define FILES	    16384		  /* descriptors, where the hard limit has them */
 #define START_MAX   (60ULL * 1000 * 1000) /* microseconds, where a watchdog looks */
 #define STOP_MAX    (20ULL * 1000 * 1000)
 
@@ -433,11 +435,25 @@ static int listen_all(struct keeper *k)
 	return r;
 }
 
+/* The guard needs a descriptor for each held task: a shell's limit is some hundred. */
+static void raise_limit(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files))
+		return;
+	files.rlim_cur = MIN(files.rlim_max, (rlim_t)FILES);
+	if (setrlimit(RLIMIT_NOFILE, &files))
+		log_warning("not more files can be opened (%s): many holds at once are refused",
+			    strerror(errno));
+}
+
 static int keeper_start(struct keeper *k)
 {
 	int r;
 
 	signal(SIGPIPE, SIG_IGN);
+	raise_limit();
 	k->watchdog = notify_watchdog_usec();
 	k->loop = loop_new();
 	if (!k->loop)

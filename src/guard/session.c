@@ -269,10 +269,15 @@ int guard_attach(struct guard *g, pid_t pid, const struct session_options *o, ui
 		return too_many(err, -ENOMEM);
 	id = s->id;
 	r = session_add(g, s, 0, err);
-	if (!r)
-		r = kernel_adopt(g->kernel, (u32)pid, id);
-	if (!r)
-		r = adopt(g, id, err);
+	if (r)
+		return r;
+	r = kernel_adopt(g->kernel, (u32)pid, id);
+	if (r) {
+		session_undo(g, id);
+		strbuf_addf(err, "process %d cannot be noted in the kernel: %s", pid, strerror(-r));
+		return r;
+	}
+	r = adopt(g, id, err);
 	if (!r)
 		*ret_session = id;
 	return r;

@@ -40,15 +40,25 @@ static void reading_free(struct reading *r)
 	free(r);
 }
 
+/* A line of another's words. */
+static void log_fault(const struct session *s, const char *words, size_t len)
+{
+	_cleanup_strbuf_ struct strbuf shown = STRBUF_INIT;
+
+	escape_bytes(&shown, words, len);
+	log_warning("session %s: %s", s->name, strbuf_str(&shown));
+}
+
 static void apply(struct guard *g, struct session *s)
 {
 	_cleanup_strbuf_ struct strbuf err = STRBUF_INIT;
 	struct project *p = NULL;
 
 	if (s->project_text &&
-	    project_parse(g->policy, s->project_text, strlen(s->project_text), &p, &err))
-		log_warning("%s/" PROJECT_FILE ": %s; it has no effect", s->workspace,
-			    strbuf_str(&err));
+	    project_parse(g->policy, s->project_text, strlen(s->project_text), &p, &err)) {
+		strbuf_adds(&err, "; " PROJECT_FILE " has no effect");
+		log_fault(s, strbuf_str(&err), err.len);
+	}
 	project_free(s->project);
 	s->project = p;
 }
@@ -67,15 +77,13 @@ static ssize_t read_end(int fd, char *buf, size_t size)
 
 static void log_faults(const struct reading *r, const struct session *s)
 {
-	_cleanup_strbuf_ struct strbuf shown = STRBUF_INIT;
 	char words[WORDS_MAX];
 
 	lseek(r->faults, 0, SEEK_SET);
 	if (read_end(r->faults, words, sizeof(words)) == 0 ||
 	    strstr(words, strerror(ENOENT))) /* most workspaces have none */
 		return;
-	escape_bytes(&shown, words, strcspn(words, "\n"));
-	log_warning("session %s: %s", s->name, strbuf_str(&shown));
+	log_fault(s, words, strcspn(words, "\n"));
 }
 
 static void finish(struct reading *r)

@@ -1,6 +1,7 @@
 """The guard's own life: how it starts, refuses to start, ends, and what its end does to holds."""
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -8,7 +9,7 @@ import time
 
 import pytest
 
-from lab import is_gone, until
+from lab import is_gone, quote, until
 
 
 def start_badly(lab, *options, path=None, user=None):
@@ -194,6 +195,22 @@ def test_bad_bytes(lab, data):
         except (BrokenPipeError, ConnectionResetError):
             pass
     assert lab.guard.answers()
+
+
+def test_many_holds_from_a_shell(lab):
+    """A shell's limit on open files is none on holds."""
+    own = lab.make_guard()
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, limits[1]))
+    try:
+        own.start()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    agent = lab.run(["bash", "-c", f"for i in {{1..80}}; do {quote(lab.words())} & done; wait"], guard=own)
+    for hold in own.wait_for_holds(80):
+        own.deny(hold)
+    assert agent.finish() == 0 and not lab.ran()
+    assert agent.all.count("denied: hold") == 80, agent.all[-500:]
 
 
 def test_many_connections(lab):
