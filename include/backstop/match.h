@@ -44,6 +44,8 @@
 #define BS_MAX_FOUND   128 /* distinct needles an action may contain; more is a candidate */
 #define BS_PAIRS_MAX   (BS_MAX_FOUND / BS_PAIRS)
 #define BS_HAVE_WORDS  (BS_MAX_NEEDLES / 64)
+#define BS_HIT_GRAM    (1U << BS_BLOCK) /* beside hits: of the lowest only the gram is left */
+#define BS_HITS_MAX    (BS_BLOCK * 2 * (BS_LIST_MAX + 1))
 #define BS_ALL_LETTERS ((2ULL << BS_NEEDLE_LETTERS) - 2)
 
 _Static_assert(BS_BLOCK <= 16 && BS_PAIRS_MAX <= 16, "bs_lowest() knows no more");
@@ -80,7 +82,7 @@ struct bs_scan_ctx {
 	u32 hits; /* a bit each: bytes of it with a key that the filter has; blocks of pairs with
 		     any */
 	u32 len;  /* of data, as far as the BS_CLUSTER bytes behind can be seen as well */
-	u32 list; /* first entry of the key in hand */
+	u32 list; /* the next entry of the key in hand; 0: none */
 	u32 name; /* the name in hand; 0: of rules without a name */
 	u32 rule; /* first rule of the anchor in hand */
 	u32 mask; /* of the filter of all keys */
@@ -110,15 +112,17 @@ static __always_inline void bs_scan_needle(struct bs_scan *s, u32 entry)
 	}
 }
 
-static long bs_scan_entry(u32 i, void *data)
+/* The next entry of the list in hand. */
+static __always_inline void bs_scan_entry(struct bs_scan_ctx *c)
 {
-	struct bs_scan_ctx *c = data;
-	const u32 *entry = BS_LIST(c->tables, c->list + i);
+	const u32 *entry = BS_LIST(c->tables, c->list);
 
-	if (!entry)
-		return 1;
+	if (!entry) {
+		c->list = 0;
+		return;
+	}
 	bs_scan_needle(c->scan, *entry);
-	return *entry >> 31; /* BS_LIST_LAST */
+	c->list = *entry & BS_LIST_LAST ? 0 : c->list + 1;
 }
 
 /* The letters of a word behind its dash, up to the end of argv's word: also what the letters have
@@ -188,8 +192,6 @@ static __always_inline void bs_scan_key(struct bs_scan_ctx *c, u64 key)
 		return;
 	*recent = key >> 32;
 	c->list = bs_scan_list(c->tables, key >> 32);
-	if (c->list && !bs_scan_entry(0, c))
-		BS_LOOP(BS_LIST_MAX, bs_scan_entry, c);
 }
 
 /* The place of the lowest bit set of 16: each shift of the factor begins with four other
@@ -200,18 +202,27 @@ static __always_inline u32 bs_lowest(u32 bits)
 	       (BS_BLOCK - 1);
 }
 
+/* An entry of a list, or else the next keys. One loop for both: stack is scarce. */
 static long bs_scan_hit(__attribute__((unused)) u32 i, void *data)
 {
 	struct bs_scan_ctx *c = data;
 	u32 k = bs_lowest(c->hits) & (BS_BLOCK - 1);
 	u64 word = c->scan->words[k];
 
-	c->hits &= c->hits - 1;
-	if (word >> 32 == BS_KEY_DASH)
-		bs_scan_cluster(c, c->at + k + 1);
-	bs_scan_key(c, word);
-	bs_scan_key(c, c->scan->grams[k]);
-	return !c->hits;
+	if (!c->list && !(c->hits & BS_HIT_GRAM)) {
+		if (word >> 32 == BS_KEY_DASH)
+			bs_scan_cluster(c, c->at + k + 1);
+		bs_scan_key(c, word);
+		c->hits |= BS_HIT_GRAM;
+	}
+	if (!c->list) {
+		c->hits &= ~BS_HIT_GRAM;
+		c->hits &= c->hits - 1;
+		bs_scan_key(c, c->scan->grams[k]);
+	}
+	if (c->list)
+		bs_scan_entry(c);
+	return !c->list && !c->hits;
 }
 
 /* Without a branch in the body the verifier walks it once, and each byte costs the same. */
@@ -249,7 +260,7 @@ static long bs_scan_step(u32 i, void *data)
 	c->at = at;
 	c->hits = hits;
 	if (hits)
-		BS_LOOP(BS_BLOCK, bs_scan_hit, c);
+		BS_LOOP(BS_HITS_MAX, bs_scan_hit, c);
 	return 0;
 }
 
@@ -355,6 +366,7 @@ static long bs_scan_pairs(u32 i, void *data)
 		u64 key = bs_key_pair(c->name, found[k] & BS_LIST_MASK);
 
 		hits |= (bs_scan_passes(filter, key, mask) & 1) << k;
+		asm volatile("" : "+r"(hits)); /* as there */
 	}
 	c->scan->pairs[i & (BS_PAIRS_MAX - 1)] = (u8)hits;
 	if (hits)
