@@ -260,7 +260,7 @@ static bool starts_name(const struct lexer *l)
 	if (isalnum(c) || c == '_' || c >= 0x80)
 		return true;
 	if (c == '$' && !l->syntax->sigils)
-		return isalnum(after) || after == '_';
+		return l->code->language == CODE_JAVASCRIPT || isalnum(after) || after == '_';
 	return l->syntax->sigils && (c == '$' || c == '@') && (isalnum(after) || after == '_');
 }
 
@@ -311,6 +311,24 @@ static bool skip_comment(struct lexer *l)
 	return false;
 }
 
+/* </srv/x*> of Perl: the files that it matches. */
+static bool take_files(struct lexer *l)
+{
+	size_t len = strcspn(l->p + 1, " \t\n;=<>");
+	const char *start = l->out;
+
+	if (l->code->language != CODE_PERL || *l->p != '<' || l->p[1 + len] != '>' ||
+	    !memchr(l->p + 1, '*', len))
+		return false;
+	l->plain = false;
+	memcpy(l->out, l->p + 1, len);
+	l->out += len;
+	put(l, '\0');
+	push(l, CODE_STRING, start);
+	l->p += len + 2;
+	return true;
+}
+
 static void step(struct lexer *l)
 {
 	char c = *l->p;
@@ -329,7 +347,7 @@ static void step(struct lexer *l)
 		l->p++;
 		take_pattern(l, '/');
 		push(l, CODE_MARK, "~");
-	} else if (take_prefixed(l) || (l->syntax->words && take_words(l))) {
+	} else if (take_prefixed(l) || (l->syntax->words && take_words(l)) || take_files(l)) {
 		return;
 	} else if (starts_name(l)) {
 		take_name(l);

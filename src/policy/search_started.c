@@ -102,9 +102,15 @@ static void judge_command(void *data, const struct shell_command *c)
 		return;
 	if (c->feed.text || c->feed.file || c->feed.from)
 		s->feed = &c->feed;
-	shell_vars_expand(&t->vars, c->words, c->count, &expanded);
+	shell_vars_expand(&t->vars, c->words, c->count, true, &expanded);
 	if (expanded.count)
 		judge_simple(s, expanded.all, expanded.count);
+	/* a loop runs it once for each value */
+	if (expanded.count != c->count) {
+		shell_words_clear(&expanded);
+		shell_vars_expand(&t->vars, c->words, c->count, false, &expanded);
+		judge_simple(s, expanded.all, expanded.count);
+	}
 	s->feed = outer;
 }
 
@@ -195,7 +201,7 @@ static bool judge_call(void *data, const struct code_call *call)
 		"check_output Popen getoutput getstatusoutput spawn spawnl spawnv spawnvp "
 		"create_subprocess_shell create_subprocess_exec execSync spawnSync execFile "
 		"execFileSync execa command shell_exec passthru proc_open pcntl_exec capture2 "
-		"capture2e capture3 popen2 popen3 pipeline execute `";
+		"capture2e capture3 popen2 popen3 pipeline execute $ `";
 	const char *dot = strrchr(call->name, '.'), *name = dot ? dot + 1 : call->name;
 	struct search *s = data;
 

@@ -80,7 +80,7 @@ static void set_words(struct shell_vars *v, char *const *words, u32 count, const
 {
 	_cleanup_(shell_words_clear) struct shell_words expanded = { .count = 0 };
 
-	shell_vars_expand(v, words, count, &expanded);
+	shell_vars_expand(v, words, count, true, &expanded);
 	for (u32 i = 0; i < expanded.count; i++)
 		set_word(v, expanded.all[i], inside);
 }
@@ -91,7 +91,7 @@ static void set_loop(struct shell_vars *v, char *const *words, u32 count)
 
 	if (count < 4 || strcmp(words[0], "for") != 0 || strcmp(words[2], "in") != 0)
 		return;
-	shell_vars_expand(v, words + 3, count - 3, &expanded);
+	shell_vars_expand(v, words + 3, count - 3, true, &expanded);
 	set_list(v, words[1], expanded.all, expanded.count);
 }
 
@@ -139,6 +139,7 @@ static size_t reference(const char *p, const char **ret_name, size_t *ret_len)
 struct expansion {
 	const struct shell_vars *vars;
 	struct shell_words *out;
+	bool several;
 	u32 steps;
 };
 
@@ -165,7 +166,7 @@ static void put_values(struct expansion *e, const char *word, size_t at, size_t 
 		strbuf_adds(&whole, word + at + len);
 		expand(e, strbuf_str(&whole), at + n);
 		value += n;
-		if (!*value)
+		if (!*value || !e->several)
 			break;
 	}
 }
@@ -189,11 +190,11 @@ static void expand(struct expansion *e, const char *word, size_t from)
 	add(e, word);
 }
 
-void shell_vars_expand(const struct shell_vars *v, char *const *words, u32 count,
+void shell_vars_expand(const struct shell_vars *v, char *const *words, u32 count, bool several,
 		       struct shell_words *ret)
 {
 	u32 home = find(v, "HOME", 4);
-	struct expansion e = { v, ret, 0 };
+	struct expansion e = { v, ret, several, 0 };
 
 	ret->count = 0;
 	for (u32 i = 0; i < count; i++)

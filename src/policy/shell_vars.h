@@ -29,7 +29,8 @@ void shell_vars_set_arguments(struct shell_vars *v, char *const *words, u32 coun
 void shell_vars_tell(struct shell_vars *v, const struct shell_command *c);
 void shell_vars_clear(struct shell_vars *v);
 
-void shell_vars_expand(const struct shell_vars *v, char *const *words, u32 count,
+/* `several`: all values of a name that has several, else the first. */
+void shell_vars_expand(const struct shell_vars *v, char *const *words, u32 count, bool several,
 		       struct shell_words *ret);
 void shell_words_clear(struct shell_words *w);
 

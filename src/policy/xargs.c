@@ -60,6 +60,9 @@ static void add_output(struct shell_words *w, const char *from)
 	if (first && shellwords_split(first, &words, NULL) == 0) {
 		if (words[0] && strcmp(words[0], "find") == 0)
 			add_found(w, words);
+		for (u32 i = 1; words[0] && strcmp(words[0], "ls") == 0 && words[i]; i++)
+			if (strchr(words[i], '*'))
+				add(w, words[i]);
 		for (u32 i = 2; words[0] && strcmp(words[0], "printf") == 0 && words[1] && words[i];
 		     i++)
 			add(w, words[i]);

@@ -88,6 +88,7 @@ static void test_javascript(void **state _unused_)
 	JS("new PrismaClient().user.deleteMany({where:{id:1}})",
 	   "PrismaClient(?) PrismaClient.user.deleteMany(,id=1|where=)");
 	JS("prisma.$executeRaw`DROP TABLE x`", "prisma.$executeRaw(DROP TABLE x)");
+	JS("await Bun.$`ls`", "Bun.$(ls)");
 	JS("['a','b'].forEach(fs.unlinkSync)", "forEach(?) fs.unlinkSync(a|b)");
 }
 
@@ -100,6 +101,7 @@ static void test_perl(void **state _unused_)
 	     "use(?) File.Path(remove_tree) remove_tree(/srv)");
 	PERL("my $d='/srv'; File::Path::rmtree(\"$d/x\", 1)",
 	     "my(,$d=/srv) File.Path.rmtree($/x|1)");
+	PERL("unlink </srv/*>; $a < $b", "unlink(/srv/*)");
 	PERL("s/unlink/remove/; system('rm', '-rf', q(/x)); `ls`", "system(rm|-rf|/x) `(ls)");
 	PERL("DBI->connect('dbi:Pg')->do('DROP TABLE x')",
 	     "DBI.connect(dbi:Pg) DBI.connect.do(DROP TABLE x)");

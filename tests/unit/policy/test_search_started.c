@@ -92,6 +92,7 @@ static void test_text(void **state _unused_)
 	expect("sudo sh -c '> /etc/passwd'", "t.passwd of sh -c '> /etc/passwd'");
 	expect("bash -c \"r''m -r /etc\"", "t.rm of rm -r /etc");
 	expect("bash -c 'x=/etc; rm -r $x'", "t.rm of rm -r /etc");
+	expect("bash -c 'for h in a b; do sudo -u $h rm -r /etc; done'", "t.rm of rm -r /etc");
 	expect("bash -c 'rm -r $x'", "of rm -r '$x'");
 	expect("bash -c 'rm -r /$x'", "t.rm of rm -r '/$x'");
 	expect("bash -c 'rm -r $1' sh /etc", "t.rm of rm -r /etc");

@@ -21,7 +21,7 @@ static void tell(void *data, const struct shell_command *c)
 	shell_vars_tell(&s->vars, c);
 	if (c->sets)
 		return;
-	shell_vars_expand(&s->vars, c->words, c->count, &words);
+	shell_vars_expand(&s->vars, c->words, c->count, true, &words);
 	for (u32 i = 0; i < words.count; i++)
 		strbuf_addf(&s->out, "%s%s", i ? "|" : s->out.len ? " ; " : "", words.all[i]);
 	assert_null(words.all[words.count]);

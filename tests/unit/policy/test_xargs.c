@@ -44,6 +44,7 @@ static void test_commands(void **state _unused_)
 	expect("xargs rm", FROM("find -iname x"), "rm|x");
 	expect("xargs rm", FROM("printf %s\\n /home/* x"), "rm|/home/*|x");
 	expect("xargs rm", FROM("git ls-files"), "rm|$");
+	expect("xargs rm", FROM("ls -1 /home/dev/*.pem x"), "rm|/home/dev/*.pem");
 	expect("xargs rm", FROM("find 'a"), "rm|$");
 	expect("xargs rm", TEXT(NULL), "rm|$");
 }
