@@ -35,6 +35,15 @@ struct {
 	__type(value, u32);
 } protected_inodes SEC(".maps");
 
+/* What the project of a session calls precious. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, BS_SESSIONS);
+	__type(key, u64);
+	__type(value, struct bs_hints);
+} hints SEC(".maps");
+
 /* Names of directories, what is inside is build output. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -77,19 +86,39 @@ static __always_inline bool is_build_name(const struct delete_work *w, u32 at, u
 	return bpf_map_lookup_elem(&build_output, name);
 }
 
+static __always_inline bool may_be_precious(const struct delete_work *w, const struct bs_ends *e)
+{
+	u64 session = w->event.head.session;
+	const struct bs_hints *h = bpf_map_lookup_elem(&hints, &session);
+
+	return h && bs_is_hinted(h, e);
+}
+
+/* Before the first component of the first path. */
+__noinline int delete_begin(struct delete_work *w)
+{
+	u64 session = w ? w->event.head.session : 0;
+
+	if (!w)
+		return 0;
+	w->hinted = !!bpf_map_lookup_elem(&hints, &session);
+	w->asks = 0;
+	return 0;
+}
+
 /* A component has come: n bytes with its NUL. */
 __noinline int delete_note(struct delete_work *w, u32 at, u32 n)
 {
-	u64 word;
+	struct bs_ends e;
 
 	if (!w || at > BS_CHUNK - BS_FILE_MAX)
 		return 0;
-	word = *(u64 *)(w->data + at);
-	if (n < sizeof(word))
-		word &= (1ULL << (n * 8 & 63)) - 1;
+	e = bs_ends_of(w->data + at, n);
+	if (w->hinted && !w->asks)
+		w->asks = may_be_precious(w, &e);
 	w->before = w->last;
-	w->last = word;
-	if (w->parts++ && is_build_name(w, at, word))
+	w->last = e.head;
+	if (w->parts++ && is_build_name(w, at, e.head))
 		w->build = 1;
 	return 0;
 }
@@ -109,6 +138,12 @@ static __always_inline bool scan_path(struct delete_work *w, u32 len)
 	bs_scan_begin(s, table);
 	bs_scan_chunk(s, table, w->data, len, 0);
 	return bs_scan_end(s, table);
+}
+
+/* Of a deep path the upper part is not known. */
+static __always_inline bool is_precious(const struct delete_work *w)
+{
+	return w->asks || (w->hinted && w->event.flags & BS_DELETE_CUT);
 }
 
 static __always_inline u32 path_bytes(const struct bs_delete_event *e)
@@ -145,7 +180,7 @@ __noinline int delete_linked(struct delete_work *w)
 	if (!w)
 		return REFUSE;
 	key = inode_key_of(&w->event);
-	if (scan_path(w, path_bytes(&w->event)) &&
+	if ((scan_path(w, path_bytes(&w->event)) || is_precious(w)) &&
 	    bpf_map_update_elem(&protected_inodes, &key, &one, BPF_ANY))
 		r = REFUSE;
 	delete_release(w);
@@ -303,7 +338,7 @@ __noinline int delete_weigh(struct delete_work *w)
 		return REFUSE;
 	session = e->head.session;
 	e->head.size = delete_size(e);
-	verdict = scan_path(w, path_bytes(e)) ? WAIT : PASS;
+	verdict = scan_path(w, path_bytes(e)) || is_precious(w) ? WAIT : PASS;
 	if (is_protected(e)) {
 		e->flags |= BS_DELETE_INODE;
 		verdict = WAIT;

@@ -6,6 +6,7 @@
 #ifndef BPF_DELETE_H
 #define BPF_DELETE_H
 
+#include "backstop/hint.h"
 #include "call.h"
 #include "shared.h"
 
@@ -19,6 +20,8 @@ struct delete_work {
 	u64 last, before; /* its upmost components, their first 8 bytes */
 	u32 uncounted;	  /* scratch or build output */
 	u32 quiet;	  /* no event for the record is needed */
+	u32 hinted;	  /* the session's project calls something precious */
+	u32 asks;	  /* and this may be it */
 	struct bs_delete_event event;
 	u8 data[BS_CHUNK + 64];
 };
@@ -33,6 +36,7 @@ extern struct delete_works_map delete_works SEC(".maps");
 extern const volatile u32 delete_works_mask;
 
 /* Global functions: the verifier walks each once, not once a hook. */
+int delete_begin(struct delete_work *w);
 int delete_note(struct delete_work *w, u32 at, u32 n);
 int delete_again(struct bs_waiting *same);
 int delete_judge(struct delete_work *w);
@@ -181,6 +185,7 @@ static __always_inline void read_deletion(struct delete_work *w, const struct de
 	e->burst = 0;
 	e->dirfd = 0;
 	w->quiet = d->quiet;
+	delete_begin(w);
 	read_path(w, d->mnt, d->dentry);
 }
 

@@ -240,7 +240,7 @@ struct given_walk {
 	u32 start;
 };
 
-/* Takes the copy of a path apart at its slashes: is one of its directories build output? */
+/* Takes the copy of a path apart at its slashes. */
 static long given_step(u32 i, void *data)
 {
 	struct given_walk *g = data;
@@ -251,8 +251,8 @@ static long given_step(u32 i, void *data)
 	if (c && c != '/')
 		return 0;
 	w->data[at] = 0;
-	w->parts = 1;
-	if (c && i > start)
+	w->parts = !!c; /* the last is no directory */
+	if (i > start)
 		delete_note(w, (GIVEN_COPY + start) & (BS_CHUNK - 1), i - start + 1);
 	g->start = i + 1;
 	return !c;
@@ -363,6 +363,7 @@ static __always_inline void begin_event(struct delete_work *w, struct bs_label *
 	e->ticket = e->burst = 0;
 	e->dirfd = AT_FDCWD;
 	w->quiet = 0;
+	delete_begin(w);
 }
 
 /* Gives the memory back. True: the task is stopped. */

@@ -452,6 +452,6 @@ _Static_assert(sizeof(struct bs_object) == 24, "ABI");
 _Static_assert(sizeof(struct bs_delete_event) == 120, "ABI");
 
 /* Of all that is pinned: a guard adopts only what has its own number. */
-#define BS_ABI 2
+#define BS_ABI 3
 
 #endif

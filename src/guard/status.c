@@ -27,6 +27,7 @@ static void describe_session(struct guard *g, struct json *j, const struct sessi
 	json_put_string(j, "user", users_name(g->users, s->uid));
 	json_put_string(j, "tty", s->tty);
 	json_put_string(j, "workspace", s->workspace);
+	json_put_bool(j, "project", s->project); /* its own file is in effect */
 	json_put_bool(j, "unattended", s->unattended);
 	json_put_int(j, "started_ms", s->started_ms);
 	json_put_uint(j, "tasks", counts.tasks);

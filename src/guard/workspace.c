@@ -14,8 +14,8 @@
 #include "guard/reaper.h"
 
 #define PROJECT_FILE ".backstop.yaml"
-#define CPU_LIMIT    1		       /* seconds */
-#define TIME_LIMIT   (2 * 1000 * 1000) /* microseconds */
+#define CPU_LIMIT    2		       /* seconds */
+#define TIME_LIMIT   (5 * 1000 * 1000) /* microseconds */
 #define PATIENCE     100	       /* milliseconds for which the start of a session waits */
 #define WORDS_MAX    1024	       /* bytes of its faults that are shown */
 #define UNENDED_MAX  16 /* children that were killed, and hang: no more are started then */
@@ -49,6 +49,21 @@ static void log_fault(const struct session *s, const char *words, size_t len)
 	log_warning("session %s: %s", s->name, strbuf_str(&shown));
 }
 
+/* A deletion is frozen only to prevent it. */
+static void tell_kernel(struct guard *g, const struct session *s)
+{
+	struct bs_hints hints;
+	int r;
+
+	project_hints(g->options.mode == MODE_ENFORCE ? s->project : NULL, &hints);
+	r = kernel_set_hints(g->kernel, s->id, &hints);
+	if (r)
+		log_errno(r,
+			  "session %s: what its " PROJECT_FILE
+			  " calls precious may be deleted unseen",
+			  s->name);
+}
+
 static void apply(struct guard *g, struct session *s)
 {
 	_cleanup_strbuf_ struct strbuf err = STRBUF_INIT;
@@ -61,6 +76,7 @@ static void apply(struct guard *g, struct session *s)
 	}
 	project_free(s->project);
 	s->project = p;
+	tell_kernel(g, s);
 }
 
 /* What it has written so far, and that was little. */

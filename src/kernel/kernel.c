@@ -40,7 +40,7 @@ struct kept {
 	const char *name; /* of its pin */
 	struct bpf_map *map;
 };
-#define KEPT_MAPS 14
+#define KEPT_MAPS 15
 
 static void kept_maps(const struct backstop_bpf *s, struct kept ret[KEPT_MAPS])
 {
@@ -58,6 +58,7 @@ static void kept_maps(const struct backstop_bpf *s, struct kept ret[KEPT_MAPS])
 		{ SHARED_PIN, s->maps.bss },
 		{ "sent", s->maps.connect_sent },
 		{ "protected", s->maps.protected_inodes },
+		{ "hints", s->maps.hints },
 		{ "guarded", s->maps.protected },
 	};
 

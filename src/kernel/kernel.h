@@ -3,6 +3,7 @@
 #define KERNEL_KERNEL_H
 
 #include "backstop/event.h"
+#include "backstop/hint.h"
 #include "base/util.h"
 #include "kernel/tier.h"
 #include "policy/policy.h"
@@ -87,6 +88,9 @@ int kernel_adopt_run(struct kernel *k);
 int kernel_set_session(struct kernel *k, u64 id, const struct bs_session *s);
 int kernel_get_session(const struct kernel *k, u64 id, struct bs_session *ret);
 void kernel_remove_session(struct kernel *k, u64 id);
+/* What the guard is asked about in this session besides; kept for the guard after it. 0 or a
+ * negative errno. */
+int kernel_set_hints(struct kernel *k, u64 session, const struct bs_hints *h);
 
 /* The guard's notes on a session. */
 int kernel_put_record(struct kernel *k, u64 session, const struct bs_record *r);

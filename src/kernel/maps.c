@@ -113,6 +113,15 @@ void kernel_remove_session(struct kernel *k, u64 id)
 {
 	bpf_map_delete_elem(bpf_map__fd(k->skel->maps.sessions), &id);
 	bpf_map_delete_elem(bpf_map__fd(k->skel->maps.records), &id);
+	bpf_map_delete_elem(bpf_map__fd(k->skel->maps.hints), &id);
+}
+
+int kernel_set_hints(struct kernel *k, u64 session, const struct bs_hints *h)
+{
+	if (h->count)
+		return put(k->skel->maps.hints, &session, h);
+	bpf_map_delete_elem(bpf_map__fd(k->skel->maps.hints), &session);
+	return 0;
 }
 
 int kernel_next_session(const struct kernel *k, u64 *session)

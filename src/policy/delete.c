@@ -154,7 +154,7 @@ static void init_paths(const struct looking *l, struct paths *ret)
 						   l->d->project->precious_count };
 }
 
-/* A project's globs are not in the kernel's tables: they only tell more of what is asked anyway. */
+/* Of the settings' globs some have nothing that the kernel can search for. */
 static bool is_precious(struct looking *l)
 {
 	struct paths paths;
@@ -535,8 +535,34 @@ static bool is_found(const struct policy *p, const char *path)
 	return scan_bytes(policy_delete_tables(p), words, len);
 }
 
+static bool is_hinted(const struct bs_hints *h, const char *path)
+{
+	while (*(path += strspn(path, "/"))) {
+		size_t len = strcspn(path, "/");
+		char name[BS_FILE_MAX] = { 0 };
+		struct bs_ends e;
+
+		memcpy(name, path, MIN(len, sizeof(name) - 1));
+		e = bs_ends_of(name, (u32)MIN(len, sizeof(name) - 1) + 1);
+		if (bs_is_hinted(h, &e))
+			return true;
+		path += len;
+	}
+	return false;
+}
+
+static bool is_asked_in_project(const struct deletion *d)
+{
+	struct bs_hints h;
+
+	if (!d->project)
+		return false;
+	project_hints(d->project, &h);
+	return is_hinted(&h, d->path) || (has_inner(d) && is_hinted(&h, d->inner));
+}
+
 bool policy_is_delete_candidate(const struct policy *p, const struct deletion *d)
 {
 	return d->protected_inode || d->burst || is_found(p, d->path) ||
-	       (has_inner(d) && is_found(p, d->inner));
+	       (has_inner(d) && is_found(p, d->inner)) || is_asked_in_project(d);
 }

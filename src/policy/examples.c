@@ -187,8 +187,7 @@ static void try_path(const struct policy *p, const struct pack *pack, const stru
 			     e->run.s);
 	} else {
 		d.project = &project;
-		d.protected_inode =
-			s->deletes.all[0].kind == DELETE_OTHER_NAME || e->precious_count;
+		d.protected_inode = s->deletes.all[0].kind == DELETE_OTHER_NAME;
 		check_path(p, pack, s, e, &d, hit);
 	}
 	if (by)

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include "backstop/event.h"
+#include "backstop/hint.h"
 #include "base/strbuf.h"
 
 /* In the order of strictness: a stricter verdict has the greater number. */
@@ -77,6 +78,10 @@ struct policy;
  * verdict, or names no signature, is passed over. 0, or -EINVAL with the reason in `err`. */
 int project_parse(const struct policy *p, const char *json, size_t len, struct project **ret,
 		  struct strbuf *err);
+/* What the kernel looks for in paths, so that nothing is lost that it calls precious; NULL:
+ * nothing.
+ */
+void project_hints(const struct project *p, struct bs_hints *ret);
 void project_free(struct project *project);
 DEFINE_CLEANUP(struct project, project_free);
 
@@ -162,7 +167,7 @@ struct deletion {
 void policy_match_delete(const struct policy *p, const struct deletion *d, struct finding *ret);
 /* The tables that the kernel scans a path with: components, leaf first, each ended by NUL. */
 const struct scan_tables *policy_delete_tables(const struct policy *p);
-/* What the kernel would say by these tables of path and inner. */
+/* What the kernel would say of path and inner, by these tables and by the project's hints. */
 bool policy_is_delete_candidate(const struct policy *p, const struct deletion *d);
 /* Names of directories whose inside is build output, which no burst counts: `i` = 0 …; NULL behind
  * the last. */

@@ -489,13 +489,70 @@ def test_modes_prevent_nothing(lab, area, mode):
     assert len(findings(guard, "del.burst")) == 1
 
 
+def in_project(lab, area, argv, path, text, guard=None):
+    """A loss in a workspace that has this file of its own, once that is in effect. Further lines start the next."""
+    guard = guard or lab.guard
+    area.file(".backstop.yaml", text)
+    loss = Loss(lab, area, ["bash", "-c", 'read -r; "$@"', "-", *argv], path, guard=guard, stdin=subprocess.PIPE)
+    return go_on(loss)
+
+
+def go_on(loss):
+    until(loss.guard.answers, loss.guard.log)
+    until(lambda: [s["project"] for s in loss.guard.status()["sessions"] if s["workspace"] == loss.area.dir] == [True],
+          "the project")
+    loss.agent.process.stdin.write(b"\n")
+    loss.agent.process.stdin.flush()
+    return loss
+
+
 def test_project_tightens(lab, area):
-    """A workspace's own file may make an alert a hold: it is seen when it has happened, or held."""
-    area.file(".backstop.yaml", "signatures:\n  del.alert: {verdict: hold}\n")
-    argv, path = victim(lab, area, "unlink", "a.watched")
-    agent = lab.run(argv, cwd=area.dir)
-    agent.finish()
-    until(lambda: any(path in line and "del.alert" in line for line in lab.guard.lines()[-30:]), "the finding")
+    """A workspace's own file may make a hold a refusal."""
+    argv, path = victim(lab, area, "unlink")
+    loss = Loss(lab, area, argv, path)
+    lab.guard.deny(loss.hold())
+    loss.finish(1)
+    area.file("a.precious")
+    loss = in_project(lab, area, argv, path, "verdicts: {del.hold: deny}\n")
+    loss.agent.finish()
+    loss.expect_kept()
+    assert "backstop: denied: " in loss.agent.err and "(del.hold, critical)" in loss.agent.err
+    assert not lab.guard.holds()
+
+
+PRECIOUS = {"models/": "models/deep/a.bin", "*.parquet": "b/c.parquet", "release-*": "release-2", "data/*/x?": "data/a/x1",
+            "*secret*": "a-secret-b", "/opt/**/only": "x/y/only"}
+
+
+@pytest.mark.parametrize("glob", PRECIOUS)
+def test_project_precious(lab, area, glob):
+    """What it calls precious is asked about, and nothing else is held."""
+    other, path = area.file("other/model"), area.file(PRECIOUS[glob])
+    script = f"import os; os.unlink('{other}'); os.chdir(os.path.dirname('{path}')); os.unlink(os.path.basename('{path}'))"
+    loss = in_project(lab, area, ["python3", "-c", script], path, f"precious: ['{glob}']\n")
+    lab.guard.deny(loss.hold(signature="del.project"))
+    loss.agent.finish()
+    loss.expect_kept()
+    assert not os.path.exists(other) and loss.agent.all.count("backstop: why:") == 1
+
+
+def test_project_precious_is_kept_in_mind(lab, area):
+    """By another policy, and by another guard."""
+    guard = lab.new_guard()
+    paths = [area.file(name + ".pq") for name in "abc"]
+    loss = in_project(lab, area, ["bash", "-c", 'for f; do rm "$f"; read -r; done', "-", *paths], paths[0],
+                      "precious: ['*.pq']\n", guard)
+    for path, change in zip(paths, ("policy", "guard", "nothing")):
+        hold = guard.wait_for_holds()[0]
+        assert hold["signature"] == "del.project" and hold["path"] == path, hold
+        guard.approve(hold)
+        until(lambda gone=path: not os.path.exists(gone), "the deletion")
+        if change == "policy":
+            assert guard.cli("policy", "reload").returncode == 0
+        elif change == "guard":
+            guard.kill_child()
+        go_on(loss)
+    assert loss.agent.finish() == 0
 
 
 # --- the guard comes and goes

@@ -18,6 +18,7 @@ static struct {
 	u64 session_id;			       /* 0: there is none */
 	int set_label, set_session, get_label; /* what they return, where not 0 */
 	struct bs_record record;
+	u32 hints;	/* that a session has */
 	u32 adopted[8]; /* processes that kernel_adopt() was given */
 	int adopted_count, adopt_run;
 	u64 approval, approved_signature;
@@ -230,6 +231,12 @@ void kernel_remove_session(struct kernel *k _unused_, u64 id)
 {
 	if (id == fake.session_id)
 		fake.session_id = 0;
+}
+
+int kernel_set_hints(struct kernel *k _unused_, u64 session _unused_, const struct bs_hints *h)
+{
+	fake.hints = h->count;
+	return 0;
 }
 
 struct bs_slot *kernel_slots(const struct kernel *k _unused_)

@@ -128,7 +128,7 @@ static void test_too_late(void **state _unused_)
 	workspace_read(&guard, s->id);
 	assert_true(boot_ns() - before < 1000000000ULL);
 	assert_false(LIST_EMPTY(&guard.readings));
-	run_for(2500);
+	run_for(5500);
 	assert_null(s->project);
 	assert_true(LIST_EMPTY(&guard.readings));
 }
@@ -154,6 +154,19 @@ static void test_other_policy(void **state _unused_)
 	workspace_reload_all(&guard);
 	policy_free(old);
 	assert_non_null(s->project);
+}
+
+/* A deletion is frozen only to prevent it. */
+static void test_the_kernel_is_told_what_is_precious(void **state _unused_)
+{
+	struct session *s = session_in("{\"verdicts\":{},\"precious\":[\"*.a\",\"b/\"]}");
+
+	read_now(s);
+	assert_non_null(s->project);
+	assert_int_equal(fake.hints, 2);
+	guard.options.mode = MODE_SHADOW;
+	workspace_reload_all(&guard);
+	assert_int_equal(fake.hints, 0);
 }
 
 /* backstop policy project --policy FILE PATH */
@@ -183,6 +196,7 @@ int main(int argc, char **argv)
 		WORKSPACE_TEST(test_too_late),
 		WORKSPACE_TEST(test_session_ends_meanwhile),
 		WORKSPACE_TEST(test_other_policy),
+		WORKSPACE_TEST(test_the_kernel_is_told_what_is_precious),
 	};
 
 	if (argc == 6)

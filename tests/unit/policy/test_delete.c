@@ -230,6 +230,8 @@ static void test_project(void **state _unused_)
 {
 	static const char json[] = "{\"verdicts\":{\"d.state\":\"deny\"},\"precious\":["
 				   "\"models/\",\"*.pq\",\"/srv/a\",\"~/b\"]}";
+	static const char *const precious[] = { "/w/models/a", "/w/models", "/x.pq", "/srv/a/b",
+						"/home/u/b" };
 	_cleanup_(policy_free_ptr) struct policy *p = sample_policy(pack);
 	_cleanup_(project_free_ptr) struct project *project = NULL;
 	_cleanup_strbuf_ struct strbuf err = STRBUF_INIT;
@@ -237,13 +239,18 @@ static void test_project(void **state _unused_)
 	assert_int_equal(project_parse(p, json, strlen(json), &project, &err), 0);
 	assert_string_equal(ask(p, &(struct deletion) { .path = "/a.tfstate", .project = project }),
 			    "state deny");
-	/* what the kernel does not ask of itself is asked where its file is protected */
-	struct deletion d = { .path = "/w/models/a", .project = project };
-
-	assert_string_equal(ask(p, &d), "- allow");
-	d.protected_inode = true;
-	d.links = 2;
-	assert_string_equal(ask(p, &d), "precious hold");
+	assert_string_equal(ask(p, &(struct deletion) { .path = "/w/models/a" }), "- allow");
+	for (size_t i = 0; i < ARRAY_SIZE(precious); i++)
+		assert_string_equal(ask(p, &(struct deletion) { .path = precious[i],
+								.home = "/home/u",
+								.project = project }),
+				    "precious hold");
+	assert_string_equal(
+		ask(p,
+		    &(struct deletion) { .path = "/w/x", .inner = "/w/y.pq", .project = project }),
+		"precious hold");
+	assert_string_equal(ask(p, &(struct deletion) { .path = "/w/a.pqx", .project = project }),
+			    "- allow");
 }
 
 /* --- whatever would be held, the kernel asks of */
