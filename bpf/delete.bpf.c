@@ -22,16 +22,13 @@ struct {
 _Static_assert(sizeof(((struct delete_work *)0)->data) >= BS_CHUNK + BS_PADDING, "the scan's room");
 _Static_assert(PATH_ROOM + BS_FILE_MAX <= BS_CHUNK, "the path's room");
 
-/* Files that are protected by whatever name. Full: another link to such a file is refused. */
-struct inode_key {
-	u64 inode;
-	u32 dev, reserved;
-};
+/* Files that are protected by whatever name, until the last is gone. Full: another link to such a
+ * file is refused. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, BS_PROTECTED_INODES);
-	__type(key, struct inode_key);
+	__type(key, struct bs_protect_key);
 	__type(value, u32);
 } protected_inodes SEC(".maps");
 
@@ -153,38 +150,63 @@ static __always_inline u32 path_bytes(const struct bs_delete_event *e)
 
 /* ---- files that are protected by whatever name */
 
-static __always_inline struct inode_key inode_key_of(const struct bs_delete_event *e)
+static __always_inline struct bs_protect_key event_key(const struct bs_delete_event *e)
 {
-	return (struct inode_key) { .inode = e->inode, .dev = e->dev };
+	return (struct bs_protect_key) { e->inode, e->dev, e->generation };
+}
+
+static __always_inline bool is_last_name(const struct bs_delete_event *e)
+{
+	return (e->op == BS_DELETE_UNLINK || e->op == BS_DELETE_RENAME) && e->links <= 1;
 }
 
 static __always_inline bool loses_content(const struct bs_delete_event *e)
 {
-	if (e->op == BS_DELETE_TRUNCATE || e->op == BS_DELETE_PUNCH)
-		return true;
-	return (e->op == BS_DELETE_UNLINK || e->op == BS_DELETE_RENAME) && e->links <= 1;
+	return e->op == BS_DELETE_TRUNCATE || e->op == BS_DELETE_PUNCH || is_last_name(e);
 }
 
+/* By a link of a lower layer's file overlayfs makes it one of the upper layer. */
 static __always_inline bool is_protected(const struct bs_delete_event *e)
 {
-	struct inode_key key = inode_key_of(e);
+	struct bs_protect_key key = event_key(e);
 
-	return loses_content(e) && bpf_map_lookup_elem(&protected_inodes, &key);
+	if (!loses_content(e))
+		return false;
+	if (bpf_map_lookup_elem(&protected_inodes, &key))
+		return true;
+	key.generation = 0;
+	return bpf_map_lookup_elem(&protected_inodes, &key);
+}
+
+static __always_inline bool is_asked(struct delete_work *w)
+{
+	return scan_path(w, path_bytes(&w->event)) || is_precious(w);
 }
 
 __noinline int delete_linked(struct delete_work *w)
 {
-	struct inode_key key;
+	struct bs_protect_key key;
 	u32 one = 1, r = PASS;
 
 	if (!w)
 		return REFUSE;
-	key = inode_key_of(&w->event);
-	if ((scan_path(w, path_bytes(&w->event)) || is_precious(w)) &&
-	    bpf_map_update_elem(&protected_inodes, &key, &one, BPF_ANY))
+	key = event_key(&w->event);
+	if (is_asked(w) && bpf_map_update_elem(&protected_inodes, &key, &one, BPF_ANY))
 		r = REFUSE;
 	delete_release(w);
 	return r;
+}
+
+/* It was asked about, and goes on. */
+__noinline int delete_forget(struct bs_protect_key *key)
+{
+	struct bs_protect_key copy; /* verifiers before 6.2 take no memory of a caller for a key */
+
+	if (!key)
+		return 0;
+	copy = *key;
+	bpf_map_delete_elem(&protected_inodes, &copy);
+	return 0;
 }
 
 /* ---- bursts */
@@ -278,7 +300,7 @@ __noinline int delete_again(struct bs_waiting *same)
 
 static __always_inline void look(struct task_struct *t, struct bs_waiting *w)
 {
-	w->flags = BS_DELETE_CANDIDATE;
+	w->flags |= BS_DELETE_CANDIDATE;
 	if (t->ptrace)
 		w->flags |= BS_DELETE_TRACED;
 	if (!is_delete_call(t))
@@ -300,7 +322,8 @@ static __noinline int ask_about(struct delete_work *w)
 {
 	struct bs_delete_event *e = &w->event;
 	struct bs_waiting init = { .object = { e->op, e->dev, e->inode, e->parent_inode },
-				   .kind = BS_SLOT_DELETE },
+				   .kind = BS_SLOT_DELETE,
+				   .flags = e->flags & BS_DELETE_INODE },
 			  *wait;
 	u32 tid = e->head.tid;
 	struct place p;
@@ -338,8 +361,8 @@ __noinline int delete_weigh(struct delete_work *w)
 		return REFUSE;
 	session = e->head.session;
 	e->head.size = delete_size(e);
-	verdict = scan_path(w, path_bytes(e)) || is_precious(w) ? WAIT : PASS;
-	if (is_protected(e)) {
+	verdict = is_asked(w) ? WAIT : PASS;
+	if (verdict == PASS && is_protected(e)) {
 		e->flags |= BS_DELETE_INODE;
 		verdict = WAIT;
 	}

@@ -43,6 +43,7 @@ int delete_judge(struct delete_work *w);
 int delete_weigh(struct delete_work *w);
 int delete_send(struct delete_work *w, int verdict);
 int delete_linked(struct delete_work *w);
+int delete_forget(struct bs_protect_key *key);
 int delete_later(void);
 
 #define PATH_OWNER	    struct delete_work
@@ -184,6 +185,7 @@ static __always_inline void read_deletion(struct delete_work *w, const struct de
 	e->ticket = 0;
 	e->burst = 0;
 	e->dirfd = 0;
+	e->generation = generation_of(d->inode);
 	w->quiet = d->quiet;
 	delete_begin(w);
 	read_path(w, d->mnt, d->dentry);
@@ -220,11 +222,26 @@ static __always_inline int verdict_errno(int verdict)
 	return verdict == REFUSE ? -EPERM : 0;
 }
 
+/* Its number may become another file's. What is protected was asked about. */
+static __always_inline void note_gone(const struct deletion *d, int verdict)
+{
+	struct bs_protect_key key;
+
+	if (verdict != PASSED || d->inode->i_nlink > 1 ||
+	    (d->op != BS_DELETE_UNLINK && d->op != BS_DELETE_RENAME))
+		return;
+	key = inode_key(d->inode);
+	delete_forget(&key);
+}
+
 static __always_inline int judge_deletion(const struct deletion *d)
 {
 	int verdict = ask_again(d);
 
-	return verdict_errno(verdict < 0 ? judge_new(d) : verdict);
+	if (verdict < 0)
+		verdict = judge_new(d);
+	note_gone(d, verdict);
+	return verdict_errno(verdict);
 }
 
 /* ---- the hooks' bodies: 0 or a negative errno */
@@ -273,6 +290,8 @@ static __always_inline int delete_rename(struct bs_label *l, const struct path *
 		verdict = judge_new(&over);
 	if (verdict < 0 || verdict == PASS)
 		verdict = judge_new(&moved);
+	if (over.inode)
+		note_gone(&over, verdict);
 	return verdict_errno(verdict);
 }
 

@@ -191,16 +191,9 @@ static __always_inline int protect_capable(int cap)
 
 /* ---- files */
 
-static __always_inline struct bs_protect_key key_of(struct inode *i)
-{
-	return (struct bs_protect_key) { .inode = i->i_ino,
-					 .dev = i->i_sb->s_dev,
-					 .generation = i->i_generation };
-}
-
 static __always_inline u32 protection(struct inode *i)
 {
-	struct bs_protect_key key = key_of(i);
+	struct bs_protect_key key = inode_key(i);
 	struct bs_protected *p = bpf_map_lookup_elem(&protected, &key);
 
 	return p ? p->flags : 0;
@@ -255,7 +248,7 @@ static __always_inline int protect_learn(struct file *file)
 
 	if (shared.state.learner != (u32)bpf_get_current_pid_tgid())
 		return 0;
-	key = key_of(file->f_inode);
+	key = inode_key(file->f_inode);
 	p.fill = shared.state.learner_fill;
 	p.flags = shared.state.learner_flags;
 	old = bpf_map_lookup_elem(&protected, &key);

@@ -105,6 +105,26 @@ static __always_inline struct inode *inode_of(struct dentry *dentry)
 	return BPF_CORE_READ(dentry, d_inode) ? dentry->d_inode : NULL;
 }
 
+#define OVERLAYFS_MAGIC 0x794c7630
+
+/* What tells a file from another that had its number before. On overlayfs numbers of several layers
+ * meet, and its own inodes have no generation: that of the upper layer's file is taken, whose
+ * dentry stands behind the inode; 0 for a file of a lower layer. */
+static __always_inline u32 generation_of(struct inode *i)
+{
+	struct dentry *upper = NULL;
+
+	if (i->i_sb->s_magic != OVERLAYFS_MAGIC)
+		return i->i_generation;
+	bpf_probe_read_kernel(&upper, sizeof(upper), (void *)i + bpf_core_type_size(struct inode));
+	return upper ? BPF_CORE_READ(upper, d_inode, i_generation) | 1 : 0;
+}
+
+static __always_inline struct bs_protect_key inode_key(struct inode *i)
+{
+	return (struct bs_protect_key) { i->i_ino, i->i_sb->s_dev, generation_of(i) };
+}
+
 #define COUNT(field) __sync_fetch_and_add(&shared.counters.field, 1)
 
 static __always_inline bool is_acting(void)

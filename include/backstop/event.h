@@ -319,7 +319,7 @@ enum bs_delete_flag {
 #define BS_DELETE_PARTS	    32	 /* components of a path; a deeper one loses its upper part */
 #define BS_DELETE_PATH	    1024 /* bytes of each path */
 
-#define BS_PROTECTED_INODES 4096 /* files that are protected by whatever name */
+#define BS_PROTECTED_INODES 65536 /* files that are protected by whatever name */
 #define BS_BUILD_NAME	    32 /* bytes of the name of a directory of build output, with its NUL */
 
 /* data[] holds the path as the task's root has it: its components from the last to the first, each
@@ -343,7 +343,7 @@ struct bs_delete_event {
 	u32 burst;		 /* deletions that count, in the window that ends with this one */
 	s32 dirfd;		 /* BS_DELETE_DONE: as the system call was given it */
 	u16 path_len, inner_len; /* bytes in data[] */
-	u32 reserved;
+	u32 generation;		 /* of the inode */
 	char data[];
 };
 

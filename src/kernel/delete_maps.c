@@ -117,21 +117,6 @@ int kernel_watch_deletions(struct kernel *k, bool on)
 	return r;
 }
 
-int kernel_protect_inode(struct kernel *k, u32 dev, u64 inode, bool on)
-{
-	struct {
-		u64 inode;
-		u32 dev, reserved;
-	} key = { .inode = inode, .dev = dev };
-	int fd = bpf_map__fd(k->skel->maps.protected_inodes);
-	u32 one = 1;
-
-	if (on)
-		return bpf_map_update_elem(fd, &key, &one, BPF_ANY);
-	bpf_map_delete_elem(fd, &key);
-	return 0;
-}
-
 int kernel_burst(struct kernel *k, u32 tgid, u64 start, enum bs_burst what)
 {
 	int fd = bpf_map__fd(k->skel->maps.processes);

@@ -119,9 +119,6 @@ u64 kernel_missed(const struct kernel *k);
 /* While a session is alive: what sees deletions, or kinds of them, at a price that all tasks pay.
  * On the trace tier no deletion is seen without. 0 or a negative errno. */
 int kernel_watch_deletions(struct kernel *k, bool on);
-/* A file that is protected by whatever name it is reached, or no longer; `dev` as in events. Kept
- * for the guard after this one. 0, -E2BIG (there are too many), or another negative errno. */
-int kernel_protect_inode(struct kernel *k, u32 dev, u64 inode, bool on);
 /* What becomes of a burst of deletions, for this process and those that it makes: enum bs_burst.
  * 0, or -ESRCH: the process is gone, or of no session. */
 int kernel_burst(struct kernel *k, u32 tgid, u64 start, enum bs_burst what);

@@ -368,6 +368,15 @@ static bool is_last_name(const struct deletion *d)
 	return d->links <= 1 || (d->op != BS_DELETE_UNLINK && d->op != BS_DELETE_RENAME);
 }
 
+/* What has its last name in scratch or output was given up before. What is emptied there is emptied
+ * under its other names too. */
+static bool loses_another_name(struct looking *l)
+{
+	const struct deletion *d = l->d;
+
+	return l->first && d->protected_inode && is_last_name(d) && (d->links != 1 || !is_idle(l));
+}
+
 static bool rule_matches(struct looking *l, const struct image_delete *r)
 {
 	if (!(r->how & 1U << l->d->op))
@@ -379,8 +388,7 @@ static bool rule_matches(struct looking *l, const struct image_delete *r)
 	case DELETE_BURST:
 		return l->first && l->d->burst && burst_counts(l, r);
 	case DELETE_OTHER_NAME:
-		return l->first && l->d->protected_inode && is_last_name(l->d) &&
-		       programs_hold(l, r);
+		return loses_another_name(l) && programs_hold(l, r);
 	case DELETE_KIND_COUNT:
 		break;
 	}

@@ -574,6 +574,24 @@ def test_restart_with_a_deletion_held(lab, area):
     assert len(numbers) == len(set(numbers)) == 1, numbers
 
 
+def test_restart_with_another_name_held(lab, area):
+    """The guard after this one knows it for a protected file too."""
+    guard = lab.new_guard()
+    if not can_refuse(guard):
+        pytest.skip("no security hooks here: no link is seen")
+    path = area.file("a.precious")
+    script = f"import os; os.link('{path}', 'free'); os.truncate('free', 0)"
+    loss = Loss(lab, area, ["python3", "-c", script], path, guard=guard)
+    held = guard.wait_for_holds()[0]
+    assert held["signature"] == "del.other-name" and held["path"] == area.path("free"), held
+    guard.kill_child()
+    again = guard.wait_for_holds()[0]
+    assert (again["id"], again["signature"], again["path"]) == (held["id"], held["signature"], held["path"]), again
+    guard.deny(again)
+    loss.finish(1)
+    loss.expect_kept()
+
+
 def test_restart_and_deny(lab, area):
     guard = lab.new_guard()
     argv, path = victim(lab, area, "truncate")

@@ -37,6 +37,7 @@
 static struct policy *policy;
 static struct kernel *kernel;
 static char top[64]; /* where files are made: no scratch, nothing protected */
+static char pins[64];
 static int pins_fd = -1;
 
 struct seen {
@@ -129,7 +130,6 @@ static void open_kernel(void)
 				   .deletes = policy_delete_tables(policy),
 				   .build_output = names,
 				   .burst = { BURST, 60 } };
-	char pins[64];
 
 	if (kernel)
 		return; /* loading takes long on an emulated machine */

@@ -1,9 +1,11 @@
 /* Deletions before they happen: each operation is refused, or happens once, and nobody sees how. */
 #include "deletions.h"
 
+#include <bpf/bpf.h>
 #include <linux/io_uring.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 
 static bool needs_hooks(void)
 {
@@ -74,21 +76,70 @@ static void test_another_name_is_protected(void **state)
 	assert_non_null(strstr(seen[0].path, "/other"));
 }
 
-static void test_an_inode_is_protected(void **state)
+/* A link of a lower layer's file makes it one of the upper layer. */
+static void test_another_name_is_protected_on_layers(void **state)
 {
-	struct seen first;
+	(void)state;
+	assert_true(needs_hooks());
+	assert_int_equal(chdir(top), 0);
+	mkdir("layers", 0700);
+	assert_int_equal(mount("none", "layers", "tmpfs", 0, NULL), 0);
+	assert_int_equal(chdir("layers"), 0);
+	assert_true(!mkdir("low", 0700) && !mkdir("up", 0700) && !mkdir("work", 0700) &&
+		    !mkdir("all", 0700));
+	make("low/x.tfstate", "state");
+	if (mount("none", "all", "overlay", 0, "lowerdir=low,upperdir=up,workdir=work")) {
+		umount2("../layers", MNT_DETACH);
+		skip_because("no overlayfs");
+	}
+	assert_int_equal(chdir("all"), 0);
+	seen_count = 0;
+	assert_int_equal(finish(start(do_link_and_truncate), BS_SLOT_REFUSED, NULL), EPERM);
+	assert_int_equal(chdir(top), 0);
+	umount2("layers/all", MNT_DETACH);
+	umount2("layers", MNT_DETACH);
+	assert_int_equal(seen_count, 1);
+	assert_int_equal(seen[0].flags, BS_DELETE_CANDIDATE | BS_DELETE_INODE);
+}
+
+static int do_link_and_unlink_both(void)
+{
+	return result(link("x.tfstate", "other")) ?: result(unlink("x.tfstate"))
+		?: result(unlink("other"));
+}
+
+static int count_protected(void)
+{
+	struct bs_protect_key key;
+	_cleanup_free_ char *path = NULL;
+	int fd, n = 0;
+
+	assert_true(asprintf(&path, "%s/v%d/protected", pins, BS_ABI) > 0);
+	fd = bpf_obj_get(path);
+	assert_true(fd >= 0);
+	for (bool more = !bpf_map_get_next_key(fd, NULL, &key); more;
+	     more = !bpf_map_get_next_key(fd, &key, &key))
+		n++;
+	close(fd);
+	return n;
+}
+
+/* Its number may be given to any file then. */
+static void test_what_is_gone_is_protected_no_more(void **state)
+{
+	int answers, before;
 
 	(void)state;
 	assert_true(needs_hooks());
 	assert_int_equal(chdir(top), 0);
-	make_tree("a");
-	assert_int_equal(finish(start(do_punch), BS_SLOT_REFUSED, NULL), 0);
-	first = seen[0];
-	assert_int_equal(kernel_protect_inode(kernel, first.dev, first.inode, true), 0);
-	assert_int_equal(finish(start(do_unlink), BS_SLOT_REFUSED, NULL), EPERM);
+	before = count_protected();
+	make("x.tfstate", "state");
+	seen_count = 0;
+	assert_int_equal(finish(start(do_link_and_unlink_both), BS_SLOT_ALLOWED, &answers), 0);
+	assert_int_equal(answers, 2);
+	assert_int_equal(seen[0].flags, BS_DELETE_CANDIDATE);
 	assert_int_equal(seen[1].flags, BS_DELETE_CANDIDATE | BS_DELETE_INODE);
-	kernel_protect_inode(kernel, first.dev, first.inode, false);
-	assert_int_equal(finish(start(do_unlink), BS_SLOT_REFUSED, NULL), 0);
+	assert_int_equal(count_protected(), before);
 }
 
 static void test_hooks_come_and_go(void **state)
@@ -241,9 +292,13 @@ static void test_io_uring_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_each_operation_is_refused), TEST(test_each_operation_is_allowed_once),
-		TEST(test_another_name_is_protected), TEST(test_an_inode_is_protected),
-		TEST(test_hooks_come_and_go),	      TEST(test_threads_at_once),
+		TEST(test_each_operation_is_refused),
+		TEST(test_each_operation_is_allowed_once),
+		TEST(test_another_name_is_protected),
+		TEST(test_another_name_is_protected_on_layers),
+		TEST(test_what_is_gone_is_protected_no_more),
+		TEST(test_hooks_come_and_go),
+		TEST(test_threads_at_once),
 		TEST(test_io_uring_is_refused),
 	};
 
