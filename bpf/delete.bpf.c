@@ -32,6 +32,19 @@ struct {
 	__type(value, u32);
 } protected_inodes SEC(".maps");
 
+/* Files that sessions made: those that go again soon are no loss, and in no burst. Full: the oldest
+ * are forgotten, and count. */
+struct made {
+	u64 session, time; /* CLOCK_BOOTTIME */
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct bs_protect_key);
+	__type(value, struct made);
+} made SEC(".maps");
+#define MADE_SOON (60 * 1000000000ULL)
+
 /* What the project of a session calls precious. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -165,8 +178,9 @@ static __always_inline bool loses_content(const struct bs_delete_event *e)
 	return e->op == BS_DELETE_TRUNCATE || e->op == BS_DELETE_PUNCH || is_last_name(e);
 }
 
-/* By a link of a lower layer's file overlayfs makes it one of the upper layer. */
-static __always_inline bool is_protected(const struct bs_delete_event *e)
+/* A frame of its own, as 512 bytes of stack are little. By a link of a lower layer's file overlayfs
+ * makes it one of the upper layer. */
+static __noinline bool is_protected(const struct bs_delete_event *e)
 {
 	struct bs_protect_key key = event_key(e);
 
@@ -206,6 +220,50 @@ __noinline int delete_forget(struct bs_protect_key *key)
 		return 0;
 	copy = *key;
 	bpf_map_delete_elem(&protected_inodes, &copy);
+	return 0;
+}
+
+/* ---- files that the session made */
+
+static __always_inline bool is_made(const struct bs_protect_key *key, u64 session)
+{
+	const struct made *m = bpf_map_lookup_elem(&made, key);
+
+	return m && m->session == session && bpf_ktime_get_boot_ns() - m->time < MADE_SOON;
+}
+
+static __noinline int mark_made(struct bs_delete_event *e)
+{
+	struct bs_protect_key key = event_key(e);
+
+	if (is_made(&key, e->head.session))
+		e->flags |= BS_DELETE_MADE;
+	return 0;
+}
+
+__noinline int delete_made(struct bs_protect_key *key, u64 session)
+{
+	struct made m = { session, bpf_ktime_get_boot_ns() };
+	struct bs_protect_key copy;
+
+	if (!key)
+		return 0;
+	copy = *key;
+	bpf_map_update_elem(&made, &copy, &m, BPF_ANY);
+	return 0;
+}
+
+__noinline int delete_replaced(struct bs_protect_key *by, struct bs_protect_key *what, u64 session)
+{
+	struct bs_protect_key copy;
+
+	if (!by || !what)
+		return 0;
+	copy = *what;
+	if (is_made(&copy, session))
+		return 0;
+	copy = *by;
+	bpf_map_delete_elem(&made, &copy);
 	return 0;
 }
 
@@ -259,7 +317,7 @@ static __always_inline int judge_burst(struct bs_delete_event *e, struct bs_sess
 {
 	u32 verdict;
 
-	if (!burst_limit || !loses_content(e) || is_guess(e))
+	if (!burst_limit || !loses_content(e) || is_guess(e) || e->flags & BS_DELETE_MADE)
 		return PASS;
 	verdict = burst_verdict(e, s);
 	if (verdict == BS_BURST_ALLOWED)
@@ -349,34 +407,36 @@ static __noinline int ask_about(struct delete_work *w)
 
 /* ---- judging */
 
+/* A frame of its own. */
+static __noinline int weigh_burst(struct bs_delete_event *e, int verdict)
+{
+	u64 session = e->head.session;
+	struct bs_session *s = bpf_map_lookup_elem(&sessions, &session);
+	int burst;
+
+	if (!s)
+		return verdict;
+	__sync_fetch_and_add(&s->deletes, 1);
+	mark_made(e);
+	burst = judge_burst(e, s);
+	return burst == PASS ? verdict : burst;
+}
+
 /* WAIT: it is a candidate; REFUSE: its burst was denied; else PASS. */
 __noinline int delete_weigh(struct delete_work *w)
 {
 	struct bs_delete_event *e = &w->event;
-	struct bs_session *s;
 	int verdict;
-	u64 session;
 
 	if (!w)
 		return REFUSE;
-	session = e->head.session;
 	e->head.size = delete_size(e);
 	verdict = is_asked(w) ? WAIT : PASS;
 	if (verdict == PASS && is_protected(e)) {
 		e->flags |= BS_DELETE_INODE;
 		verdict = WAIT;
 	}
-	s = bpf_map_lookup_elem(&sessions, &session);
-	if (!s || w->uncounted)
-		return verdict;
-	__sync_fetch_and_add(&s->deletes, 1);
-	switch (judge_burst(e, s)) {
-	case REFUSE:
-		return REFUSE;
-	case WAIT:
-		return WAIT;
-	}
-	return verdict;
+	return w->uncounted ? verdict : weigh_burst(e, verdict);
 }
 
 /* Sends the event of what is decided, for the record alone; gives the memory back. */

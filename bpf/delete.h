@@ -44,6 +44,8 @@ int delete_weigh(struct delete_work *w);
 int delete_send(struct delete_work *w, int verdict);
 int delete_linked(struct delete_work *w);
 int delete_forget(struct bs_protect_key *key);
+int delete_made(struct bs_protect_key *key, u64 session);
+int delete_replaced(struct bs_protect_key *by, struct bs_protect_key *what, u64 session);
 int delete_later(void);
 
 #define PATH_OWNER	    struct delete_work
@@ -52,7 +54,8 @@ int delete_later(void);
 #include "path.h"
 
 #define BTRFS_MAGIC    0x9123683e
-#define BTRFS_TOP      256	  /* inode of the root of each subvolume */
+#define BTRFS_TOP      256 /* inode of the root of each subvolume */
+#define FMODE_CREATED  0x100000
 #define FMODE_INNER    0x20000000 /* has no account: opened by a stacked file system */
 #define MAY_WRITE      2
 #define RENAME_TWO_WAY 2
@@ -222,16 +225,27 @@ static __always_inline int verdict_errno(int verdict)
 	return verdict == REFUSE ? -EPERM : 0;
 }
 
+/* These have frames of their own, as 512 bytes of stack are little. */
+static __noinline int forget_inode(struct inode *inode)
+{
+	struct bs_protect_key key = inode_key(inode);
+
+	return delete_forget(&key);
+}
+
+/* A file that takes the place of an older one holds what that held. */
+static __noinline int note_replaced(u64 session, struct inode *by, struct inode *what)
+{
+	struct bs_protect_key made = inode_key(by), gone = inode_key(what);
+
+	return delete_replaced(&made, &gone, session);
+}
+
 /* Its number may become another file's. What is protected was asked about. */
 static __always_inline void note_gone(const struct deletion *d, int verdict)
 {
-	struct bs_protect_key key;
-
-	if (verdict != PASSED || d->inode->i_nlink > 1 ||
-	    (d->op != BS_DELETE_UNLINK && d->op != BS_DELETE_RENAME))
-		return;
-	key = inode_key(d->inode);
-	delete_forget(&key);
+	if (verdict == PASSED && d->op == BS_DELETE_UNLINK && d->inode->i_nlink <= 1)
+		forget_inode(d->inode);
 }
 
 static __always_inline int judge_deletion(const struct deletion *d)
@@ -280,6 +294,7 @@ static __always_inline int delete_rename(struct bs_label *l, const struct path *
 	if (!moved.inode || over.inode == moved.inode)
 		return 0;
 	if (over.inode) {
+		note_replaced(l->session, moved.inode, over.inode);
 		moved.quiet = !two_way;
 		over.bytes = over.inode->i_size;
 		verdict = ask_again(&over);
@@ -290,8 +305,6 @@ static __always_inline int delete_rename(struct bs_label *l, const struct path *
 		verdict = judge_new(&over);
 	if (verdict < 0 || verdict == PASS)
 		verdict = judge_new(&moved);
-	if (over.inode)
-		note_gone(&over, verdict);
 	return verdict_errno(verdict);
 }
 
@@ -341,6 +354,13 @@ static __always_inline int delete_punch(struct bs_label *l, struct file *file,
 		lost = r->len;
 	return delete_content(l, file->f_path.mnt, file->f_path.dentry, inode, BS_DELETE_PUNCH,
 			      lost);
+}
+
+static __always_inline void delete_created(struct bs_label *l, struct inode *inode)
+{
+	struct bs_protect_key key = inode_key(inode);
+
+	delete_made(&key, l->session);
 }
 
 /* A protected file is protected by its new name too. */

@@ -11,13 +11,12 @@
 #include "delete.h"
 #include "hold.h"
 
-#define AT_FDCWD      (-100)
-#define AT_REMOVEDIR  0x200
-#define O_TRUNC	      0x200
-#define FMODE_CREATED 0x100000
-#define S_IFMT	      0xf000
-#define S_IFREG	      0x8000
-#define GIVEN_COPY    PATH_ROOM /* in data[]: the path once more, taken apart */
+#define AT_FDCWD     (-100)
+#define AT_REMOVEDIR 0x200
+#define O_TRUNC	     0x200
+#define S_IFMT	     0xf000
+#define S_IFREG	     0x8000
+#define GIVEN_COPY   PATH_ROOM /* in data[]: the path once more, taken apart */
 
 extern const volatile u32 delete_unhooked;
 

@@ -6,9 +6,8 @@
  * file_permission,		every hook has
  * socket_create, socket_connect,
  * socket_sendmsg
- * file_open			what is ours is not written (protect.h; so are the next six)
- * path_unlink, path_rmdir,	deletions (delete.h)
- * path_rename, path_truncate,
+ * file_open			what is ours is not written (protect.h; so are the next six); what is
+ * made path_unlink, path_rmdir,	deletions (delete.h) path_rename, path_truncate,
  * file_truncate
  * path_link			a protected file is protected by its new name too
  * file_permission		attached while a session is alive: fallocate()
@@ -37,7 +36,15 @@ SECURITY_HOOK(inode_permission)
 
 SECURITY_HOOK_OFTEN(file_open, struct file *file)
 {
-	return protect_file_open(file);
+	struct bs_label *l;
+	int r = protect_file_open(file);
+
+	if (r || !(file->f_mode & FMODE_CREATED))
+		return r;
+	l = own_label();
+	if (l)
+		delete_created(l, file->f_inode);
+	return 0;
 }
 
 SECURITY_HOOK(file_permission, struct file *file, int mask)

@@ -16,6 +16,19 @@ struct bs_hints {
 	struct bs_hint all[BS_HINTS];
 };
 
+/* Wherever it stands: for the kernel in one load, as every machine of ours can. */
+static __always_inline u64 bs_word_at(const void *p)
+{
+#ifdef __bpf__
+	return *(const u64 *)p;
+#else
+	u64 word;
+
+	__builtin_memcpy(&word, p, sizeof(word));
+	return word;
+#endif
+}
+
 /* A name's first 8 bytes, with zeros behind, and its last 8 with its NUL, with zeros before. */
 struct bs_ends {
 	u64 head, tail;
@@ -24,11 +37,11 @@ struct bs_ends {
 /* `n` bytes with the NUL, 1 … 256; 8 can be read in any case. */
 static __always_inline struct bs_ends bs_ends_of(const void *name, u32 n)
 {
-	struct bs_ends e = { *(const u64 *)name, 0 };
+	struct bs_ends e = { bs_word_at(name), 0 };
 
 	if (n >= sizeof(u64)) {
 		/* a byte, so that the verifier sees a bound */
-		e.tail = *(const u64 *)((const u8 *)name + (u8)(n - sizeof(u64)));
+		e.tail = bs_word_at((const u8 *)name + (u8)(n - sizeof(u64)));
 	} else {
 		e.head &= (1ULL << (n * 8 & 63)) - 1;
 		e.tail = e.head << ((64 - n * 8) & 63);

@@ -409,7 +409,8 @@ static void set_counts(struct guard *g, struct exec *x)
 {
 	struct question q;
 
-	if (g->options.mode == MODE_ENFORCE ? !x->object.burst : is_guess(x))
+	if (x->flags & BS_DELETE_MADE ||
+	    (g->options.mode == MODE_ENFORCE ? !x->object.burst : is_guess(x)))
 		return;
 	fill_question(g, x, &q);
 	x->object.counts = policy_counts(g->policy, &q.deletion);

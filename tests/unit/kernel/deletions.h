@@ -142,6 +142,8 @@ static void open_kernel(void)
 	if (kernel_open(pins, &t, &kernel, &err))
 		skip_because(strbuf_str(&err));
 	print_message("tier: %s\n", tier_name(kernel_tier(kernel)));
+	if (kernel_refused(kernel))
+		print_message("refused: %s\n", kernel_refused(kernel));
 	for (int i = 0; i < KERNEL_RINGS; i++)
 		kernel_on_event(kernel, i, keep, NULL);
 	assert_int_equal(kernel_watch_deletions(kernel, true), 0);

@@ -142,6 +142,61 @@ static void test_what_is_gone_is_protected_no_more(void **state)
 	assert_int_equal(count_protected(), before);
 }
 
+static int do_make_and_remove(void)
+{
+	for (int i = 0; i < 2 * BURST; i++)
+		make("file", "content");
+	for (int i = 0; i < 2 * BURST; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "file%d", i);
+		make(name, "content");
+		if (unlink(name))
+			return errno;
+	}
+	return 0;
+}
+
+static int do_replace_and_remove(void)
+{
+	char name[32];
+	int e = 0;
+
+	for (int i = 0; i < BURST - 2; i++) {
+		snprintf(name, sizeof(name), "old%d", i);
+		make("new", "content");
+		if (rename("new", name))
+			return 1;
+	}
+	for (int i = 0; i < BURST - 2 && !e; i++) {
+		snprintf(name, sizeof(name), "old%d", i);
+		e = result(unlink(name));
+	}
+	return e;
+}
+
+/* But what takes the place of an older file holds what that held, by another editor's way. */
+static void test_what_the_session_made_is_in_no_burst(void **state)
+{
+	int answers;
+
+	(void)state;
+	assert_true(needs_hooks());
+	assert_int_equal(chdir(top), 0);
+	assert_int_equal(finish(start(do_make_and_remove), BS_SLOT_REFUSED, &answers), 0);
+	assert_int_equal(answers, 0);
+	assert_true(seen_count >= 2 * BURST);
+	assert_int_equal(seen[seen_count - 1].flags, BS_DELETE_MADE);
+	for (int i = 0; i < BURST - 2; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "old%d", i);
+		make(name, "content");
+	}
+	assert_int_equal(finish(start(do_replace_and_remove), BS_SLOT_REFUSED, &answers), EPERM);
+	assert_int_equal(answers, 1);
+}
+
 static void test_hooks_come_and_go(void **state)
 {
 	(void)state;
@@ -297,6 +352,7 @@ int main(void)
 		TEST(test_another_name_is_protected),
 		TEST(test_another_name_is_protected_on_layers),
 		TEST(test_what_is_gone_is_protected_no_more),
+		TEST(test_what_the_session_made_is_in_no_burst),
 		TEST(test_hooks_come_and_go),
 		TEST(test_threads_at_once),
 		TEST(test_io_uring_is_refused),
