@@ -91,14 +91,7 @@ struct exec *connect_decode(struct guard *g, const struct bs_connect_event *e)
 		return NULL;
 	x->kind = BS_SLOT_CONNECT;
 	x->dest = e->dest;
-	x->number = e->head.number;
-	x->time = e->head.time;
-	x->start = e->start;
-	x->tgid = e->head.tgid;
-	x->tid = e->head.tid;
-	x->uid = x->euid = e->uid;
-	x->session_id = e->head.session;
-	x->session = session_get(g, e->head.session);
+	exec_take_head(g, x, &e->head, e->start, e->uid);
 	x->flags = e->flags;
 	x->slot = e->slot;
 	x->ticket = e->ticket;

@@ -373,14 +373,7 @@ static int decode_object(struct exec *x, const struct bs_delete_event *e)
 static void copy_head(struct guard *g, struct exec *x, const struct bs_delete_event *e)
 {
 	x->kind = e->flags & BS_DELETE_DONE ? BS_SLOT_DELETED : BS_SLOT_DELETE;
-	x->number = e->head.number;
-	x->time = e->head.time;
-	x->start = e->start;
-	x->tgid = e->head.tgid;
-	x->tid = e->head.tid;
-	x->uid = x->euid = e->uid;
-	x->session_id = e->head.session;
-	x->session = session_get(g, e->head.session);
+	exec_take_head(g, x, &e->head, e->start, e->uid);
 	x->flags = e->flags;
 	x->slot = e->slot;
 	x->ticket = e->ticket;

@@ -152,18 +152,24 @@ static void find_path(struct guard *g, struct exec *x)
 		x->path = strdup(x->name);
 }
 
+void exec_take_head(struct guard *g, struct exec *x, const struct bs_event *head, u64 start,
+		    u32 uid)
+{
+	x->number = head->number;
+	x->time = head->time;
+	x->start = start;
+	x->tgid = head->tgid;
+	x->tid = head->tid;
+	x->uid = x->euid = uid;
+	x->session_id = head->session;
+	x->session = session_get(g, head->session);
+}
+
 static void copy_head(struct guard *g, struct exec *x, const struct bs_exec_event *e)
 {
-	x->time = e->head.time;
-	x->session_id = e->head.session;
-	x->session = session_get(g, e->head.session);
-	x->number = e->head.number;
-	x->tgid = e->head.tgid;
-	x->tid = e->head.tid;
-	x->start = e->start;
+	exec_take_head(g, x, &e->head, e->start, e->uid);
 	x->inode = e->inode;
 	x->dev = e->dev;
-	x->uid = e->uid;
 	x->euid = e->euid;
 	x->tty = e->tty;
 	x->flags = e->flags;

@@ -225,6 +225,9 @@ static inline char *const *exec_shown(const struct exec *x)
 {
 	return x->masked ?: x->argv;
 }
+/* What an event of any kind tells of its process. */
+void exec_take_head(struct guard *g, struct exec *x, const struct bs_event *head, u64 start,
+		    u32 uid);
 struct exec *exec_decode(struct guard *g, const struct bs_exec_event *e);
 /* The same for a frozen task whose event was lost; NULL where it is gone. */
 struct exec *exec_from_slot(struct guard *g, u32 slot, u32 ticket);

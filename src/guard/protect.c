@@ -184,15 +184,8 @@ static struct exec *decode(struct guard *g, const struct bs_tamper_event *e)
 
 	if (!x)
 		return NULL;
-	x->number = e->head.number;
-	x->time = e->head.time;
-	x->start = e->start;
-	x->tgid = e->head.tgid;
-	x->tid = e->head.tid;
-	x->uid = x->euid = e->uid;
+	exec_take_head(g, x, &e->head, e->start, e->uid);
 	x->cgroup = e->cgroup;
-	x->session_id = e->head.session;
-	x->session = session_get(g, e->head.session);
 	if (exec_read_proc(g, x))
 		process_copy(g, x, e->parent);
 	return x;
