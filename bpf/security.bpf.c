@@ -6,8 +6,10 @@
  * file_permission,		every hook has
  * socket_create, socket_connect,
  * socket_sendmsg
- * file_open			what is ours is not written (protect.h; so are the next six); what is
- * made path_unlink, path_rmdir,	deletions (delete.h) path_rename, path_truncate,
+ * file_open			what is ours is not written (protect.h; so are the next
+ *				six); what a session makes is noted
+ * path_unlink, path_rmdir,	deletions (delete.h)
+ * path_rename, path_truncate,
  * file_truncate
  * path_link			a protected file is protected by its new name too
  * file_permission		attached while a session is alive: fallocate()
