@@ -36,30 +36,11 @@ struct loop {
 	struct source_list fds, timers /* earliest first */, dead;
 	struct signal_handler handlers[_NSIG];
 	sigset_t signals;
-	struct loop_source *signal_source, *timer_source; /* among fds; NULL until needed */
+	struct loop_source *signal_source; /* among fds; NULL until needed */
 	int epoll_fd, signal_fd, timer_fd;
 	bool quit;
 	int result;
 };
-
-struct loop *loop_new(void)
-{
-	struct loop *loop = calloc(1, sizeof(*loop));
-
-	if (!loop)
-		return NULL;
-	TAILQ_INIT(&loop->fds);
-	TAILQ_INIT(&loop->timers);
-	TAILQ_INIT(&loop->dead);
-	sigemptyset(&loop->signals);
-	loop->signal_fd = loop->timer_fd = -1;
-	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (loop->epoll_fd < 0) {
-		free(loop);
-		return NULL;
-	}
-	return loop;
-}
 
 static void free_sources(struct source_list *list)
 {
@@ -155,20 +136,40 @@ static void on_clock(void *data, uint32_t events _unused_)
 	arm(loop);
 }
 
+/* From the start: who waits because descriptors have run out needs a timer. */
 static int open_clock(struct loop *loop)
 {
-	_cleanup_close_ int fd = -1;
+	loop->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (loop->timer_fd < 0)
+		return -errno;
+	return loop_add_fd(loop, loop->timer_fd, EPOLLIN, on_clock, loop, NULL);
+}
+
+static int open_loop(struct loop *loop)
+{
+	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	return loop->epoll_fd < 0 ? -errno : open_clock(loop);
+}
+
+struct loop *loop_new(void)
+{
+	struct loop *loop = malloc(sizeof(*loop));
 	int err;
 
-	if (loop->timer_source)
-		return 0;
-	fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (fd < 0)
-		return -errno;
-	err = loop_add_fd(loop, fd, EPOLLIN, on_clock, loop, &loop->timer_source);
-	if (!err)
-		loop->timer_fd = TAKE_FD(fd);
-	return err;
+	if (!loop)
+		return NULL;
+	*loop = (struct loop) { .epoll_fd = -1, .signal_fd = -1, .timer_fd = -1 };
+	TAILQ_INIT(&loop->fds);
+	TAILQ_INIT(&loop->timers);
+	TAILQ_INIT(&loop->dead);
+	sigemptyset(&loop->signals);
+	err = open_loop(loop);
+	if (err) {
+		loop_free(loop);
+		errno = -err;
+		return NULL;
+	}
+	return loop;
 }
 
 /* From both ends: most timers have the same delay as the last one, or are due before nearly all. */
@@ -194,12 +195,8 @@ static void insert_timer(struct loop *loop, struct loop_source *timer)
 int loop_add_timer(struct loop *loop, uint64_t usec, loop_fn fn, void *data,
 		   struct loop_source **ret)
 {
-	struct loop_source *s;
-	int err = open_clock(loop);
+	struct loop_source *s = malloc(sizeof(*s));
 
-	if (err)
-		return err;
-	s = malloc(sizeof(*s));
 	if (!s)
 		return -ENOMEM;
 	*s = (struct loop_source) { .loop = loop,

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <time.h>
 
@@ -156,6 +157,22 @@ static void read_and_count(void *data, uint32_t events)
 		loop_quit(f->loop, 3);
 }
 
+/* Who has run out of descriptors waits for a timer, and would try again for ever without one. */
+static void test_timer_without_descriptors(void **state)
+{
+	struct fixture *f = *state;
+	struct rlimit usual, none;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
+	none = (struct rlimit) { 0, usual.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(loop_add_timer(f->loop, 1000, quit, f, NULL), 0);
+	assert_int_equal(loop_run(f->loop), 7);
+	assert_int_equal(dup(f->fds[0][0]), -1);
+	assert_int_equal(errno, EMFILE);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
+}
+
 static void test_fd(void **state)
 {
 	struct fixture *f = *state;
@@ -256,6 +273,7 @@ int main(void)
 		LOOP_TEST(test_removed_timer_does_not_fire),
 		LOOP_TEST(test_timer_removes_itself_and_another_that_is_due),
 		LOOP_TEST(test_timer_adds_itself_again),
+		LOOP_TEST(test_timer_without_descriptors),
 		LOOP_TEST(test_fd),
 		LOOP_TEST(test_removal_of_sources_that_are_ready),
 		LOOP_TEST(test_modified_events),
