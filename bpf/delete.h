@@ -287,6 +287,7 @@ static __always_inline int delete_rename(struct bs_label *l, const struct path *
 				  .mnt = old_dir->mnt,
 				  .dentry = old,
 				  .op = two_way ? BS_DELETE_EXCHANGE : BS_DELETE_MOVE };
+	bool answered; /* by a human: for the whole call */
 	int verdict = -1;
 
 	over.inode = inode_of(new);
@@ -301,8 +302,11 @@ static __always_inline int delete_rename(struct bs_label *l, const struct path *
 	}
 	if (verdict < 0)
 		verdict = ask_again(&moved);
+	answered = verdict >= 0;
 	if (verdict < 0 && over.inode)
 		verdict = judge_new(&over);
+	if (verdict == PASSED && !answered)
+		verdict = PASS;
 	if (verdict < 0 || verdict == PASS)
 		verdict = judge_new(&moved);
 	return verdict_errno(verdict);
