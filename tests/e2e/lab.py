@@ -32,7 +32,9 @@ PACKS = os.path.join(TOP, "tests/e2e/packs")
 
 
 def adopt_orphans():
+    """Who ends the tests has them clean up."""
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def until(holds, what, timeout=SLOW):
