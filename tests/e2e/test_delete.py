@@ -620,11 +620,10 @@ def test_restart_with_a_burst_held(lab, area):
 
 
 def waiting_loss(lab, area, guard, argv, path):
-    """One that begins when the file `go` is there."""
-    script = f"until [ -e go ]; do read -t 0.02 < <(:); done; {' '.join(argv)}"
+    """One that begins when the file `go` is there. Its own exec has been judged."""
+    script = f": >>here; until [ -e go ]; do read -t 0.02 < <(:); done; {' '.join(argv)}"
     loss = Loss(lab, area, ["bash", "-c", script], path, guard=guard)
-    until(lambda: guard.status()["sessions"], "the session")
-    time.sleep(0.1)
+    until(lambda: os.path.exists(area.path("here")), "it runs")
     return loss
 
 

@@ -116,10 +116,11 @@ static void the_journal_is_tried_where_it_will_be(void **state)
 
 static void a_guard_that_answers_proves_that_it_works(void **state)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX, .sun_path = "/tmp/test-doctor.sock" };
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	(void)state;
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "/tmp/test-doctor-%d.sock", getpid());
 	unlink(addr.sun_path);
 	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	assert_int_equal(listen(fd, 4), 0);
