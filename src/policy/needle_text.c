@@ -322,6 +322,25 @@ struct choice needle_of_glob(struct needles *n, const char *glob, bool left)
 	return c;
 }
 
+struct choice needle_of_short_name(struct needles *n, const char *name)
+{
+	static const char *const ends[] = { "", "-", ".", "+" };
+	struct needle needle = { 0 };
+	struct choice c = { 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
+		for (size_t k = 0; k < ARRAY_SIZE(ends); k++) {
+			const char *text = arena_printf(n->arena, "%s%s%s", ends[i], name, ends[k]);
+
+			if (i)
+				add_widened(n, &needle, text, !k);
+			else
+				needle_add_pattern(n, &needle, text, true, !k);
+		}
+	needle_choose(&c, needle_add(n, &needle));
+	return c;
+}
+
 /* How many bytes of `text`, at most `max`, have a class. */
 static size_t class_span(const char *text, size_t max)
 {

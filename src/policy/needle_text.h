@@ -27,6 +27,8 @@ void needle_choose_run(struct needles *n, struct choice *c, const struct pattern
  * nothing is certain to be there. `left`: before the glob there is a boundary. */
 u32 needle_of_name(struct needles *n, const char *name);
 struct choice needle_of_glob(struct needles *n, const char *glob, bool left);
+/* Of a name of two letters in code, whole: beside it stands nothing that names have. */
+struct choice needle_of_short_name(struct needles *n, const char *name);
 u32 needle_of_long_option(struct needles *n, const char *name, enum option_style style);
 u32 needle_of_go_option(struct needles *n, const char *option);
 

@@ -96,6 +96,19 @@ static void regex_choices(struct needles *n, const char *re, bool left, struct c
 		push_choice(ret, &plain);
 }
 
+static struct choice call_choice(struct needles *n, const char *call)
+{
+	const char *glob = call_glob(n->arena, call);
+	const char *name = arena_strndup(n->arena, call, strcspn(call, " ")),
+		   *dot = strrchr(name, '.');
+	const char *last = dot ? dot + 1 : name;
+
+	/* two letters that are the whole of the last name */
+	if (strlen(last) == 2 && strlen(glob) == 4 && strncmp(glob + 1, last, 2) == 0)
+		return needle_of_short_name(n, last);
+	return needle_of_glob(n, glob, false);
+}
+
 /* The ways in which a value can satisfy the condition; one without a needle
  * where that asks for none. `left`: before the value there is a boundary. */
 static void value_choices(struct needles *n, const struct cond *c, bool left, struct choices *ret)
@@ -110,7 +123,7 @@ static void value_choices(struct needles *n, const struct cond *c, bool left, st
 	else if (c->kind == COND_GLOB)
 		glob = needle_of_glob(n, c->arg, left);
 	else if (c->kind == COND_CALL)
-		glob = needle_of_glob(n, call_glob(n->arena, c->arg), false);
+		glob = call_choice(n, c->arg);
 	if (!ret->count)
 		push_choice(ret, &glob);
 }
