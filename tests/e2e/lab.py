@@ -25,6 +25,9 @@ PR_SET_CHILD_SUBREAPER = 36
 KEEP = set()  # the shared guard
 for variable in ("SUDO_UID", "SUDO_GID", "SUDO_USER", "SUDO_COMMAND"):
     os.environ.pop(variable, None)  # `sudo make test`: sessions here are root's, unless a test says otherwise
+for ignored in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):  # as what runs in the background may inherit them
+    if signal.getsignal(ignored) == signal.SIG_IGN:
+        signal.signal(ignored, signal.SIG_DFL)
 # seconds after which what should happen at once is a failure; an emulated machine gets more
 SLOW = 180 if "VMTEST" in os.environ else 20
 BPFFS = "/sys/fs/bpf"  # one of the tests' own, once there is one: mount_bpffs()
