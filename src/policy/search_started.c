@@ -193,19 +193,30 @@ static void judge_wrapped(struct search *s, char *const *words, u32 count)
 	}
 }
 
-/* A call that starts a command: one text is a shell's, several are words. */
-static bool judge_call(void *data, const struct code_call *call)
+/* A call that starts a command. Databases and others have methods of the last names too. */
+static bool is_starter(const char *call)
 {
 	static const char starters[] =
-		"system popen exec execv execvp execve execl execlp run call check_call "
-		"check_output Popen getoutput getstatusoutput spawn spawnl spawnv spawnvp "
-		"create_subprocess_shell create_subprocess_exec execSync spawnSync execFile "
-		"execFileSync execa command shell_exec passthru proc_open pcntl_exec capture2 "
-		"capture2e capture3 popen2 popen3 pipeline execute $ `";
-	const char *dot = strrchr(call->name, '.'), *name = dot ? dot + 1 : call->name;
+		"system popen execv execvp execve execl execlp check_call check_output Popen "
+		"getoutput getstatusoutput spawnl spawnv spawnvp create_subprocess_shell "
+		"create_subprocess_exec execSync spawnSync execFile execFileSync execa shell_exec "
+		"passthru proc_open pcntl_exec capture2 capture2e capture3 popen2 popen3 $ `";
+	static const char also[] = "exec run call spawn command pipeline execute";
+	static const char modules[] = "os subprocess child_process pty Kernel Process Open3 Bun";
+	const char *dot = strrchr(call, '.'), *name = dot ? dot + 1 : call;
+
+	if (grammar_lists(starters, name, strlen(name)))
+		return true;
+	return grammar_lists(also, name, strlen(name)) &&
+	       (!dot || grammar_lists(modules, call, (size_t)(dot - call)));
+}
+
+/* One text is a shell's, several are words. */
+static bool judge_call(void *data, const struct code_call *call)
+{
 	struct search *s = data;
 
-	if (!call->values.count || !grammar_lists(starters, name, strlen(name)))
+	if (!call->values.count || !is_starter(call->name))
 		return false;
 	if (call->values.count == 1)
 		judge_text(s, call->values.all[0], NULL, 0);

@@ -122,6 +122,19 @@ static void test_feeds(void **state _unused_)
 	expect("bash -c 'bash <<E\nrm -r /etc\nE'", "t.rm of rm -r /etc");
 }
 
+static void test_code(void **state _unused_)
+{
+	expect("python3 -c \"import os; os.system('rm -r /etc')\"", "t.rm of rm -r /etc");
+	expect("python3 -c \"import subprocess as s; s.run(['rm', '-r', '/etc'])\"",
+	       "t.rm of rm -r /etc");
+	expect("node -e \"require('child_process').exec('rm -r /etc')\"", "t.rm of rm -r /etc");
+	expect("node -e \"const {exec} = require('child_process'); exec('ls')\"", "of ls");
+	expect("ruby -e \"exec 'rm -r /etc'\"", "t.rm of rm -r /etc");
+	expect("lua -e \"os.execute('rm -r /etc')\"", "t.rm of rm -r /etc");
+	expect("python3 -c \"db.execute('rm -r /etc')\"", "");
+	expect("node -e \"db.exec('rm -r /etc')\"", "");
+}
+
 static void test_deep(void **state _unused_)
 {
 	expect("sudo sudo sudo sudo sudo sudo rm -r /etc", "t.rm of rm -r /etc");
@@ -137,6 +150,7 @@ int main(void)
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_places),
 		cmocka_unit_test(test_feeds),
+		cmocka_unit_test(test_code),
 		cmocka_unit_test(test_deep),
 	};
 
