@@ -1,7 +1,7 @@
 /* deleted: what a tracked task has deleted where no security hook could refuse it.
  *
- * tp_btf/sys_exit	attached while a session is alive, where a hook is missing: looks at what
- *the system call was given, and stops a candidate
+ * tp_btf/sys_exit	attached while a session is alive, where a hook is missing: looks at
+ *			what the call was given, and stops a candidate
  *
  * Whether a rename replaced something nobody can tell any more: a protected path is taken for
  * replaced, and no burst counts it. Of a truncated file nobody knows the former length: only those

@@ -1,9 +1,10 @@
 /* Where is it? A path by its components, from the last to the first, each with NUL.
  *
  * The side that includes this header defines, before it:
- *	PATH_OWNER		a struct in a map, with data[] for at least PATH_ROOM + BS_FILE_MAX
- *bytes PATH_ROOM		a component begins nowhere behind PATH_NOTE(w, at, n)	what it does
- *with a component: its n bytes, NUL included, are at w->data + at
+ *	PATH_OWNER		a struct in a map, with data[] for PATH_ROOM + BS_FILE_MAX bytes
+ *	PATH_ROOM		a component begins nowhere behind
+ *	PATH_NOTE(w, at, n)	what it does with a component: its n bytes, NUL included, are
+ *				at w->data + at
  */
 #ifndef BPF_PATH_H
 #define BPF_PATH_H

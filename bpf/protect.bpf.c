@@ -14,8 +14,8 @@
  * path_notify			fanotify's permission events
  * sb_mount, move_mount, sb_pivotroot, sb_remount, sb_umount
  *				mounts where our files are, where the guard would see it
- * tp_btf/cgroup_attach_task	who moves the guard to another cgroup is killed: no hook comes
- *before
+ * tp_btf/cgroup_attach_task	who moves the guard to another cgroup is killed: no
+ *				hook comes before
  */
 #include "protect.h"
 #include "tiers.h"

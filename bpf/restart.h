@@ -2,10 +2,10 @@
  *
  * A candidate's system call returns -ERESTARTNOINTR, restarts, comes here again, and so on, until
  * the guard has answered or the keeper has trapped its thread: then it goes on, fails with EPERM,
- *or waits in the trap. Other threads are not disturbed, and the guard may run on the same CPU
+ * or waits in the trap. Other threads are not disturbed, and the guard may run on the same CPU
  * meanwhile. For a restart the thread must believe that a signal is pending: it is sent SIGSTOP,
- *and SIGCONT, which takes the SIGSTOP back. Only where no answer comes for long is it really
- *stopped.
+ * and SIGCONT, which takes the SIGSTOP back. Only where no answer comes for long is it really
+ * stopped.
  *
  * The side that includes this header defines, before it:
  *	bool send_stop(struct bs_waiting *w), bool send_cont(struct bs_waiting *w)

@@ -10,8 +10,8 @@
  *	{"op":"approve","id":7}
  *	{"op":"deny","id":7,"reason":"…"}
  *	{"op":"watch"}						then one journal line after another
- *	{"op":"attach","pid":4213,"agent":"claude"}		"session":"19ab…": that process and
- *all that it has started belong to it
+ *	{"op":"attach","pid":4213,"agent":"claude"}		"session":"19ab…": that
+ *							process and all that it has started
  *	{"op":"attach","cgroup":"/sys/fs/cgroup/ci"}		the same for all that live there
  *	{"op":"reload"}						new settings and packs
  *

@@ -12,8 +12,8 @@
 #include "guard/reaper.h"
 #include "policy/context.h"
 
-#define INQUIRIES_MAX                                                                              \
-	32 /* readers at a time, hanging ones too: beyond, nobody knows what is around */
+/* Readers at a time, hanging ones too: beyond, nobody knows what is around. */
+#define INQUIRIES_MAX 32
 
 struct inquiry {
 	struct loop *loop;
