@@ -2,7 +2,7 @@
  * swapped GROUP BYTES PROGRAM [ARG…]. BYTES of padding stand before the last ARG… of argv. The
  * kernel copies argv from its end: it has all but the first word when it comes to that one, which
  * is in a page that is missing (userfaultfd). Then the memory of the cgroup GROUP, where nothing
- * else can go, is reclaimed, the number of bytes that it has in the swap space is told on stderr,
+ * else can go, is reclaimed, the number of bytes that went to the swap space is told on stderr,
  * and the page is given. */
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
@@ -28,51 +28,56 @@ static _Noreturn void die(const char *what)
 	exit(98);
 }
 
-static int open_in_group(const char *name, int flags)
+static void write_to(const char *directory, const char *name, const char *text)
 {
 	char path[512];
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/%s", group, name);
-	fd = open(path, flags | O_CLOEXEC);
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		die(path);
-	return fd;
-}
-
-static void write_in_group(const char *name, const char *text)
-{
-	int fd = open_in_group(name, O_WRONLY);
-
 	(void)!write(fd, text, strlen(text)); /* EAGAIN: less than that was found */
 	close(fd);
 }
 
+/* What the group has in the swap space would not do: the kernel uncounts what is freed there by the
+ * 64 pages. */
 static unsigned long swapped(void)
 {
-	char text[32] = "";
-	int fd = open_in_group("memory.swap.current", O_RDONLY);
+	static const char key[] = "pswpout ";
+	FILE *f = fopen("/proc/vmstat", "re");
+	unsigned long pages = 0;
+	char line[128];
 
-	(void)!read(fd, text, sizeof(text) - 1);
-	close(fd);
-	return strtoul(text, NULL, 10);
+	if (!f)
+		die("/proc/vmstat");
+	while (fgets(line, sizeof(line), f))
+		if (strncmp(line, key, sizeof(key) - 1) == 0)
+			pages = strtoul(line + sizeof(key) - 1, NULL, 10);
+	fclose(f);
+	return pages * PAGE;
 }
 
-/* What was used a moment ago is not reclaimed at first. */
+/* What was used a moment ago is not reclaimed at first, nor what a processor has in hand: such
+ * pages are asked back where caches are dropped. */
 static void *swap_argv(void *unused)
 {
 	char page[PAGE] __attribute__((aligned(PAGE))) = "";
 	struct uffdio_copy copy = { .dst = (uintptr_t)missing,
 				    .src = (uintptr_t)page,
 				    .len = PAGE };
+	unsigned long before = swapped();
 	struct uffd_msg message;
 
 	snprintf(page, sizeof(page), "%s", program);
 	if (read(faults, &message, sizeof(message)) != sizeof(message))
 		die("read");
-	for (int i = 0; i < TRIES; i++)
-		write_in_group("memory.reclaim", "64M");
-	fprintf(stderr, "swapped: %lu\n", swapped());
+	for (int i = 0; i < TRIES; i++) {
+		write_to("/proc/sys/vm", "drop_caches", "1");
+		write_to(group, "memory.reclaim", "64M");
+	}
+	fprintf(stderr, "swapped: %lu\n", swapped() - before);
 	if (ioctl(faults, UFFDIO_COPY, &copy))
 		die("UFFDIO_COPY");
 	return unused;
@@ -118,8 +123,9 @@ int main(int argc, char **argv)
 		return 99;
 	group = argv[1];
 	program = argv[3];
-	write_in_group("cgroup.procs", "0");
-	if (mlockall(MCL_CURRENT)) /* what is counted is of the new image */
+	write_to(group, "cgroup.procs", "0");
+	/* what is counted is of the new image */
+	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT))
 		die("mlockall");
 	make_missing();
 	argv = make_argv(strtoul(argv[2], NULL, 10), argv + 4);
