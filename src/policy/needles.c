@@ -9,6 +9,7 @@
 #include "policy/regex_run.h"
 #include "policy/runner.h"
 #include "policy/shell.h"
+#include "policy/terminal.h"
 
 #define MAX_RULES_OF_LINE 256 /* beyond, a line asks for less */
 #define MAX_CHOICES	  256
@@ -107,6 +108,16 @@ static struct choice call_choice(struct needles *n, const char *call)
 	if (strlen(last) == 2 && strlen(glob) == 4 && strncmp(glob + 1, last, 2) == 0)
 		return needle_of_short_name(n, last);
 	return needle_of_glob(n, glob, false);
+}
+
+static struct choice call_choice(struct needles *n, const char *call)
+{
+	struct choice c = name_choice(n, call);
+	const char *at = call + strcspn(call, " "), *text;
+
+	while ((text = call_text(n->arena, &at)))
+		needle_choose(&c, needle_of_pieces(n, text));
+	return c;
 }
 
 /* The ways in which a value can satisfy the condition; one without a needle

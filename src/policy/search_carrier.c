@@ -3,6 +3,7 @@
 #include "policy/carrier.h"
 #include "policy/runner.h"
 #include "policy/search_state.h"
+#include "policy/terminal.h"
 
 static void search_entrypoint(struct search *s, const char *program, char *const *words, u32 count)
 {
@@ -101,6 +102,26 @@ static void search_runner(struct search *s, const char *name, char *const *words
 	s->carrier = outer;
 }
 
+/* What is typed into a terminal runs in a shell of which nothing is known. */
+static void search_terminal(struct search *s, const char *name, char *const *words, u32 count)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	const char *outer = s->carrier, *line;
+	struct paths *paths = s->paths;
+	bool found = s->found;
+
+	if (!terminal_text(name, words, count, &text))
+		return;
+	line = strbuf_str(&text);
+	s->carrier = outer ? outer : name;
+	s->found = true;
+	s->paths = &s->remote;
+	search_shell(s, (char *const *)&line, 1);
+	s->paths = paths;
+	s->found = found;
+	s->carrier = outer;
+}
+
 void search_command(struct search *s, const char *const *names, u32 names_count, char *const *words,
 		    u32 count)
 {
@@ -112,6 +133,7 @@ void search_command(struct search *s, const char *const *names, u32 names_count,
 		search_local(s, names[i], words, count);
 		search_remote(s, names[i], words, count);
 		search_runner(s, names[i], words, count);
+		search_terminal(s, names[i], words, count);
 		s->depth--;
 	}
 }
