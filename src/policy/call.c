@@ -1,8 +1,10 @@
 #include "policy/call.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "backstop/class.h"
 #include "policy/glob.h"
 #include "policy/grammar.h"
 #include "policy/sql.h"
@@ -145,6 +147,36 @@ const char *call_glob(struct arena *a, const char *pattern)
 	size_t len = longest_run(name, &run);
 
 	return arena_printf(a, "*%.*s*", (int)len, run);
+}
+
+/* The text that the condition in this word says whole; its length, 0 where there is none. */
+static size_t whole_text(const char *word, size_t len, const char **ret)
+{
+	bool key = strncmp(word, "named:", 6) == 0;
+	size_t skip = key ? 6 : 4, text;
+
+	if (!key && strncmp(word, "arg:", 4) != 0)
+		return 0;
+	*ret = word + skip;
+	text = key ? strcspn(*ret, "=") : len - skip;
+	for (size_t i = 0; i < text; i++)
+		if (!bs_class[(unsigned char)(*ret)[i]])
+			return 0;
+	return skip + text <= len && isalpha((unsigned char)**ret) ? text : 0;
+}
+
+const char *call_text(struct arena *a, const char **at)
+{
+	while (*(*at += strspn(*at, " "))) {
+		const char *word = *at, *text;
+		size_t len = strcspn(word, " "), whole = whole_text(word, len, &text);
+
+		*at += len;
+		/* behind a ? what is not known counts as well */
+		if (whole && word[len - 1] != '?')
+			return arena_strndup(a, text, whole);
+	}
+	return NULL;
 }
 
 /* --- a call */

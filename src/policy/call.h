@@ -16,4 +16,8 @@ bool call_is_made(const char *pattern, enum code_language language, const char *
 /* A glob on all code with such a call. */
 const char *call_glob(struct arena *a, const char *pattern);
 
+/* The next text that an argument, or the key of one, must be, of letters alone and a few marks;
+ * NULL where there is none. `*at` goes on in the pattern from its begin. */
+const char *call_text(struct arena *a, const char **at);
+
 #endif

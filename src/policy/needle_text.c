@@ -341,6 +341,21 @@ struct choice needle_of_short_name(struct needles *n, const char *name)
 	return c;
 }
 
+/* Before a piece stands a quote or a backslash, or what a shell writes for the end of a line;
+ * before a key perhaps dots. */
+u32 needle_of_pieces(struct needles *n, const char *text)
+{
+	static const char *const before[] = { "", "n", "." };
+	struct needle needle = { 0 };
+
+	for (int len = 1; text[len - 1]; len++)
+		for (size_t i = 0; i < ARRAY_SIZE(before); i++)
+			needle_add_pattern(n, &needle,
+					   arena_printf(n->arena, "%s%.*s", before[i], len, text),
+					   true, true);
+	return needle_add(n, &needle);
+}
+
 /* How many bytes of `text`, at most `max`, have a class. */
 static size_t class_span(const char *text, size_t max)
 {

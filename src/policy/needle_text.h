@@ -29,6 +29,8 @@ u32 needle_of_name(struct needles *n, const char *name);
 struct choice needle_of_glob(struct needles *n, const char *glob, bool left);
 /* Of a name of two letters in code, whole: beside it stands nothing that names have. */
 struct choice needle_of_short_name(struct needles *n, const char *name);
+/* Of a text in code that is put together of pieces: the first of them is a beginning of it. */
+u32 needle_of_pieces(struct needles *n, const char *text);
 u32 needle_of_long_option(struct needles *n, const char *name, enum option_style style);
 u32 needle_of_go_option(struct needles *n, const char *option);
 

@@ -97,7 +97,7 @@ static void regex_choices(struct needles *n, const char *re, bool left, struct c
 		push_choice(ret, &plain);
 }
 
-static struct choice call_choice(struct needles *n, const char *call)
+static struct choice name_choice(struct needles *n, const char *call)
 {
 	const char *glob = call_glob(n->arena, call);
 	const char *name = arena_strndup(n->arena, call, strcspn(call, " ")),
@@ -402,6 +402,10 @@ void needles_add_carriers(struct needles *n)
 		needle_add_pattern(n, &names, m->program, true, true);
 		add_quoted(n, m->sub ? arena_printf(n->arena, "%s %s", m->program, m->sub)
 				     : m->program);
+	}
+	for (u32 i = 0; i < terminal_programs_count; i++) {
+		needle_add_pattern(n, &names, terminal_programs[i], true, true);
+		add_quoted(n, terminal_programs[i]);
 	}
 	n->all[BS_NEEDLE_CARRIER] = names;
 }

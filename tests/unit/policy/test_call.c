@@ -75,6 +75,17 @@ static void test_glob(void **state _unused_)
 	assert_string_equal(call_glob(&a, "a.[xy]drop*it"), "*drop*");
 }
 
+static void test_text(void **state _unused_)
+{
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	const char *at = " arg:/x no:y arg:wb named:mode=r* arg:w? arg:a* named:k*=v arg:r+b arg:9";
+
+	assert_string_equal(call_text(&a, &at), "wb");
+	assert_string_equal(call_text(&a, &at), "mode");
+	assert_string_equal(call_text(&a, &at), "r+b");
+	assert_null(call_text(&a, &at));
+}
+
 /* More names than anybody keeps apart: what is called is doubtful. */
 static void test_too_much(void **state _unused_)
 {
@@ -94,9 +105,9 @@ static void test_too_much(void **state _unused_)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names),	 cmocka_unit_test(test_conditions),
-		cmocka_unit_test(test_faults),	 cmocka_unit_test(test_glob),
-		cmocka_unit_test(test_too_much),
+		cmocka_unit_test(test_names),  cmocka_unit_test(test_conditions),
+		cmocka_unit_test(test_faults), cmocka_unit_test(test_glob),
+		cmocka_unit_test(test_text),   cmocka_unit_test(test_too_much),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

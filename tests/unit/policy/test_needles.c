@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "policy/needles.h"
+#include "sample.h"
 
 /* Parses a usage line and adds its rules for a program of that name. */
 static bool add(struct needles *n, struct program p, const char *line)
@@ -64,6 +65,10 @@ static void test_rules(void **state _unused_)
 		{ "find -delete", STYLE_GO, 1, 2 },
 		{ "find (-delete|-exec)", STYLE_GO, 2, 3 },
 		{ "find -d", STYLE_GO, 1, 2 },
+		{ "python {call:open path:data arg:w}", STYLE_GETOPT, 1, 3 },
+		{ "python {call:open arg:/etc/* arg:*w}", STYLE_GETOPT, 1, 2 },
+		{ "python {call:open arg:w?}", STYLE_GETOPT, 1, 2 },
+		{ "node {call:rmSync named:recursive=true no:w}", STYLE_GETOPT, 1, 3 },
 		{ "x (a|b|c|d|e) (f|g|h|i|j) (k|l|m|n|o) (p|q|r|s|t)", STYLE_GNU, 125, 21 },
 	};
 
@@ -143,6 +148,36 @@ static void test_no_needle(void **state _unused_)
 	needles_free(&n);
 }
 
+/* However the text of an argument is put together, it is found: sample_ask() fails where what
+ * matches is no candidate. */
+static void test_pieces(void **state _unused_)
+{
+	static const char pack[] =
+		"pack: p\ntitle: P\nprograms: {python3: }\nsignatures:\n  - id: w\n    command: "
+		"python3 ({call:open path:data arg:wb}|{call:open path:data named:mode=w*})\n"
+		"    severity: high\n    verdict: hold\n    why: Empties it.\n"
+		"    hits: [\"python3 -c \\\"open('a.db','wb')\\\"\",\n"
+		"      \"python3 -c \\\"open('a.db',mode='w')\\\"\"]\n"
+		"    misses: [\"python3 -c \\\"open('a.db')\\\"\", python3 wb]\n";
+	static const char *const lines[] = {
+		"python3 -c \"open('a.db', 'w' + 'b')\"",
+		"python3 -c \"open('a.db', '' 'wb')\"",
+		"python3 -c \"open('a.db', 'w' 'b')\"",
+		"python3 -c \"open('a.db', r'''wb''')\"",
+		"python3 -c \"open('a.db', b'w\\\\b')\"",
+		"python3 -c \"m='wb';open('a.db',m)\"",
+		"python3 -c \"with open('a.db',\nmode='wt') as f: pass\"",
+		"bash -c 'printf \"open(\\\"a.db\\\",\\n\\nmode=\\\"w\\\")\" | python3'",
+		"bash -c 'printf \"open(\\\"a.db\\\",\\\"\\\\\\\\\\nwb\\\")\" | python3'",
+	};
+	struct policy *p = sample_policy(pack);
+
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+		assert_string_equal(sample_ask(p, lines[i]),
+				    strncmp(lines[i], "bash", 4) == 0 ? "p.w via sh -c" : "p.w");
+	policy_free(p);
+}
+
 static void test_tables(void **state _unused_)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
@@ -180,8 +215,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rules),	  cmocka_unit_test(test_shared),
-		cmocka_unit_test(test_no_needle), cmocka_unit_test(test_tables),
-		cmocka_unit_test(test_too_many),  cmocka_unit_test(test_runs),
+		cmocka_unit_test(test_no_needle), cmocka_unit_test(test_pieces),
+		cmocka_unit_test(test_tables),	  cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_runs),
 	};
 
 	return cmocka_run_group_tests_name("needles", tests, NULL, NULL);
