@@ -4,6 +4,9 @@
  *				swapped out, as the kernel does itself before the next
  * tp_btf/sched_process_exec	the new image is loaded, argv is on its stack, no instruction of it
  *				has run: scans argv, reports the exec, and freezes a candidate
+ * tracepoint/sched/sched_process_exec
+ *				freezes what the former was passed over for: all that nobody has
+ *				looked at is a candidate
  */
 #include "shared.h"
 #include "hold.h"
@@ -28,13 +31,24 @@ struct work {
 #define PATH_NOTE(w, at, n) ((void)0)
 #include "path.h"
 
-/* Scratch, one a CPU: this tracepoint runs with preemption off. */
+/* Scratch, for each CPU and program: of those that enter a program on a CPU, while another task is
+ * preempted in it there, none gets in. */
+enum { WORK_LOADED, WORK_LATE, WORKS };
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, WORKS);
 	__type(key, u32);
 	__type(value, struct work);
 } works SEC(".maps");
+
+/* As `judged` in a label, of threads that have none: those which may become an agent, by tid. One
+ * that is forgotten is looked at twice. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, u32);
+	__type(value, u64);
+} strangers SEC(".maps");
 
 /* How an untracked exec may be the start of an agent, by the first 8 bytes of its name. */
 struct {
@@ -111,16 +125,16 @@ __noinline int read_cwd(struct work *w, u32 start)
 }
 
 /* The name as given to execve, then the file's base name; returns where they end in data[]. */
-static __always_inline u32 read_names(struct work *w, struct linux_binprm *bprm)
+static __always_inline u32 read_names(struct work *w, struct file *file, const char *name)
 {
-	const unsigned char *file = bprm->file->f_path.dentry->d_name.name;
+	const unsigned char *base = file->f_path.dentry->d_name.name;
 	long n;
 	u32 at;
 
-	n = bpf_probe_read_kernel_str(w->data, BS_NAME_MAX, bprm->filename);
+	n = bpf_probe_read_kernel_str(w->data, BS_NAME_MAX, name);
 	at = n > 0 ? n & (2 * BS_NAME_MAX - 1) : 0;
 	w->event.name_len = at;
-	n = bpf_probe_read_kernel_str(w->data + at, BS_FILE_MAX, file);
+	n = bpf_probe_read_kernel_str(w->data + at, BS_FILE_MAX, base);
 	n = n > 0 ? n & (2 * BS_FILE_MAX - 1) : 0;
 	w->event.file_len = n;
 	return at + n;
@@ -151,10 +165,10 @@ static __always_inline s64 changed_at(const struct inode *inode)
 }
 
 static __always_inline void read_ids(struct bs_exec_event *e, struct task_struct *t,
-				     struct linux_binprm *bprm)
+				     struct file *file)
 {
 	const struct cred *cred = t->cred;
-	struct inode *inode = bprm->file->f_inode;
+	struct inode *inode = file->f_inode;
 
 	e->start = t->start_boottime;
 	e->cgroup = bpf_get_current_cgroup_id();
@@ -287,19 +301,6 @@ static __always_inline bool is_candidate(struct work *w)
 	return scan_result(w) || w->event.flags & unsure;
 }
 
-/* Is it frozen already, by programs that acted a moment ago? */
-static __always_inline bool is_frozen(struct task_struct *t, struct bs_label *l)
-{
-	u32 at = l->slot - 1;
-	struct bs_slot *s = l->slot ? bpf_map_lookup_elem(&slots, &at) : NULL;
-	u32 state;
-
-	if (!s || s->tid != (u32)t->pid || s->start != t->start_boottime || s->kind != BS_SLOT_EXEC)
-		return false;
-	state = BS_SLOT_STATE(s->word);
-	return state >= BS_SLOT_SEIZED && state <= BS_SLOT_STOPPED;
-}
-
 /* While no guard runs, as the owner wants it; true where the candidate is not frozen. */
 static __always_inline bool decide_down(struct bs_exec_event *e)
 {
@@ -376,27 +377,75 @@ static __always_inline u32 how_agent(struct task_struct *t)
 	return how ? *how : 0;
 }
 
-/* All but the candidate's fate; returns the size of the event. */
-static __always_inline u32 read_exec(struct work *w, struct task_struct *t,
-				     struct linux_binprm *bprm, u64 session)
+/* Begins the event; returns where the names end in data[]. */
+static __always_inline u32 read_exec(struct work *w, struct task_struct *t, struct bs_label *l,
+				     struct file *file, const char *name)
 {
+	u64 session = l ? l->session : 0;
 	struct bs_session *s = bpf_map_lookup_elem(&sessions, &session);
 	struct bs_exec_event *e = &w->event;
-	u32 at, size;
 
 	if (s)
 		__sync_fetch_and_add(&s->execs, 1);
 	e->head.session = session;
+	e->approval = l ? l->approval : 0;
 	e->slot = BS_NO_SLOT;
-	read_ids(e, t, bprm);
+	read_ids(e, t, file);
 	read_ancestors(e, t, s ? s->root : 0);
-	at = read_names(w, bprm);
-	read_head(w, t, at);
-	at = read_args(w, t, at) & (2 * BS_CHUNK - 1);
+	return read_names(w, file, name);
+}
+
+/* Ends the event with what stands behind `at` in data[]; returns its size. */
+static __always_inline u32 end_exec(struct work *w, u32 at)
+{
+	struct bs_exec_event *e = &w->event;
+	u32 size;
+
+	at &= 2 * BS_CHUNK - 1;
 	read_cwd(w, at);
 	size = sizeof(*e) + ((at + e->cwd_len) & (2 * BS_CHUNK - 1));
-	event_head(&e->head, BS_EVENT_EXEC, size, session);
+	event_head(&e->head, BS_EVENT_EXEC, size, e->head.session);
 	return size;
+}
+
+/* ---- which was looked at: by programs that acted a moment ago too */
+
+static __always_inline u64 stranger(struct task_struct *t)
+{
+	return t->start_boottime + t->self_exec_id;
+}
+
+static __always_inline bool is_judged(struct task_struct *t, struct bs_label *l)
+{
+	u32 tid = t->pid;
+	u64 *judged;
+
+	if (l && l->judged)
+		return l->judged == t->self_exec_id;
+	judged = bpf_map_lookup_elem(&strangers, &tid);
+	return judged && *judged == stranger(t);
+}
+
+static __always_inline void note_judged(struct task_struct *t, struct bs_label *l)
+{
+	u64 judged = stranger(t);
+	u32 tid = t->pid;
+
+	if (l)
+		l->judged = t->self_exec_id;
+	else
+		bpf_map_update_elem(&strangers, &tid, &judged, BPF_ANY);
+}
+
+/* NULL: this exec is nobody's business, or not any more. */
+static __always_inline struct work *begin_work(struct task_struct *t, struct bs_label *l, u32 which,
+					       u32 *ret_how)
+{
+	*ret_how = l ? 0 : how_agent(t);
+	if ((!l && !*ret_how) || !is_acting() || is_judged(t, l))
+		return NULL;
+	note_judged(t, l);
+	return bpf_map_lookup_elem(&works, &which);
 }
 
 /* ---- before */
@@ -432,33 +481,57 @@ int BPF_PROG(lsm_bprm_committed_creds, struct linux_binprm *bprm)
 	return 0;
 }
 
-/* ---- the hook */
+/* ---- the hooks */
 
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(exec_loaded, struct task_struct *t, pid_t old_pid, struct linux_binprm *bprm)
 {
 	struct bs_label *l = label_of(t);
-	u32 zero = 0, size, how = 0;
 	struct work *w;
+	u32 at, size, how;
 
-	if (!l)
-		how = how_agent(t);
-	if ((!l && !how) || !is_acting())
-		return 0;
-	w = bpf_map_lookup_elem(&works, &zero);
+	w = begin_work(t, l, WORK_LOADED, &how);
 	if (!w)
 		return 0;
-	w->event.approval = l ? l->approval : 0;
-	size = read_exec(w, t, bprm, l ? l->session : 0);
+	at = read_exec(w, t, l, bprm->file, bprm->filename);
+	read_head(w, t, at);
+	size = end_exec(w, read_args(w, t, at));
 	if (!l) {
 		if (how == BS_AGENT_ASK || is_candidate(w))
 			ask_agent(w, size);
 		return 0;
 	}
 	COUNT(execs);
-	if (!is_candidate(w))
-		emit(&w->event.head, size);
-	else if (!is_frozen(t, l))
+	if (is_candidate(w))
 		freeze(w, t, l, size);
+	else
+		emit(&w->event.head, size);
+	return 0;
+}
+
+/* Without argv, which the guard reads. */
+LATE("sched/sched_process_exec")
+int exec_late(struct trace_event_raw_sched_process_exec *ctx)
+{
+	struct task_struct *t = bpf_get_current_task_btf();
+	struct bs_label *l = label_of(t);
+	struct work *w;
+	u32 at, size, how;
+
+	w = begin_work(t, l, WORK_LATE, &how);
+	if (!w)
+		return 0;
+	COUNT(late);
+	at = read_exec(w, t, l, t->mm->exe_file,
+		       (const char *)ctx + (ctx->__data_loc_filename & 0xffff));
+	w->event.flags |= BS_EXEC_UNREADABLE;
+	w->event.args_total = w->event.args_len = 0;
+	size = end_exec(w, at);
+	if (l) {
+		COUNT(execs);
+		freeze(w, t, l, size);
+	} else {
+		ask_agent(w, size);
+	}
 	return 0;
 }

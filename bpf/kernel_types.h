@@ -143,6 +143,7 @@ struct fs_struct {
 
 struct mm_struct {
 	unsigned long arg_start, arg_end;
+	struct file *exe_file;
 };
 
 struct tty_driver {
@@ -156,6 +157,7 @@ struct tty_struct {
 
 struct signal_struct {
 	atomic_t live;
+	unsigned int flags;
 	struct tty_struct *tty;
 };
 
@@ -192,7 +194,7 @@ struct task_struct {
 	unsigned int ptrace;
 	pid_t pid, tgid;
 	int exit_state, exit_code;
-	u64 start_boottime;
+	u64 start_boottime, self_exec_id;
 	struct task_struct *real_parent, *group_leader;
 	struct mm_struct *mm;
 	struct fs_struct *fs;
@@ -215,6 +217,15 @@ struct linux_binprm {
 	unsigned long p, exec; /* where argv, and where the file's name begins in the new stack */
 	struct file *file;
 	const char *filename;
+};
+
+/* What the tracepoints of perf hand over. */
+struct trace_event_raw_sched_process_exec {
+	u32 __data_loc_filename; /* in its low half, where the name begins */
+};
+
+struct trace_event_raw_task_newtask {
+	pid_t pid;
 };
 
 #pragma clang attribute pop

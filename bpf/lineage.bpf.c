@@ -3,6 +3,8 @@
  * tp_btf/task_newtask		a new task inherits its maker's label (threads and io_uring workers
  *				too)
  * tp_btf/sched_process_exit	says when a process, and when a session, is gone
+ * tracepoint/task/task_newtask, tracepoint/sched/sched_process_exit
+ *				what those were passed over for
  * iter/task			labels what runs already, when the guard asks for it
  */
 #include "shared.h"
@@ -50,22 +52,50 @@ static __always_inline bool note_process(struct task_struct *t, u64 session, u32
 	return false;
 }
 
-SEC("tp_btf/task_newtask")
-int BPF_PROG(lineage_newtask, struct task_struct *child)
+static __always_inline void inherit(struct task_struct *child, const struct bs_label *mine)
 {
-	struct bs_label *mine = label_of(bpf_get_current_task_btf()), init = {};
+	struct bs_label init = { .session = mine->session,
+				 .approval = mine->approval,
+				 .judged = mine->judged };
 	struct bs_session *s;
 
-	if (!mine || !is_acting() || bpf_task_storage_get(&labels, child, NULL, 0))
-		return 0;
-	init.session = mine->session;
-	init.approval = mine->approval;
 	give_label(child, &init);
 	if (!note_process(child, init.session, bpf_get_current_pid_tgid() >> 32))
 		bpf_send_signal(SIGKILL);
 	s = bpf_map_lookup_elem(&sessions, &init.session);
 	if (s)
 		__sync_fetch_and_add(&s->tasks, 1);
+}
+
+SEC("tp_btf/task_newtask")
+int BPF_PROG(lineage_newtask, struct task_struct *child)
+{
+	struct bs_label *mine = label_of(bpf_get_current_task_btf());
+
+	if (mine && is_acting() && !label_of(child))
+		inherit(child, mine);
+	return 0;
+}
+
+extern struct task_struct *bpf_task_from_pid(s32 pid) __ksym __weak;
+extern void bpf_task_release(struct task_struct *t) __ksym __weak;
+
+LATE("task/task_newtask")
+int newtask_late(struct trace_event_raw_task_newtask *ctx)
+{
+	struct bs_label *mine = label_of(bpf_get_current_task_btf());
+	struct task_struct *child;
+
+	if (!mine || !is_acting())
+		return 0;
+	child = bpf_task_from_pid(ctx->pid);
+	if (!child)
+		return 0;
+	if (!label_of(child)) {
+		COUNT(late);
+		inherit(child, mine);
+	}
+	bpf_task_release(child);
 	return 0;
 }
 
@@ -102,8 +132,8 @@ static __always_inline void forget_waiting(u32 tid)
 	bpf_map_delete_elem(&waiting, &tid);
 }
 
-SEC("tp_btf/sched_process_exit")
-int BPF_PROG(lineage_exit, struct task_struct *t)
+/* False: it is not tracked, or was told before. */
+static __always_inline bool task_gone(struct task_struct *t)
 {
 	struct bs_label *l = label_of(t);
 	struct bs_session *s;
@@ -112,7 +142,7 @@ int BPF_PROG(lineage_exit, struct task_struct *t)
 
 	forget_guard(t);
 	if (!l || !is_acting() || __sync_lock_test_and_set(&l->slot, LABEL_GONE) == LABEL_GONE)
-		return 0;
+		return false;
 	tid = t->pid;
 	forget_waiting(tid);
 	if (t->signal->live.counter == 0)
@@ -124,6 +154,21 @@ int BPF_PROG(lineage_exit, struct task_struct *t)
 	}
 	if (shared.counters.losses[BS_LOSS_LABEL])
 		bpf_map_delete_elem(&strays, &tid);
+	return true;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(lineage_exit, struct task_struct *t)
+{
+	task_gone(t);
+	return 0;
+}
+
+LATE("sched/sched_process_exit")
+int exit_late(void *ctx)
+{
+	if (task_gone(bpf_get_current_task_btf()))
+		COUNT(late);
 	return 0;
 }
 

@@ -143,6 +143,11 @@ static __always_inline struct bs_label *label_of(struct task_struct *t)
 	return bpf_map_lookup_elem(&strays, &tid);
 }
 
+/* Kernels from 7.2 on preempt tasks in tracepoints, and pass over a program that another task of
+ * the CPU is in. What that would lose has a second program, at the same tracepoint of perf, where
+ * tasks are never preempted: it does what the first has not done. */
+#define LATE(what) SEC("tracepoint/" what)
+
 static __always_inline void event_head(struct bs_event *e, u16 type, u32 size, u64 session)
 {
 	u64 id = bpf_get_current_pid_tgid();

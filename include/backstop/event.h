@@ -12,6 +12,8 @@ struct bs_label {
 	u32 approval; /* the hold whose approval covers this task and what follows from it, 0: none
 		       */
 	u32 slot;     /* 1 + index of the slot it last had, 0: none; not inherited */
+	u64 judged;   /* the task's program: of its execs, by the kernel's count, the one that was
+		       * looked at last; 0: not known */
 };
 
 /* A burst's window is seen as buckets: one less than these make up the window. */
@@ -432,6 +434,7 @@ struct bs_counters {
 	u64 unshaken;  /* signals to held tasks that were refused */
 	u64 tampers;   /* what labelled tasks were refused to do to the guard */
 	u64 fenced;    /* what held tasks that ran all the same were refused */
+	u64 late;      /* what a program was passed over for, and the one behind it has done */
 	u64 events;    /* made, lost ones included: the number of the newest */
 };
 
@@ -441,7 +444,7 @@ struct bs_shared {
 	struct bs_counters counters;
 };
 
-_Static_assert(sizeof(struct bs_label) == 16, "ABI");
+_Static_assert(sizeof(struct bs_label) == 24, "ABI");
 _Static_assert(sizeof(struct bs_slot) == 56, "ABI");
 _Static_assert(sizeof(struct bs_dest) == 20, "ABI");
 _Static_assert(sizeof(struct bs_waiting) == 56, "ABI");
@@ -453,6 +456,6 @@ _Static_assert(sizeof(struct bs_object) == 24, "ABI");
 _Static_assert(sizeof(struct bs_delete_event) == 120, "ABI");
 
 /* Of all that is pinned: a guard adopts only what has its own number. */
-#define BS_ABI 3
+#define BS_ABI 4
 
 #endif

@@ -104,16 +104,16 @@ static void add_kept_args(struct guard *g, const struct bs_exec_event *e, struct
 		strbuf_add(args, strbuf_str(kept), kept->len);
 }
 
-/* All of argv. What a frozen process has beyond the event comes from the process itself: its ARGS
- * events are in the other ring, and what has been kept may be of an exec before. */
+/* All of argv. What a process that waits has beyond the event comes from the process itself: its
+ * ARGS events are in the other ring, and what has been kept may be of an exec before. */
 static int gather_args(struct guard *g, const struct bs_exec_event *e, const char *first,
 		       struct strbuf *ret)
 {
 	_cleanup_strbuf_ struct strbuf all = STRBUF_INIT;
-	bool frozen = e->flags & BS_EXEC_CANDIDATE;
+	bool waits = e->flags & (BS_EXEC_CANDIDATE | BS_EXEC_AGENT);
 
 	strbuf_add(ret, first, e->args_len);
-	if (!frozen)
+	if (!waits)
 		add_kept_args(g, e, ret);
 	else if ((ret->len < e->args_total || e->flags & BS_EXEC_UNREADABLE) &&
 		 !proc_read_cmdline(e->head.tgid, ARGV_MAX, &all)) {

@@ -132,8 +132,26 @@ static int reload(struct guard *g, struct strbuf *err)
 	return r;
 }
 
+/* A reload attaches all security hooks anew. */
+static void report_tier(struct guard *g, const struct tiers *before)
+{
+	_cleanup_strbuf_ struct strbuf was = STRBUF_INIT, is = STRBUF_INIT;
+
+	tier_describe(before, &was);
+	tier_describe(kernel_tiers(g->kernel), &is);
+	if (!strcmp(strbuf_str(&was), strbuf_str(&is)))
+		return;
+	g->host.tier = tier_name(kernel_tier(g->kernel));
+	log_warning("the kernel did not take all security hooks again: tier %s, before: %s; "
+		    "'backstop doctor' says what is missing; a restart tries them again",
+		    strbuf_str(&is), strbuf_str(&was));
+	report_guard(g, NULL, "tier changed", "tier %s, before the reload: %s", strbuf_str(&is),
+		     strbuf_str(&was));
+}
+
 int guard_reload(struct guard *g, struct strbuf *err)
 {
+	const struct tiers before = *kernel_tiers(g->kernel);
 	int r;
 
 	if (g->reloading) {
@@ -150,6 +168,7 @@ int guard_reload(struct guard *g, struct strbuf *err)
 	else
 		report_guard(g, NULL, "policy loaded", "policy %s, mode %s",
 			     policy_version(g->policy), mode_name(g->options.mode));
+	report_tier(g, &before);
 	report_blind(g);
 	return r;
 }

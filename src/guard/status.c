@@ -84,6 +84,7 @@ static void describe_counters(struct guard *g, struct json *j)
 	json_put_uint(j, "shaken", c->shaken);
 	json_put_uint(j, "stopped", c->stopped);
 	json_put_uint(j, "tripped", c->tripped);
+	json_put_uint(j, "late", c->late);
 	json_put_uint(j, "unshaken", c->unshaken);
 	json_put_uint(j, "fenced", c->fenced);
 	json_put_uint(j, "tampers", c->tampers);

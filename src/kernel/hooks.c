@@ -93,10 +93,21 @@ int kernel_demand(struct kernel *k, enum tier_demand by, bool on)
 	return r;
 }
 
+static void drop(struct kernel *k, struct bpf_program *p, struct bpf_link **link)
+{
+	if (!*link)
+		return;
+	kernel_drop_link(k, p);
+	bpf_link__destroy(*link);
+	*link = NULL;
+}
+
 int kernel_set_tripwire(struct kernel *k, bool on)
 {
 	struct bpf_program *prog = k->skel->progs.tripwire_enter;
+	struct bpf_program *late = k->skel->progs.tripwire_late;
 	struct bpf_link **link = &k->skel->links.tripwire_enter;
+	struct bpf_link **late_link = &k->skel->links.tripwire_late;
 	int r;
 
 	if (on == !!*link)
@@ -107,11 +118,12 @@ int kernel_set_tripwire(struct kernel *k, bool on)
 		r = kernel_attach_one(k, k->generation, prog, -1, link);
 		if (r)
 			kernel_demand(k, TIER_BY_FENCE, false);
+		else if (k->has_late)
+			kernel_attach_one(k, k->generation, late, -1, late_link);
 		return r;
 	}
-	kernel_drop_link(k, prog);
-	bpf_link__destroy(*link);
-	*link = NULL;
+	drop(k, prog, link);
+	drop(k, late, late_link);
 	kernel_demand(k, TIER_BY_FENCE, false);
 	return 0;
 }

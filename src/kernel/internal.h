@@ -27,6 +27,7 @@ struct kernel {
 	struct tiers tiers;
 	char *refused; /* what was said of the first program of a hook that was refused */
 	u32 demand;    /* enum tier_demand: which hooks are needed now */
+	bool has_late; /* what is passed over has a second program */
 };
 
 /* Attaches it, to the cgroup where one is given, and pins its link. */
@@ -43,6 +44,11 @@ bool kernel_attach_hooks(struct kernel *k, struct backstop_bpf *s, u32 generatio
  */
 int kernel_demand(struct kernel *k, enum tier_demand by, bool on);
 bool kernel_has_tripwire(const struct kernel *k);
+
+/* late.c: shall the programs be loaded that do what others were passed over for? */
+void late_choose(struct backstop_bpf *s, bool wanted);
+/* Attaches one of them. NULL and errno. */
+struct bpf_link *late_attach(const struct bpf_program *p);
 
 #define SHARED_SLOTS_BYTES (BS_SLOTS * sizeof(struct bs_slot))
 #define SHARED_SLOTS_PIN   "slots"

@@ -157,10 +157,15 @@ int kernel_take_back_link(const struct kernel *k, const struct bpf_program *p)
 int kernel_attach_one(const struct kernel *k, u32 generation, struct bpf_program *p, int cgroup,
 		      struct bpf_link **ret)
 {
-	struct bpf_link *link =
-		cgroup < 0 ? bpf_program__attach(p) : bpf_program__attach_cgroup(p, cgroup);
+	struct bpf_link *link;
 	int r;
 
+	if (bpf_program__type(p) == BPF_PROG_TYPE_TRACEPOINT)
+		link = late_attach(p);
+	else if (cgroup < 0)
+		link = bpf_program__attach(p);
+	else
+		link = bpf_program__attach_cgroup(p, cgroup);
 	if (!link)
 		return -errno;
 	r = pin_link(k, generation, p, link);
@@ -198,6 +203,23 @@ static bool watches_calls(const struct kernel *k, const struct backstop_bpf *s)
 	return k->demand & TIER_BY_DELETES && s->rodata->delete_unhooked;
 }
 
+/* What a kernel does not take it may do without: kernel_missed() counts what that loses. */
+static void attach_late(struct kernel *k, struct backstop_bpf *s, u32 generation)
+{
+	const struct attachment all[] = {
+		{ s->progs.newtask_late, &s->links.newtask_late },
+		{ s->progs.exit_late, &s->links.exit_late },
+		{ s->progs.exec_late, &s->links.exec_late },
+		{ kernel_has_tripwire(k) ? s->progs.tripwire_late : NULL, &s->links.tripwire_late },
+	};
+
+	k->has_late = true;
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+		if (all[i].prog && (!bpf_program__autoload(all[i].prog) ||
+				    kernel_attach_one(k, generation, all[i].prog, -1, all[i].link)))
+			k->has_late = false;
+}
+
 static int attach(struct kernel *k, struct backstop_bpf *s, u32 generation)
 {
 	const struct attachment all[] = {
@@ -217,6 +239,7 @@ static int attach(struct kernel *k, struct backstop_bpf *s, u32 generation)
 			r = kernel_attach_one(k, generation, all[i].prog, -1, all[i].link);
 	if (r)
 		return r;
+	attach_late(k, s, generation); /* behind the others */
 	r = attach_connects(k, s, generation);
 	free(k->blind);
 	k->blind = NULL;
@@ -246,6 +269,7 @@ static int load(struct kernel *k, const struct kernel_tables *t, u32 generation,
 		return -errno;
 	s->rodata->generation = generation;
 	tier_choose(s, &k->tiers);
+	late_choose(s, k->tiers.finds_tasks);
 	r = tables_size(s, &k->tiers, t);
 	if (!r && (k->skel || k->adopted))
 		r = reuse_maps(k, s);
@@ -310,15 +334,19 @@ static int try_next(struct kernel *k, const struct kernel_tables *t)
 	return r;
 }
 
-/* Ends, as nothing is given up twice. */
+#define RETRIES 2
+
+/* Ends, as nothing is given up twice. What has acted until now was attached before: what fails may
+ * have failed for the moment, and is tried again before it is given up. */
 static int next(struct kernel *k, const struct kernel_tables *t)
 {
 	struct tiers before = k->tiers;
+	int retries = k->skel ? RETRIES : 0;
 	int r;
 
-	do
-		r = try_next(k, t);
-	while (r == -EAGAIN);
+	while ((r = try_next(k, t)) == -EAGAIN)
+		if (retries-- > 0)
+			k->tiers = before;
 	if (r)
 		k->tiers = before;
 	return r;
@@ -554,23 +582,6 @@ void kernel_set_polling(struct kernel *k, bool polling)
 void kernel_set_cpu(struct kernel *k, int cpu)
 {
 	__atomic_store_n(&kernel_shared(k)->state.guard_cpu, (u32)cpu, __ATOMIC_RELAXED);
-}
-
-u64 kernel_missed(const struct kernel *k)
-{
-	struct bpf_program *p;
-	u64 sum = 0;
-
-	bpf_object__for_each_program(p, k->skel->obj)
-	{
-		struct bpf_prog_info info = { 0 };
-		u32 len = sizeof(info);
-		int fd = bpf_program__fd(p);
-
-		if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len))
-			sum += info.recursion_misses;
-	}
-	return sum;
 }
 
 const volatile struct bs_counters *kernel_counters(const struct kernel *k)

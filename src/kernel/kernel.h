@@ -32,7 +32,9 @@ int kernel_private_pins(char *buf, size_t size);
  * negative errno. */
 int kernel_open(const char *pins, const struct kernel_tables *t, struct kernel **ret,
 		struct strbuf *err);
-/* New tables, taken over in one moment. After a failure the old ones are in force. */
+/* New tables, taken over in one moment. After a failure the old ones are in force. All programs are
+ * attached anew: hooks that the kernel does not take again are given up, and kernel_tiers() is
+ * another then. */
 int kernel_reload(struct kernel *k, const struct kernel_tables *t, struct strbuf *err);
 /* Why connects are not seen on this machine; NULL: they are. */
 const char *kernel_blind(const struct kernel *k);
@@ -111,9 +113,9 @@ int kernel_get_waiting(const struct kernel *k, u32 tid, struct bs_waiting *ret);
 struct bs_slot *kernel_slots(const struct kernel *k);
 struct bs_shared *kernel_shared(const struct kernel *k);
 const volatile struct bs_counters *kernel_counters(const struct kernel *k);
-/* How often a hook was passed without the program that now stands there: the kernel runs none on a
+/* How often a hook was passed without the programs that now stand there: the kernel runs none on a
  * CPU on which it was interrupted. Where the kernel can be preempted, another task may interrupt it
- * (fmod_ret). */
+ * (fmod_ret; from 7.2 on tracepoints too, where most have a second program). */
 u64 kernel_missed(const struct kernel *k);
 
 /* While a session is alive: what sees deletions, or kinds of them, at a price that all tasks pay.

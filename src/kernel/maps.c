@@ -50,10 +50,15 @@ static int note_process(struct kernel *k, int pidfd, u64 session)
 	return r;
 }
 
+/* What its program was judged by stays. */
 int kernel_set_label(struct kernel *k, int pidfd, const struct bs_label *label)
 {
-	int r = put(k->skel->maps.labels, &pidfd, label);
+	struct bs_label all = *label, before;
+	int r;
 
+	if (!kernel_get_label(k, pidfd, &before))
+		all.judged = before.judged;
+	r = put(k->skel->maps.labels, &pidfd, &all);
 	return r ?: note_process(k, pidfd, label->session);
 }
 

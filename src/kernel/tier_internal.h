@@ -8,11 +8,14 @@
 /* The kernel's type of the function that each hook stands for; 0: there is none. */
 struct tier_targets {
 	u32 id[BS_TIERS][TIER_HOOKS_MAX];
+	u32 task_from_pid, task_release; /* likewise: functions that programs may call */
 };
 void tier_find_targets(struct tier_targets *ret);
 
 /* Would a program that allows everything be loaded there? 0 or a negative errno. */
 int tier_try_load(const struct tier_targets *targets, enum bs_tier tier, size_t hook);
+/* May a program at a tracepoint of perf find a task by its number? From 6.12 on. */
+bool tier_finds_tasks(const struct tier_targets *targets);
 /* Attaching goes well in many kernels then, and has no effect. */
 bool tier_trampolines_are_off(void);
 /* Is this thread refused to send a signal, which would be none, to itself? */

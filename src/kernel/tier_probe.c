@@ -27,6 +27,10 @@ static const struct form {
 
 static void note_function(struct tier_targets *t, const char *name, u32 id)
 {
+	if (!strcmp(name, "bpf_task_from_pid"))
+		t->task_from_pid = id;
+	else if (!strcmp(name, "bpf_task_release"))
+		t->task_release = id;
 	for (int tier = BS_TIER_FMOD_RET; tier < BS_TIERS; tier++) {
 		size_t prefix = strlen(forms[tier].prefix);
 
@@ -89,6 +93,32 @@ int tier_try_load(const struct tier_targets *targets, enum bs_tier tier, size_t 
 	if (fd >= 0)
 		close(fd);
 	return MIN(fd, 0);
+}
+
+bool tier_finds_tasks(const struct tier_targets *targets)
+{
+	const struct bpf_insn insns[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 1, .imm = 1 },
+		{ .code = BPF_JMP | BPF_CALL,
+		  .src_reg = BPF_PSEUDO_KFUNC_CALL,
+		  .imm = (s32)targets->task_from_pid },
+		{ .code = BPF_JMP | BPF_JEQ | BPF_K, .dst_reg = 0, .off = 2 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 1, .src_reg = 0 },
+		{ .code = BPF_JMP | BPF_CALL,
+		  .src_reg = BPF_PSEUDO_KFUNC_CALL,
+		  .imm = (s32)targets->task_release },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	int fd;
+
+	if (!targets->task_from_pid || !targets->task_release)
+		return false;
+	fd = bpf_prog_load(BPF_PROG_TYPE_TRACEPOINT, "probe", "GPL", insns, ARRAY_SIZE(insns),
+			   NULL);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
 }
 
 /* Nothing is sent: the hook is asked, and the signal is none. */

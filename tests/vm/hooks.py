@@ -1,12 +1,22 @@
 """A kernel that has security hooks, and shall have none, for the tier trace."""
+import os
 import subprocess
 
 FTRACE = "/proc/sys/kernel/ftrace_enabled"
+PIN = "/sys/fs/bpf/refuse"
 
 
 def are_off():
     with open(FTRACE, encoding="ascii") as f:
         return f.read().strip() == "0"
+
+
+def switch_on():
+    if are_off():
+        with open(FTRACE, "w", encoding="ascii") as f:
+            f.write("1")
+    else:
+        os.unlink(PIN)
 
 
 def switch_off(build):
@@ -17,4 +27,4 @@ def switch_off(build):
         with open(FTRACE, "w", encoding="ascii") as f:
             f.write("0")
     except OSError:
-        subprocess.run([f"{build}/tests/vm/refuse", "/sys/fs/bpf/refuse"], check=True)
+        subprocess.run([f"{build}/tests/vm/refuse", PIN], check=True)

@@ -150,6 +150,7 @@ static void test_losses_and_counters(void **state _unused_)
 		"counters.shaken",    "counters.stopped",  "counters.tripped",
 		"counters.events",    "counters.deletes",  "counters.uncounted",
 		"counters.unscanned", "losses.hook",	   "counters.tampers",
+		"counters.late",
 	};
 	json_t *j;
 
@@ -166,6 +167,7 @@ static void test_losses_and_counters(void **state _unused_)
 		.uncounted = 15,
 		.unscanned = 16,
 		.tampers = 18,
+		.late = 19,
 	};
 	fake.missed = 17;
 	guard.explanations_lost = 12;

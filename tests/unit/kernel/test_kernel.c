@@ -599,7 +599,7 @@ static void test_tripwire_is_reloaded(void **state)
 	open_kernel();
 	assert_int_equal(kernel_set_tripwire(kernel, true), 0);
 	assert_int_equal(kernel_reload(kernel, &t, &err), 0);
-	assert_int_equal(count_pins("g2_tripwire"), 1);
+	assert_int_equal(count_pins("g2_tripwire_enter"), 1);
 	assert_int_equal(kernel_set_tripwire(kernel, false), 0);
 	assert_int_equal(kernel_reload(kernel, &t, &err), 0);
 	assert_int_equal(count_pins("g3_tripwire"), 0);
