@@ -65,6 +65,7 @@ int delete_maps_size(struct backstop_bpf *s, const struct tiers *tiers,
 
 	s->rodata->delete_works_mask = works - 1;
 	s->rodata->delete_unhooked = unhooked(tiers);
+	bpf_program__set_autoload(s->progs.delete_done, s->rodata->delete_unhooked);
 	s->rodata->burst_limit = t->burst.count;
 	s->rodata->burst_bucket =
 		MAX(t->burst.seconds, 1U) * 1000000000ULL / (BS_BURST_BUCKETS - 1);
