@@ -47,12 +47,27 @@ static inline bool naive_letter(u32 letter, const u8 *data, size_t len)
 	return false;
 }
 
+/* Is there a () before a { or a (, perhaps behind one blank? */
+static inline bool naive_defines(const u8 *data, size_t len)
+{
+	for (size_t at = 0; at + 2 < len; at++) {
+		size_t body = at + 2 + (data[at + 2] && strchr(" \n\t", data[at + 2]));
+
+		if (data[at] == '(' && data[at + 1] == ')' && body < len &&
+		    (data[body] == '{' || data[body] == '('))
+			return true;
+	}
+	return false;
+}
+
 static inline bool naive_has(const struct needles *n, u32 needle, const u8 *data, size_t len)
 {
 	if (needle >= BS_NEEDLE_CARRIER)
 		return naive_needle(&n->all[needle], data, len);
 	if (needle <= BS_NEEDLE_LETTERS)
 		return naive_letter(needle, data, len);
+	if (needle == BS_NEEDLE_DEFINES)
+		return naive_defines(data, len);
 	for (size_t i = 0; i < len; i++)
 		if (bs_symbol[data[i]] &
 		    (needle == BS_NEEDLE_QUOTE ? BS_MARK_QUOTE : BS_MARK_COLON))

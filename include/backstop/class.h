@@ -9,8 +9,9 @@
 
 /* Marks of bytes that count wherever they stand: those by which a shell takes words apart or puts
  * them together otherwise than they stand there, and the colon. */
-#define BS_MARK_QUOTE 0x40
-#define BS_MARK_COLON 0x80
+#define BS_MARK_QUOTE	0x40
+#define BS_MARK_COLON	0x80
+#define BS_MARK_DEFINES 0x100 /* of no single byte: see bs_scan_defines() */
 
 /* The class of each byte: 0 is the boundary, then letters (case folded), digits and - _ . + */
 #define BS_CLASSES                                                                                 \

@@ -24,6 +24,8 @@
  *	BS_LIST(tables, i)		pointer to entry i of the lists, or NULL
  *	BS_ANCHOR(tables, i)		pointer to struct bs_anchor i, or NULL
  *	BS_RULE(tables, i)		pointer to struct bs_rule i, or NULL
+ * Bytes are also read 8 at a time, from where a chunk begins: what cannot do that at any address
+ * aligns its chunks.
  */
 #ifndef BACKSTOP_MATCH_H
 #define BACKSTOP_MATCH_H
@@ -61,7 +63,7 @@ enum bs_names {
 struct bs_scan {
 	u64 word, gram;
 	u32 names;	  /* enum bs_names */
-	u32 marks;	  /* of all bytes, BS_MARK_QUOTE and BS_MARK_COLON among others */
+	u32 marks;	  /* of all bytes, BS_MARK_… among others */
 	u32 named;	  /* names found */
 	u32 name;	  /* the last of them */
 	u32 filter, mask; /* of bytes: where the filter in use begins, and its size less a word */
@@ -264,6 +266,66 @@ static long bs_scan_step(u32 i, void *data)
 	return 0;
 }
 
+/* 1 where the byte is this one, without a branch. */
+static __always_inline u64 bs_scan_is(u64 byte, u64 which)
+{
+	u64 other = byte ^ which;
+
+	asm volatile("" : "+r"(other)); /* the compiler would branch */
+	return (other - 1) >> 63;
+}
+
+/* Not 0 where one of 8 bytes is a ( and the one behind it, in `next` for the last of them, a ). */
+static __always_inline u64 bs_scan_brackets(u64 bytes, u64 next)
+{
+	u64 other = bytes ^ 0x2828282828282828ULL;
+
+	other |= (bytes >> 8 | next << 56) ^ 0x2929292929292929ULL;
+	return (other - 0x0101010101010101ULL) & ~other & 0x8080808080808080ULL;
+}
+
+/* Is there a () before a { or a (, perhaps with one blank between them? */
+static __always_inline u64 bs_scan_definition(const u8 *p)
+{
+	u64 defines = 0;
+
+#pragma GCC unroll 16
+	for (int k = 0; k < BS_BLOCK; k++) {
+		u64 blank = bs_scan_is(p[k + 2], ' ') | bs_scan_is(p[k + 2], '\n') |
+			    bs_scan_is(p[k + 2], '\t');
+		u64 body = bs_scan_is(p[k + 2], '{') | bs_scan_is(p[k + 2], '('),
+		    after = bs_scan_is(p[k + 3], '{') | bs_scan_is(p[k + 3], '(');
+
+		defines |= bs_scan_is(p[k], '(') & bs_scan_is(p[k + 1], ')') &
+			   (body | (blank & after));
+	}
+	return defines;
+}
+
+/* Is a shell's function defined here? Most text has not even the brackets of one. */
+static long bs_scan_defines(u32 i, void *data)
+{
+	struct bs_scan_ctx *c = data;
+	const u8 *p = c->data + ((i * BS_BLOCK) & (BS_CHUNK - 1));
+	const u64 *bytes = (const u64 *)p;
+
+	if (!(bs_scan_brackets(bytes[0], bytes[1]) | bs_scan_brackets(bytes[1], p[BS_BLOCK])) ||
+	    !bs_scan_definition(p))
+		return 0;
+	c->scan->marks |= BS_MARK_DEFINES;
+	return 1;
+}
+
+/* At the end of a chunk that another follows nobody sees what is behind a bracket. */
+static __always_inline u64 bs_scan_cut_off(const u8 *data, u32 len)
+{
+	u64 open = 0;
+
+	for (u32 k = 1; k <= 3; k++)
+		open |= bs_scan_is(data[(len - k) & (BS_CHUNK - 1)], '(');
+	return open;
+}
+
 /* Scans `len` (at most BS_CHUNK) bytes of `data` as what follows the bytes scanned before. Where
  * `more` bytes follow, it is a multiple of BS_BLOCK; else the caller has put BS_PADDING zero bytes
  * behind, boundaries. */
@@ -275,6 +337,11 @@ static __always_inline void bs_scan_chunk(struct bs_scan *s, const void *tables,
 
 	c.len = more && len >= BS_CLUSTER ? len - BS_CLUSTER : more ? 0 : len;
 	BS_LOOP(steps, bs_scan_step, &c);
+	if (s->names != BS_NAMES_ANYWHERE)
+		return;
+	BS_LOOP(steps, bs_scan_defines, &c);
+	if (more)
+		s->marks |= bs_scan_cut_off(data, len) * BS_MARK_DEFINES;
 }
 
 static __always_inline int bs_scan_has(const struct bs_scan *s, u32 needle)
@@ -416,6 +483,8 @@ static __always_inline u32 bs_scan_end(struct bs_scan *s, const void *tables)
 		s->have[0] |= 1ULL << BS_NEEDLE_QUOTE;
 	if (s->marks & BS_MARK_COLON)
 		s->have[1] |= 1ULL << (BS_NEEDLE_COLON - 64);
+	if (s->marks & BS_MARK_DEFINES)
+		s->have[1] |= 1ULL << (BS_NEEDLE_DEFINES - 64);
 	all = BS_ANCHOR(tables, BS_FILTER_ALL);
 	c.mask = all ? all->mask : 0;
 	if (s->named || s->names == BS_NAMES_ANYWHERE)

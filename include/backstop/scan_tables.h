@@ -24,8 +24,9 @@
 #define BS_NEEDLE_LETTERS 62
 #define BS_NEEDLE_QUOTE	  63 /* a byte by which a shell quotes, behind the head */
 #define BS_NEEDLE_COLON	  64 /* a colon, behind the head */
-#define BS_NEEDLE_CARRIER 65 /* a name of a carrier: behind it names count anywhere */
-#define BS_NEEDLE_FIRST	  66 /* of all others */
+#define BS_NEEDLE_DEFINES 65 /* what defines a function of a shell, where names count anywhere */
+#define BS_NEEDLE_CARRIER 66 /* a name of a carrier: behind it names count anywhere */
+#define BS_NEEDLE_FIRST	  67 /* of all others */
 
 #define BS_FILTER_NAMES	  0		    /* the anchor with the filter of a head */
 #define BS_FILTER_ALL	  BS_NEEDLE_CARRIER /* that with the filter of all keys */

@@ -322,6 +322,11 @@ bool needles_add_line(struct needles *n, const struct program *p, const struct u
 	struct needle_rule *rules = NULL;
 	size_t rules_count = 0;
 
+	/* what a function does no word of a scan tells */
+	if (shell_is_definition(p->key.s)) {
+		add_rule(n, &(struct needle_rule) { { BS_NEEDLE_DEFINES, n->texts } });
+		return true;
+	}
 	if (!name_rules(n, p, &rules, &rules_count))
 		return n->full;
 	for (size_t i = 0; i < u->items_count; i++) {
@@ -339,6 +344,8 @@ bool needles_add_line(struct needles *n, const struct program *p, const struct u
 }
 
 /* --- carriers */
+
+static const char *const applets[] = { "busybox", "toybox" };
 
 /* One that may have a version behind its name. */
 static void add_interpreter(struct needles *n, struct needle *carrier, const char *name)
@@ -371,43 +378,57 @@ static void add_quoted(struct needles *n, const char *line)
 	add_rule(n, &r);
 }
 
+/* What may be given the text of a shell, here or elsewhere. */
+static void add_text_carriers(struct needles *n, struct needle *names)
+{
+	for (const char *at = carrier_shells; *at; at += *at == ' ') {
+		size_t len = strcspn(at, " ");
+
+		needle_add_pattern(n, names, arena_strndup(n->arena, at, len), true, true);
+		at += len;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(applets); i++)
+		needle_add_pattern(n, names, applets[i], true, true);
+	for (u32 i = 0; i < runners_count; i++)
+		needle_add_pattern(n, names, first_word(n, runners[i].line), true, true);
+	for (u32 i = 0; i < carrier_remote_marks_count; i++)
+		needle_add_pattern(n, names, carrier_remote_marks[i].program, true, true);
+	for (u32 i = 0; i < terminal_programs_count; i++)
+		needle_add_pattern(n, names, terminal_programs[i], true, true);
+}
+
+static void add_quoted_carriers(struct needles *n)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(applets); i++)
+		add_quoted(n, applets[i]);
+	for (u32 i = 0; i < runners_count; i++)
+		add_quoted(n, runners[i].line);
+	for (u32 i = 0; i < carrier_remote_marks_count; i++) {
+		const struct remote_mark *m = &carrier_remote_marks[i];
+
+		add_quoted(n, m->sub ? arena_printf(n->arena, "%s %s", m->program, m->sub)
+				     : m->program);
+	}
+	for (u32 i = 0; i < terminal_programs_count; i++)
+		add_quoted(n, terminal_programs[i]);
+}
+
 void needles_add_carriers(struct needles *n)
 {
 	static const char *const others[] = { "java", "ld.so", "coreutils" };
-	static const char *const applets[] = { "busybox", "toybox" };
 	struct needle names = { .name = true };
 
 	for (u32 i = 0; carrier_interpreter(i); i++)
 		add_interpreter(n, &names, carrier_interpreter(i));
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
 		needle_add_pattern(n, &names, others[i], true, true);
-	for (const char *at = carrier_shells; *at; at += *at == ' ') {
-		size_t len = strcspn(at, " ");
-
-		needle_add_pattern(n, &names, arena_strndup(n->arena, at, len), true, true);
-		at += len;
-	}
 	needle_add_pattern(n, &names, "ld-", true, false);
-	for (size_t i = 0; i < ARRAY_SIZE(applets); i++) {
-		needle_add_pattern(n, &names, applets[i], true, true);
-		add_quoted(n, applets[i]);
-	}
-	for (u32 i = 0; i < runners_count; i++) {
-		needle_add_pattern(n, &names, first_word(n, runners[i].line), true, true);
-		add_quoted(n, runners[i].line);
-	}
-	for (u32 i = 0; i < carrier_remote_marks_count; i++) {
-		const struct remote_mark *m = &carrier_remote_marks[i];
-
-		needle_add_pattern(n, &names, m->program, true, true);
-		add_quoted(n, m->sub ? arena_printf(n->arena, "%s %s", m->program, m->sub)
-				     : m->program);
-	}
-	for (u32 i = 0; i < terminal_programs_count; i++) {
-		needle_add_pattern(n, &names, terminal_programs[i], true, true);
-		add_quoted(n, terminal_programs[i]);
-	}
+	add_text_carriers(n, &names);
 	n->all[BS_NEEDLE_CARRIER] = names;
+	names = (struct needle) { .name = true };
+	add_text_carriers(n, &names);
+	n->texts = needle_add(n, &names);
+	add_quoted_carriers(n);
 }
 
 /* --- agents */

@@ -33,6 +33,7 @@ struct needles {
 	size_t rules_count;
 	struct map index; /* of needles and rules, by hash */
 	bool full;	  /* there are more needles than numbers */
+	u32 texts;	  /* the needle of what may be given a shell's text */
 };
 
 void needles_init(struct needles *n, struct arena *a);

@@ -86,6 +86,15 @@ static void search_redirection(struct search *s, const struct shell_command *c)
 	s->builtin = false;
 }
 
+static void search_definition(struct search *s, const struct shell_command *c)
+{
+	if ((s->part != PART_SHELL && !s->found) || s->part == PART_FED)
+		return;
+	s->builtin = true;
+	search_name(s, c->words[0], c->words + 1, c->count - 1);
+	s->builtin = false;
+}
+
 /* One simple command of shell text. What it is not given it reads from where the shell does. */
 static void search_simple(void *data, const struct shell_command *c)
 {
@@ -97,7 +106,9 @@ static void search_simple(void *data, const struct shell_command *c)
 		return;
 	if (c->feed.text || c->feed.file || c->feed.from)
 		s->feed = &c->feed;
-	if (c->count == 2 && shell_is_redirection(c->words[0]))
+	if (c->body)
+		search_definition(s, c);
+	else if (c->count == 2 && shell_is_redirection(c->words[0]))
 		search_redirection(s, c);
 	else
 		search_words(s, c->words, c->count);

@@ -62,9 +62,16 @@ static void judge(struct search *s, char *const *words, u32 count)
 
 /* --- shell text */
 
+#define MAX_FUNCTIONS 16
+#define MAX_CALLS     64 /* of all of them */
+
 struct started_text {
 	struct search *search;
 	struct shell_vars vars;
+	struct {
+		char *name, *body;
+	} functions[MAX_FUNCTIONS];
+	u32 functions_count, calls;
 };
 
 /* Words that a shell reads before the command itself, or that are told as its own. */
@@ -89,6 +96,50 @@ static void judge_simple(struct search *s, char *const *words, u32 count)
 		judge(s, words, count);
 }
 
+/* What it has inside is judged where it is called. */
+static void define(struct started_text *t, const struct shell_command *c)
+{
+	char *name = t->functions_count < MAX_FUNCTIONS ? strdup(c->words[1]) : NULL;
+	char *body = name ? strdup(c->body) : NULL;
+
+	if (!body) {
+		free(name);
+		return;
+	}
+	t->functions[t->functions_count].name = name;
+	t->functions[t->functions_count++].body = body;
+	*c->skip = true;
+}
+
+static void judge_command(void *data, const struct shell_command *c);
+
+/* Calls the function of this name that was defined last; false where none was. */
+static bool call_function(struct started_text *t, char *const *words, u32 count)
+{
+	static char none[] = "";
+	char *arguments[10];
+	u32 i = t->functions_count;
+
+	while (i && strcmp(t->functions[i - 1].name, words[0]) != 0)
+		i--;
+	if (!i || ++t->calls > MAX_CALLS || t->search->depth >= SEARCH_MAX_DEPTH)
+		return false;
+	for (u32 k = 0; k < ARRAY_SIZE(arguments); k++)
+		arguments[k] = k < count ? words[k] : none;
+	shell_vars_set_arguments(&t->vars, arguments, ARRAY_SIZE(arguments));
+	shell_vars_set_arguments(&t->vars, words, count);
+	t->search->depth++;
+	shell_each_command(t->functions[i - 1].body, SEARCH_MAX_DEPTH, false, judge_command, t);
+	t->search->depth--;
+	return true;
+}
+
+static void run_words(struct started_text *t, const struct shell_words *words)
+{
+	if (words->count && !call_function(t, words->all, words->count))
+		judge_simple(t->search, words->all, words->count);
+}
+
 static void judge_command(void *data, const struct shell_command *c)
 {
 	struct started_text *t = data;
@@ -98,18 +149,19 @@ static void judge_command(void *data, const struct shell_command *c)
 
 	search_leave(s, c->level);
 	shell_vars_tell(&t->vars, c);
-	if (c->sets || shell_is_redirection(c->words[0]))
+	if (c->body)
+		define(t, c);
+	if (c->body || c->sets || shell_is_redirection(c->words[0]))
 		return;
 	if (c->feed.text || c->feed.file || c->feed.from)
 		s->feed = &c->feed;
 	shell_vars_expand(&t->vars, c->words, c->count, true, &expanded);
-	if (expanded.count)
-		judge_simple(s, expanded.all, expanded.count);
+	run_words(t, &expanded);
 	/* a loop runs it once for each value */
 	if (expanded.count != c->count) {
 		shell_words_clear(&expanded);
 		shell_vars_expand(&t->vars, c->words, c->count, false, &expanded);
-		judge_simple(s, expanded.all, expanded.count);
+		run_words(t, &expanded);
 	}
 	s->feed = outer;
 }
@@ -131,6 +183,10 @@ static void judge_text(struct search *s, const char *text, char *const *words, u
 	shell_vars_set_arguments(&t.vars, words, count);
 	shell_each_command(text, SEARCH_MAX_DEPTH, false, judge_command, &t);
 	shell_vars_clear(&t.vars);
+	for (u32 i = 0; i < t.functions_count; i++) {
+		free(t.functions[i].name);
+		free(t.functions[i].body);
+	}
 	come_back(s, &place);
 }
 

@@ -290,8 +290,23 @@ static void take_newline(struct splitter *s)
 	s->bodies = NULL;
 }
 
+/* NAME() before a { or a (, as the scan finds it where that is asked. */
+static bool take_definition(struct splitter *s)
+{
+	const char *body = s->p + 2;
+	size_t blanks;
+
+	if (s->p[1] != ')')
+		return false;
+	blanks = strspn(body, " \t\n");
+	body += s->literal ? MIN(blanks, 1U) : blanks;
+	return (*body == '{' || *body == '(') && splitter_define(s, body);
+}
+
 static void take_open(struct splitter *s)
 {
+	if (take_definition(s))
+		return;
 	if (s->p[1] == '(' && !s->in_word) { /* ((…)): no redirection is in it */
 		s->p = skip_parentheses(s->p, 0);
 		return;

@@ -12,7 +12,9 @@ struct shell_feed {
 	const char *from; /* commands before a |, or the last one in a substitution */
 };
 
-/* A simple command; a redirection, as a command > or >> with the target as its operand; or what
+/* A simple command; a redirection, as a command > or >> with the target as its operand; what
+ * defines a function, as a command `function NAME HOW`, where HOW is `forks` if the function starts
+ * itself in the background or at both ends of a pipe, else `once`; or what
  * only gives variables values: NAME=VALUE …, for NAME in WORD …, with what its last substitution
  * runs as feed.from. */
 struct shell_command {
@@ -21,6 +23,8 @@ struct shell_command {
 	struct shell_feed feed;
 	unsigned int level; /* of subshells around it: what they change is not seen outside */
 	bool sets;	    /* it is no command, but gives variables values */
+	const char *body;   /* of the function that it defines, else NULL */
+	bool *skip;	    /* set by the callee: the body is not read as well */
 };
 
 typedef void (*shell_command_fn)(void *data, const struct shell_command *c);
@@ -33,8 +37,9 @@ typedef void (*shell_command_fn)(void *data, const struct shell_command *c);
 int shell_each_command(const char *text, unsigned int depth, bool literal, shell_command_fn fn,
 		       void *data);
 
-/* Is this the name of a redirection? */
+/* Is this the name of a redirection, of what defines a function? */
 bool shell_is_redirection(const char *name);
+bool shell_is_definition(const char *name);
 
 /* What a command that reads `in` writes: to be freed; NULL where that is not known. */
 char *shell_output(char *const *words, u32 count, const struct shell_feed *in);

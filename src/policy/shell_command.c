@@ -189,7 +189,9 @@ static struct source find_output(struct splitter *s, u32 first, const struct she
 
 static void tell(struct splitter *s, char *const *words, u32 count, struct shell_feed feed)
 {
-	struct shell_command c = { words, count, feed, s->level, false };
+	struct shell_command c = {
+		.words = words, .count = count, .feed = feed, .level = s->level
+	};
 
 	s->fn(s->data, &c);
 }

@@ -11,6 +11,11 @@ bool shell_is_redirection(const char *name)
 	return strcmp(name, ">") == 0 || strcmp(name, ">>") == 0;
 }
 
+bool shell_is_definition(const char *name)
+{
+	return strcmp(name, "function") == 0;
+}
+
 char *shell_join(const char *before, char *const *words, u32 count)
 {
 	size_t len = before ? strlen(before) + 1 : 1;

@@ -52,6 +52,9 @@ void splitter_end_word(struct splitter *s);
 void splitter_end_command(struct splitter *s, bool piped);
 /* A group of commands begins. */
 void splitter_open_group(struct splitter *s);
+/* Tells the definition of a function, whose name is the word in hand, and where it goes on. False
+ * where it is none. */
+bool splitter_define(struct splitter *s, const char *body);
 /* Frees all but what the caller gave. */
 void splitter_clear(struct splitter *s);
 

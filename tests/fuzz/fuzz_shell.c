@@ -47,7 +47,7 @@ static void check_command(void *data, const struct shell_command *c)
 
 	if (c->count == 0 || c->words[c->count])
 		abort();
-	for (u32 i = 0; i < c->count; i++)
+	for (u32 i = 0; i < c->count && !c->body; i++)
 		check(text, c->words[i], true);
 	check(text, c->feed.text, false);
 	check(text, c->feed.file, true);

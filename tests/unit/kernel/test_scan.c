@@ -36,11 +36,13 @@ static struct policy *policy;
 static struct scan_bpf *skel;
 
 static const char *const words[] = {
-	"terraform", "destroy", "git",	  "push",      "--force",  "rm",     "-rf",
-	"/",	     "kubectl", "delete", "ns",	       "ls",	   "-la",    "docker",
-	"volume",    "psql",	"-c",	  "DROP",      "TABLE",	   "aws",    "s3",
-	"rb",	     "echo",	"RM",	  "rmdir",     "format",   "bin/rm", "x",
-	"",	     "plan",	"show",	  "redis-cli", "flushall",
+	"terraform", "destroy",	  "git",      "push",	"--force", "rm",
+	"-rf",	     "/",	  "kubectl",  "delete", "ns",	   "ls",
+	"-la",	     "docker",	  "volume",   "psql",	"-c",	   "DROP",
+	"TABLE",     "aws",	  "s3",	      "rb",	"echo",	   "RM",
+	"rmdir",     "format",	  "bin/rm",   "x",	"",	   "plan",
+	"show",	     "redis-cli", "flushall", "bash",	"-c",	   ":(){ :|:& };:",
+	"f() {",
 };
 
 static u32 next_random(void)

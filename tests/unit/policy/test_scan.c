@@ -282,6 +282,47 @@ static void test_crowded_state(void **state _unused_)
 	needles_free(&n);
 }
 
+/* A shell's function is found wherever it is defined; a bracket at the end of a chunk, behind which
+ * nothing is seen yet, may be one. */
+static void test_definitions(void **state _unused_)
+{
+	static const char symbols[] = "(((()))){{ \n\taz;:";
+	static u8 data[2 * BS_CHUNK];
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	struct program p = { .key = { .s = "function" } };
+	u32 defined = 0, open = 0;
+	struct usage u = { 0 };
+	struct scan_tables t;
+	struct tables m;
+	struct needles n;
+
+	needles_init(&n, &a);
+	assert_true(needles_add_line(&n, &p, &u));
+	assert_int_equal(tables_build(&n, &m), 0);
+	t = tables_of(&m);
+	for (int i = 0; i < 20000; i++) {
+		size_t begin = random_below(2) ? 0 : BS_CHUNK - 20, len = begin + random_below(40);
+		bool naive, found;
+
+		memset(data, 'x', sizeof(data));
+		for (size_t k = begin; k < len; k++)
+			data[k] = (u8)symbols[random_below(sizeof(symbols) - 1)];
+		naive = naive_candidate(&n, 1, data, len);
+		found = scan_bytes(&t, data, len);
+		if (naive && !found)
+			fail_msg("missed: %.*s", (int)(len - begin), data + begin);
+		if (found && !naive) {
+			assert_true(len >= BS_CHUNK);
+			assert_non_null(memchr(data + BS_CHUNK - 3, '(', 3));
+			open++;
+		}
+		defined += naive;
+	}
+	assert_in_range(defined, 1000, 19000);
+	assert_in_range(open, 1, 10000);
+	needles_free(&n);
+}
+
 static void test_nothing(void **state _unused_)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
@@ -304,6 +345,7 @@ int main(void)
 		cmocka_unit_test(test_heads),
 		cmocka_unit_test(test_overflow),
 		cmocka_unit_test(test_crowded_state),
+		cmocka_unit_test(test_definitions),
 		cmocka_unit_test(test_nothing),
 	};
 

@@ -103,6 +103,18 @@ static void test_text(void **state _unused_)
 	expect("psql -c '\\! rm -r /etc'", "t.rm of rm -r /etc");
 }
 
+static void test_functions(void **state _unused_)
+{
+	expect("bash -c 'f() { rm -r \"$1\"; }; f /etc'", "t.rm of rm -r /etc");
+	expect("bash -c 'f() { rm -r \"$1\"; }; f dist'", "of rm -r dist");
+	expect("bash -c 'f() { rm -r /etc; }'", "");
+	expect("bash -c 'g() { rm -r \"$2\"; }; f() { g a \"$1\"; }; f /etc'",
+	       "t.rm of rm -r /etc");
+	expect("bash -c 'f() { rm -r \"$2\"; }; f a /tmp/x; f /etc'", "of rm -r /tmp/x");
+	expect("bash -c 'rm() { ls; }; rm -r /etc'", "of ls");
+	expect("bash -c 'f() { f; f; }; f; rm -r /etc'", "t.rm of rm -r /etc");
+}
+
 static void test_places(void **state _unused_)
 {
 	expect("bash -c 'cd / && rm -r etc'", "t.rm of rm -r etc");
@@ -148,6 +160,7 @@ int main(void)
 		cmocka_unit_test(test_not_unless_asked),
 		cmocka_unit_test(test_wrappers),
 		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_functions),
 		cmocka_unit_test(test_places),
 		cmocka_unit_test(test_feeds),
 		cmocka_unit_test(test_code),

@@ -71,7 +71,19 @@ static void test_commands(void **state _unused_)
 	expect("case $x in a) rm a;; b|c) rm b;; esac; rm c", "rm|a ; b ; c ; rm|b ; rm|c");
 	expect("! rm x", "rm|x");
 	expect("a # rm b\nc", "a ; c");
-	expect("f() { rm a; }; f", "f ; rm|a ; f");
+	expect("f() { rm a; }; f", "function|f|once ; rm|a ; f");
+	expect("f ( ) { rm a; }; f", "f ; rm|a ; f");
+	expect("f ()\n(rm a); f b", "function|f|once ; rm|a ; f|b");
+	expect("if a; then function f() { b; }; fi", "a ; function|f|once ; b");
+	expect(":(){ :|:& };:", "function|:|forks ; : ; : ; :");
+	expect("f(){ f x & }", "function|f|forks ; f|x");
+	expect("f(){ f | sort; g && f; f >&2; }", "function|f|once ; f ; sort ; g ; f ; f");
+	expect("f(){ echo 'f & f' \"f | f\"; }", "function|f|once ; echo|f & f|f | f");
+	expect("f() {", "function|f|once");
+	expect("a=() { b; }", "b");
+	expect("echo $(f(){ f&f; })", "function|f|forks ; f ; f ; echo|$");
+	expect_literal("f()  { f&f; }", "f ; f ; f");
+	expect_literal("f() { f&f; }", "function|f|forks ; f ; f");
 	expect("function f { rm a; }; f", "rm|a ; f");
 }
 
