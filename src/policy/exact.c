@@ -159,7 +159,7 @@ static bool holds(const struct matcher *m, u32 n, const char *value, bool otherw
 	return false;
 }
 
-static bool is_word(const struct matcher *m, const struct image_item *item, const char *operand)
+static bool is_any(const struct matcher *m, const struct image_item *item, const char *operand)
 {
 	for (u32 i = 0; i < item->alts_count; i++) {
 		const struct image_alt *a = &m->e->args.image->alts[item->alts + i];
@@ -168,6 +168,16 @@ static bool is_word(const struct matcher *m, const struct image_item *item, cons
 			return true;
 	}
 	return false;
+}
+
+/* Is it this word of the line, and none of those that the item behind it excepts? */
+static bool is_word(const struct matcher *m, const struct image_item *item, const char *operand)
+{
+	const struct image *im = m->e->args.image;
+	bool last = item + 1 == im->items + m->e->line->items + m->e->line->items_count;
+
+	return is_any(m, item, operand) &&
+	       (last || item[1].kind != ITEM_EXCEPT || !is_any(m, item + 1, operand));
 }
 
 static bool has_key(const struct matcher *m, const char *key, const char *operand)
@@ -196,6 +206,7 @@ static const char *operand_value(const struct matcher *m, const struct image_ite
 		return has_key(m, text, arg->value) ? arg->value + strlen(text) + 1 : NULL;
 	case ITEM_AROUND:
 	case ITEM_FED:
+	case ITEM_EXCEPT:
 		return NULL;
 	}
 	return NULL;
@@ -393,7 +404,8 @@ static bool rest_holds(struct matcher *m)
 		u32 n = i % l->items_count;
 		const struct image_item *item = &m->e->args.image->items[l->items + n];
 
-		if ((item->kind == ITEM_WORD && !item->negated) || is_late(m, item) != (i != n))
+		if ((item->kind == ITEM_WORD && !item->negated) || item->kind == ITEM_EXCEPT ||
+		    is_late(m, item) != (i != n))
 			continue;
 		if (!other_holds(m, item, &c))
 			return false;

@@ -189,6 +189,7 @@ static struct choice text_choice(struct needles *n, const struct program *p,
 		return option_choice(n, p, alt->text);
 	case ITEM_OPERAND:
 	case ITEM_FED:
+	case ITEM_EXCEPT:
 	case ITEM_AROUND:
 	case ITEM_COUNT:
 		break;

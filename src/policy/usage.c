@@ -183,11 +183,17 @@ static bool ends_word(char c)
 	return !c || is_blank(c) || strchr("()|={}", c);
 }
 
+/* *!x: behind a word, but not in a set of its glob, a ! begins what it is not. */
+static bool begins_exception(const char *start, const char *p)
+{
+	return *p == '!' && p > start && p[-1] != '[';
+}
+
 static const char *take_bare(struct parser *ps)
 {
 	const char *start = ps->p;
 
-	while (!ends_word(*ps->p))
+	while (!ends_word(*ps->p) && !begins_exception(start, ps->p))
 		ps->p += *ps->p == '\\' && ps->p[1] ? 2 : 1;
 	return arena_strndup(ps->arena, start, (size_t)(ps->p - start));
 }
@@ -253,8 +259,13 @@ static bool parse_alt(struct parser *ps, struct alt *ret, enum item_kind *ret_ki
 }
 
 static const char *const kind_names[ITEM_COUNT] = {
-	[ITEM_WORD] = "words",	  [ITEM_OPTION] = "options",	    [ITEM_OPERAND] = "predicates",
-	[ITEM_KEY] = "key=value", [ITEM_AROUND] = "what is around", [ITEM_FED] = "what is fed",
+	[ITEM_WORD] = "words",
+	[ITEM_OPTION] = "options",
+	[ITEM_OPERAND] = "predicates",
+	[ITEM_KEY] = "key=value",
+	[ITEM_AROUND] = "what is around",
+	[ITEM_FED] = "what is fed",
+	[ITEM_EXCEPT] = "exceptions",
 };
 
 static bool add_alt(struct parser *ps, struct item *item, struct alt alt, enum item_kind kind)
@@ -307,28 +318,42 @@ static bool parse_group(struct parser *ps, struct item *item)
 	return true;
 }
 
-static bool parse_item(struct parser *ps)
+/* One alternative, or several, behind a ! perhaps. */
+static bool parse_alts(struct parser *ps, struct item *ret)
 {
-	struct item item = { 0 };
 	const char *start = ps->p;
 	enum item_kind kind;
 	struct alt alt;
 
-	if (*ps->p == '!') {
-		item.negated = true;
-		ps->p++;
-	}
-	if (*ps->p == '(') {
-		if (!parse_group(ps, &item))
-			return false;
-	} else if (!parse_alt(ps, &alt, &kind) || !add_alt(ps, &item, alt, kind)) {
+	*ret = (struct item) { .negated = *ps->p == '!' };
+	ps->p += ret->negated;
+	if (*ps->p == '(' ? !parse_group(ps, ret)
+			  : !parse_alt(ps, &alt, &kind) || !add_alt(ps, ret, alt, kind))
 		return false;
+	if (ps->usage->items_count >= USAGE_MAX_ITEMS)
+		return FAULT(ps, start, "more than %d items", USAGE_MAX_ITEMS);
+	return true;
+}
+
+static bool parse_item(struct parser *ps)
+{
+	struct item item, except;
+	const char *start;
+
+	if (!parse_alts(ps, &item))
+		return false;
+	ARENA_PUSH(ps->arena, ps->usage->items, item);
+	start = ps->p;
+	if (*start == '!' && item.kind == ITEM_WORD && !item.negated) {
+		if (!parse_alts(ps, &except))
+			return false;
+		if (except.kind != ITEM_WORD)
+			return FAULT(ps, start, "behind a word, ! says which words it is not");
+		except.kind = ITEM_EXCEPT;
+		ARENA_PUSH(ps->arena, ps->usage->items, except);
 	}
 	if (!ends_word(*ps->p) || (*ps->p && !is_blank(*ps->p)))
 		return FAULT(ps, ps->p, "unexpected '%c': a blank ends an item", *ps->p);
-	if (ps->usage->items_count >= USAGE_MAX_ITEMS)
-		return FAULT(ps, start, "more than %d items", USAGE_MAX_ITEMS);
-	ARENA_PUSH(ps->arena, ps->usage->items, item);
 	return true;
 }
 

@@ -43,6 +43,7 @@ enum item_kind {
 	ITEM_AROUND,  /* no one word of the command, but what is around it: files, git, variables;
 			 or the code that it is given */
 	ITEM_FED,     /* what shell text gives the command to read: <<, <, <-; where it writes: > */
+	ITEM_EXCEPT,  /* behind a word: words that its operand is none of */
 	ITEM_COUNT
 };
 

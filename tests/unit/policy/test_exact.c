@@ -21,7 +21,10 @@ static const char pack[] =
 	"  dd:\n"
 	"  mv:\n"
 	"  psql: {options: gnu}\n"
+	"  cloud: {options: gnu, values: [--zone]}\n"
 	"signatures:\n"
+	"- id: cloud\n  command: cloud *!(list|get) (delete|rm*)!rmdir\n"
+	"  hits: [cloud vm delete x, cloud --zone list vm delete]\n" EXAMPLES
 	"- id: force\n  command: git push (-f|--force|--mirror) !--force-with-lease "
 	"!(-n|--dry-run)\n"
 	"  hits: [git push -f, git push --force]\n" EXAMPLES
@@ -163,6 +166,20 @@ static void test_words(void **state _unused_)
 	EXPECT("REDIS-CLI flushall", "");
 }
 
+/* An exception behind a word is of its operand alone. */
+static void test_exceptions(void **state _unused_)
+{
+	EXPECT("cloud vm delete list", "t.cloud");
+	EXPECT("cloud vm delete get list", "t.cloud");
+	EXPECT("cloud list delete", "");
+	EXPECT("cloud get delete vm", "");
+	EXPECT("cloud listing delete", "t.cloud");
+	EXPECT("cloud vm rmall", "t.cloud");
+	EXPECT("cloud vm rmdir delete", "");
+	EXPECT("cloud --unknown list vm delete", "t.cloud");
+	EXPECT("cloud delete", "");
+}
+
 static void test_predicates(void **state _unused_)
 {
 	EXPECT("dd if=/dev/sdb of=/dev/sda", "");
@@ -194,13 +211,15 @@ static void test_many(void **state _unused_)
 
 static const char rules[] =
 	"pack: t\ntitle: T\nprograms:\n  rm: {options: gnu, values: [--from]}\n  terraform: "
-	"{options: go}\n"
+	"{options: go}\n  cloud:\n"
 	"signatures:\n"
+	"- id: cloud\n  command: cloud * delete\n"
+	"  hits: [cloud vm delete, cloud disk delete x]\n" EXAMPLES
 	"- id: rm\n  command: rm -r\n  hits: [rm -r x, rm -r y]\n" EXAMPLES
 	"- id: destroy\n  command: terraform destroy\n"
 	"  hits: [terraform destroy, terraform destroy -x]\n" EXAMPLES
 	"allow:\n- rm -r {path:output}\n- terraform destroy -target=scratch\n- rm -r --from=x ...\n"
-	"- rm keep {path:output}\n";
+	"- rm keep {path:output}\n- cloud *!(vm|db) delete\n";
 
 /* An owner's rule covers what it states and nothing beyond. */
 static void test_allow(void **state _unused_)
@@ -219,6 +238,9 @@ static void test_allow(void **state _unused_)
 	EXPECT("terraform destroy -target=scratch", "");
 	EXPECT("terraform destroy -target=scratch -target=prod", "t.destroy");
 	EXPECT("terraform destroy", "t.destroy");
+	EXPECT("cloud disk delete", "");
+	EXPECT("cloud vm delete", "t.cloud");
+	EXPECT("cloud disk delete x", "t.cloud");
 	EXPECT("ssh h 'rm -r /root/x/dist; terraform destroy'", "t.destroy via ssh");
 	policy_free(policy);
 	policy = before;
@@ -235,6 +257,7 @@ int main(void)
 		cmocka_unit_test(test_getopt),
 		cmocka_unit_test(test_go),
 		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_exceptions),
 		cmocka_unit_test(test_predicates),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_allow),

@@ -51,6 +51,15 @@ static void test_items(void **state _unused_)
 	assert_int_equal(u.items[1].kind, ITEM_OPTION);
 	assert_int_equal(u.items[2].kind, ITEM_WORD);
 	assert_string_equal(u.items[3].alts[0].text, "a\\=");
+	assert_true(parse(&a, "x *!(list|get) (a|b)!c [!d]e!f", &u));
+	assert_int_equal(u.items_count, 6);
+	assert_string_equal(u.items[0].alts[0].text, "*");
+	assert_int_equal(u.items[1].kind, ITEM_EXCEPT);
+	assert_true(u.items[1].negated);
+	assert_string_equal(u.items[1].alts[1].text, "get");
+	assert_int_equal(u.items[2].alts_count, 2);
+	assert_string_equal(u.items[3].alts[0].text, "c");
+	assert_string_equal(u.items[4].alts[0].text, "[!d]e");
 	assert_true(parse(&a, "> (/etc/a|/etc/b) << <-=a* !<=b", &u));
 	assert_string_equal(u.program, ">");
 	assert_int_equal(u.items[0].kind, ITEM_WORD);
@@ -97,6 +106,12 @@ static void test_faults(void **state _unused_)
 		{ "git (a|-b)", "x:1:8: alternatives are of one kind: these began with words" },
 		{ "git (a||b)", "x:1:8: a word or an option is missing here" },
 		{ "git )", "x:1:5: a word or an option is missing here" },
+		{ "git *!-f", "x:1:6: behind a word, ! says which words it is not" },
+		{ "git *!{path:/x}", "x:1:6: behind a word, ! says which words it is not" },
+		{ "git *!", "x:1:7: a word or an option is missing here" },
+		{ "git *!a!b", "x:1:8: unexpected '!': a blank ends an item" },
+		{ "git (a!b)", "x:1:7: | or ) is missing between alternatives" },
+		{ "git -f!a", "x:1:7: unexpected '!': a blank ends an item" },
 		{ "git !", "x:1:6: a word or an option is missing here" },
 		{ "git a)b", "x:1:6: unexpected ')': a blank ends an item" },
 		{ "git {path:precious", "x:1:5: this { is never closed: write {NAME:…}" },
