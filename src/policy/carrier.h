@@ -54,6 +54,8 @@ enum remote_kind {
  * option names it, else NULL. */
 enum remote_kind carrier_remote(const char *name, char *const *words, u32 count, u32 *ret_first,
 				const char **ret_carrier, const char **ret_entrypoint);
+/* Is that a new container that has nothing of its host in it, so that no file can be lost? */
+bool carrier_is_fresh(const char *name, char *const *words, u32 count);
 
 enum wrapper_kind {
 	WRAPPER_NONE,

@@ -299,9 +299,30 @@ static bool in_scratch(const struct paths *p, const char *path)
 	return home && is_within(below(path, home), ".cache");
 }
 
+/* Is it in a vendor/ beside the file by which a package manager fills it again? */
+static bool is_vendored(const struct paths *p, const char *path)
+{
+	static const char *const locks[] = { "composer.lock", "go.sum", "Gemfile.lock",
+					     "Cargo.lock" };
+	char dir[PATHS_MAX];
+
+	for (const char *at = path + strlen(p->workspace); (at = strstr(at, "/vendor")); at++) {
+		if (at[7] && at[7] != '/')
+			continue;
+		memcpy(dir, path, (size_t)(at - path));
+		dir[at - path] = '\0';
+		for (size_t i = 0; i < ARRAY_SIZE(locks); i++)
+			if (paths_has_file(p, dir, locks[i], true, false))
+				return true;
+	}
+	return false;
+}
+
 static enum meaning workspace_meaning(const struct paths *p, const char *path)
 {
-	return path_meaning(below(path, strlen(p->workspace)), true);
+	enum meaning m = path_meaning(below(path, strlen(p->workspace)), true);
+
+	return m == MEANS_NOTHING && is_vendored(p, path) ? MEANS_OUTPUT : m;
 }
 
 static bool is_output(const struct paths *p, const char *path)
@@ -404,7 +425,7 @@ void paths_init(struct paths *p, const char *cwd, const char *home, const char *
 	p->home = home;
 	p->workspace = workspace;
 	p->root_fd = root_fd;
-	p->remote = p->text = false;
+	p->remote = p->fresh = p->text = false;
 	p->owner = p->project = (struct precious) { 0 };
 	p->files = NULL;
 	p->dir[0] = '\0';
@@ -485,6 +506,8 @@ bool paths_has_class(struct paths *p, const char *path, enum path_class c)
 
 	if (!*path || is_punctuation(path))
 		return false;
+	if (p->fresh)
+		return c == PATH_SCRATCH;
 	if (p->text && path[0] == '$')
 		return c == PATH_SCRATCH;
 	if (c == PATH_DATA)
@@ -504,7 +527,7 @@ bool paths_match_glob(struct paths *p, const char *path, const char *glob)
 {
 	char full[PATHS_MAX];
 
-	return resolve_or_guess(p, path, full) && matches_glob(p, full, glob);
+	return !p->fresh && resolve_or_guess(p, path, full) && matches_glob(p, full, glob);
 }
 
 bool paths_follow(const struct paths *p, const char *path, char out[PATHS_MAX])

@@ -39,6 +39,7 @@ struct paths {
 	const char *workspace; /* NULL: none */
 	int root_fd;	       /* -1: links are not followed */
 	bool remote;	       /* on another machine: nothing is known but names */
+	bool fresh;	       /* in a new container of its own: nothing in it can be lost */
 	bool text;	       /* of shell text: $NAME is a path that counts for no loss */
 	struct precious owner, project;
 	const char *const *files; /* of an example: what exists, NULL behind the last; NULL: ask */

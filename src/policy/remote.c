@@ -237,6 +237,50 @@ enum remote_kind carrier_remote(const char *name, char *const *words, u32 count,
 	return REMOTE_NONE;
 }
 
+/* --- new containers */
+
+/* All options of which it is known that they bring in no file, device or process of the host. */
+static const struct grammar inside_flags = { "ditPq",
+					     "--detach --interactive --tty --rm --init --read-only "
+					     "--publish-all --no-healthcheck --quiet --sig-proxy",
+					     true };
+static const struct grammar inside_values = {
+	"ewuphlm",
+	"--env --workdir --user --publish --hostname --label --memory --name --platform --pull "
+	"--entrypoint --cpus --network --net --add-host --dns --tmpfs --shm-size --restart "
+	"--expose "
+	"--stop-signal --memory-swap --ulimit",
+	false
+};
+
+static bool stays_inside(const char *option)
+{
+	size_t len = strcspn(option, "=");
+
+	if (option[1] == '-')
+		return grammar_lists(inside_flags.names, option, len) ||
+		       grammar_lists(inside_values.names, option, len);
+	option += 1 + strspn(option + 1, inside_flags.letters);
+	return !*option || strchr(inside_values.letters, *option);
+}
+
+bool carrier_is_fresh(const char *name, char *const *words, u32 count)
+{
+	u32 at = grammar_skip_options(&engine_flags, words, count, 0);
+
+	if (!grammar_lists("docker podman nerdctl", name, strlen(name)))
+		return false;
+	at += is(words, count, at, "container");
+	if (!is(words, count, at++, "run"))
+		return false;
+	for (; at < count && words[at][0] == '-' && words[at][1]; at++) {
+		if (!stays_inside(words[at]))
+			return false;
+		at += grammar_takes_next(&inside_values, words[at]);
+	}
+	return true;
+}
+
 /* --- wrappers */
 
 struct wrapper {

@@ -20,7 +20,7 @@ static void search_remote(struct search *s, const char *name, char *const *words
 {
 	struct paths *paths = s->paths;
 	const char *outer = s->carrier, *carrier, *entrypoint;
-	bool found = s->found;
+	bool found = s->found, fresh = s->remote.fresh;
 	u32 first;
 	enum remote_kind kind = carrier_remote(name, words, count, &first, &carrier, &entrypoint);
 
@@ -28,6 +28,7 @@ static void search_remote(struct search *s, const char *name, char *const *words
 		return;
 	s->carrier = outer ? outer : carrier;
 	s->paths = &s->remote;
+	s->remote.fresh = carrier_is_fresh(name, words, count);
 	s->found = true;
 	if (kind == REMOTE_SHELL && first == count)
 		search_input(s);
@@ -38,6 +39,7 @@ static void search_remote(struct search *s, const char *name, char *const *words
 	if (kind == REMOTE_WORDS && entrypoint)
 		search_entrypoint(s, entrypoint, words + first, count - first);
 	s->found = found;
+	s->remote.fresh = fresh;
 	s->paths = paths;
 	s->carrier = outer;
 }
@@ -66,10 +68,11 @@ static void search_local(struct search *s, const char *name, char *const *words,
 static void search_elsewhere(struct search *s, const struct runner_view *v)
 {
 	struct paths *paths = s->paths;
-	bool found = s->found;
+	bool found = s->found, fresh = s->remote.fresh;
 
 	s->found = true;
 	s->paths = &s->remote;
+	s->remote.fresh = false;
 	if (v->text) {
 		search_shell(s, (char *const *)&v->text, 1);
 	} else {
@@ -78,6 +81,7 @@ static void search_elsewhere(struct search *s, const struct runner_view *v)
 			search_shell(s, v->words, v->count);
 	}
 	s->paths = paths;
+	s->remote.fresh = fresh;
 	s->found = found;
 }
 
@@ -108,7 +112,7 @@ static void search_terminal(struct search *s, const char *name, char *const *wor
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 	const char *outer = s->carrier, *line;
 	struct paths *paths = s->paths;
-	bool found = s->found;
+	bool found = s->found, fresh = s->remote.fresh;
 
 	if (!terminal_text(name, words, count, &text))
 		return;
@@ -116,7 +120,9 @@ static void search_terminal(struct search *s, const char *name, char *const *wor
 	s->carrier = outer ? outer : name;
 	s->found = true;
 	s->paths = &s->remote;
+	s->remote.fresh = false;
 	search_shell(s, (char *const *)&line, 1);
+	s->remote.fresh = fresh;
 	s->paths = paths;
 	s->found = found;
 	s->carrier = outer;

@@ -42,6 +42,34 @@ static void test_first_word(void **state _unused_)
 	assert_null(remote("sshx host x", REMOTE_NONE));
 }
 
+static bool is_fresh(const char *line)
+{
+	char **words;
+	size_t count;
+	bool fresh;
+
+	assert_int_equal(shellwords_split(line, &words, &count), 0);
+	fresh = carrier_is_fresh(words[0], words + 1, (u32)count - 1);
+	shellwords_free(words);
+	return fresh;
+}
+
+static void test_fresh(void **state _unused_)
+{
+	assert_true(is_fresh("docker run image x -v /:/h"));
+	assert_true(is_fresh("docker container run --rm -it -e A=b -p1:2 --name n image x"));
+	assert_true(is_fresh("podman --log-level debug run -ditu 1000 --env=A=b image"));
+	assert_false(is_fresh("docker run -v /:/h image x"));
+	assert_false(is_fresh("docker run -itv/:/h image x"));
+	assert_false(is_fresh("docker run --mount=type=bind,src=/,dst=/h image x"));
+	assert_false(is_fresh("docker run --privileged image x"));
+	assert_false(is_fresh("docker run --unheard-of image x"));
+	assert_false(is_fresh("docker exec c x"));
+	assert_false(is_fresh("docker compose run service x"));
+	assert_false(is_fresh("kubectl run -it p -- x"));
+	assert_false(is_fresh("docker"));
+}
+
 /* The word that a wrapper leads to; NULL where it is none. */
 static const char *wrapped(const char *line, enum wrapper_kind kind)
 {
@@ -79,6 +107,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_first_word),
+		cmocka_unit_test(test_fresh),
 		cmocka_unit_test(test_wrappers),
 	};
 
