@@ -125,7 +125,10 @@ static void test_containers(void **state _unused_)
 	EXPECT("docker -H x container exec web sh -c 'rm -r /data'", "t.rm via docker exec");
 	EXPECT("docker run --rm -v /:/host -e A=b alpine rm -r /host", "t.rm via docker run");
 	EXPECT("docker run --rm -itv /:/host alpine rm -r /host", "t.rm via docker run");
-	EXPECT("docker run --entrypoint rm alpine -r /host", "t.rm via docker run");
+	EXPECT("docker run -v /:/host --entrypoint rm alpine -r /host", "t.rm via docker run");
+	EXPECT("docker run --entrypoint rm alpine -r /data", "");
+	EXPECT("docker run alpine sh -c 'rm -r /data; ssh h rm -r /data'", "t.rm via docker run");
+	EXPECT("docker run alpine psql -c 'drop table a'", "t.sql via docker run");
 	EXPECT("docker compose -f x.yml exec -T db psql -c 'drop table a'",
 	       "t.sql via docker compose exec");
 	EXPECT("docker-compose run db psql -c 'drop table a'", "t.sql via docker-compose run");
