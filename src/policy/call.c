@@ -35,6 +35,7 @@ struct pattern {
 	struct cond conds[MAX_CONDS];
 	u32 count;
 	struct paths *paths;
+	struct work *work;
 	bool doubtful, nocase;
 };
 
@@ -240,6 +241,9 @@ static bool is_wanted(void *data, const struct code_call *call)
 {
 	const struct pattern *p = data;
 
+	/* its arguments have been read, and those of calls in them */
+	if (work_do(p->work, 1024))
+		return true;
 	if (!has_name(call->name, p->name, p->nocase))
 		return false;
 	if (call->doubtful)
@@ -262,13 +266,15 @@ static bool may_call(const struct pattern *p, const char *text)
 }
 
 bool call_is_made(const char *pattern, enum code_language language, const char *text,
-		  struct paths *paths, bool doubtful)
+		  struct paths *paths, bool doubtful, struct work *work)
 {
-	struct pattern p = { .paths = paths, .doubtful = doubtful, .nocase = language == CODE_PHP };
+	struct pattern p = {
+		.paths = paths, .work = work, .doubtful = doubtful, .nocase = language == CODE_PHP
+	};
 	struct code code;
 	bool made;
 
-	if (read_pattern(pattern, &p) || !may_call(&p, text))
+	if (read_pattern(pattern, &p) || !may_call(&p, text) || work_do(work, 8 * strlen(text)))
 		return false;
 	if (code_read(language, text, &code))
 		return doubtful;

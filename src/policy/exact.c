@@ -116,9 +116,19 @@ static bool calls(const struct matcher *m, const char *pattern, bool otherwise)
 	while (language >= 0 &&
 	       (code = code_next(program, m->e->args.words, m->e->args.count, &at)))
 		if (call_is_made(pattern, (enum code_language)language, code, m->e->paths,
-				 otherwise))
+				 otherwise, m->e->work))
 			return true;
 	return false;
+}
+
+/* What it takes to find that out: an expression may try what it can in many ways. */
+static u64 cost(u8 cond, const char *value)
+{
+	if (cond == COND_NONE)
+		return 1;
+	if (cond == COND_PATH || cond == COND_PATH_GLOB)
+		return 64 + 8 * strlen(value);
+	return strlen(value) + (cond == COND_RE ? 1024 : 16);
 }
 
 /* Does the value satisfy the condition of alternative `n`? `otherwise`: what counts where that
@@ -127,6 +137,8 @@ static bool holds(const struct matcher *m, u32 n, const char *value, bool otherw
 {
 	const struct image_alt *a = &m->e->args.image->alts[n];
 
+	if (work_do(m->e->work, cost(a->cond, value)))
+		return false;
 	switch ((enum cond_kind)a->cond) {
 	case COND_NONE:
 	case COND_COUNT:
@@ -277,7 +289,7 @@ static bool find_operand(const struct matcher *m, const struct image_item *item,
 {
 	struct arg arg;
 
-	while (args_next(c, &arg))
+	while (args_next(c, &arg) && !work_do(m->e->work, 1))
 		if (consider(m, item, &arg, !m->strict) == SAID_YES)
 			return true;
 	return false;
@@ -292,6 +304,8 @@ static bool item_holds(const struct matcher *m, const struct image_item *item)
 	struct arg arg;
 
 	while (args_next(&c, &arg)) {
+		if (work_do(m->e->work, 2))
+			return false;
 		enum said said = consider(m, item, &arg, m->strict == item->negated);
 
 		if (said == SAID_NO && strict)
@@ -388,7 +402,7 @@ static bool is_late(const struct matcher *m, const struct image_item *item)
 static bool is_exhausted(struct matcher *m, u32 steps)
 {
 	m->steps += steps;
-	return m->steps > MAX_STEPS((u64)m->e->args.count);
+	return work_do(m->e->work, 2) || m->steps > MAX_STEPS((u64)m->e->args.count);
 }
 
 /* All words stand where they must; what of the rest? Operands that predicates ask for stand in the
@@ -452,5 +466,5 @@ bool exact_match(const struct exact *e)
 	}
 	if (e->context)
 		context_begin(e->context);
-	return walk(&m, args_begin(&e->args), 0);
+	return walk(&m, args_begin(&e->args), 0) && !e->work->over;
 }

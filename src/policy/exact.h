@@ -2,6 +2,7 @@
 #ifndef POLICY_EXACT_H
 #define POLICY_EXACT_H
 
+#include "policy/work.h"
 #include "policy/args.h"
 #include "policy/context.h"
 #include "policy/paths.h"
@@ -18,6 +19,7 @@ struct exact {
 	const char *target;	       /* of a redirection */
 	enum verdict verdict;	       /* of the line */
 	const char *const *production; /* the owner's globs; NULL behind the last */
+	struct work *work;	       /* once it is over, nothing matches */
 };
 
 /* In a signature what is doubtful counts as a match, for a miss is worse than a false alarm. In an

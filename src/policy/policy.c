@@ -186,11 +186,33 @@ void policy_signature(const struct policy *p, u32 i, struct finding *ret)
 	};
 }
 
+/* What nobody has judged whole is not allowed, whatever was found in it so far. */
+static const struct finding too_long = {
+	.verdict = VERDICT_HOLD,
+	.severity = SEVERITY_HIGH,
+	.pack = "self",
+	.id = "too-long",
+	.why = "It takes too long to be judged: nobody knows what it does.",
+	.instead = "do it in several smaller steps",
+	.technique = "T1027",
+	.signature = IMAGE_NONE,
+};
+
+static bool holds(const struct policy *p, const struct action *a, const struct search_result *found)
+{
+	return found->line != IMAGE_NONE &&
+	       search_verdict(p, a->project, p->image.lines[found->line].signature) >= VERDICT_HOLD;
+}
+
 void policy_match(const struct policy *p, const struct action *a, struct finding *ret)
 {
 	struct search_result found;
 
 	search_action(p, a, IMAGE_NONE, &found);
+	if (found.too_long && !holds(p, a, &found) && policy_is_candidate(p, a)) {
+		*ret = too_long;
+		return;
+	}
 	if (found.line != IMAGE_NONE) {
 		policy_signature(p, p->image.lines[found.line].signature, ret);
 		ret->verdict = search_verdict(p, a->project, ret->signature);

@@ -118,9 +118,10 @@ static bool try_program(struct search *s, const struct image_program *p, char *c
 			   .context = is_here(s) ? s->context : NULL,
 			   .feed = s->feed,
 			   .target = s->target,
-			   .production = s->policy->production };
+			   .production = s->policy->production,
+			   .work = &s->work };
 
-	for (u32 i = p->lines; i < p->lines + p->lines_count; i++) {
+	for (u32 i = p->lines; i < p->lines + p->lines_count && !s->work.over; i++) {
 		e.line = &im->lines[i];
 		if (!is_due(s, e.line) || !is_of_part(s, e.line))
 			continue;
@@ -261,6 +262,8 @@ static void search_names(struct search *s, const struct action *a)
 		names[0] = carrier_base_name(a->name);
 		search_command(s, names, 1, a->argv + script + 1, count - script - 1);
 	}
+	s->result.too_long = s->work.over;
+	s->work = (struct work) { 0 }; /* what follows costs the guard nothing */
 	search_started(s, a->argv, count);
 }
 
@@ -281,6 +284,7 @@ void search_action(const struct policy *p, const struct action *a, u32 only,
 	s.level = s.cwd_level = 0;
 	s.carrier = NULL;
 	s.context = a->context;
+	s.work = (struct work) { 0 };
 	s.started = a->started;
 	if (s.started)
 		strbuf_reset(s.started);

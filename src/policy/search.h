@@ -33,6 +33,7 @@ struct search_result {
 	const char *carrier;
 	bool production; /* it points there */
 	bool started;	 /* it is in what the action starts */
+	bool too_long;	 /* to be judged whole */
 };
 
 /* `only`: look for this signature and nothing else; IMAGE_NONE: for all. */

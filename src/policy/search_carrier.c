@@ -131,7 +131,7 @@ static void search_terminal(struct search *s, const char *name, char *const *wor
 void search_command(struct search *s, const char *const *names, u32 names_count, char *const *words,
 		    u32 count)
 {
-	for (u32 i = 0; i < names_count; i++) {
+	for (u32 i = 0; i < names_count && !work_do(&s->work, 64); i++) {
 		if (search_name(s, names[i], words, count) || s->depth >= SEARCH_MAX_DEPTH)
 			continue;
 		s->depth++;

@@ -9,6 +9,8 @@ static void search_simple(void *data, const struct shell_command *c);
 
 static void search_text(struct search *s, const char *text)
 {
+	if (work_do(&s->work, strlen(text)))
+		return;
 	shell_each_command(text, SEARCH_MAX_DEPTH, !s->found, search_simple, s);
 }
 
@@ -102,7 +104,8 @@ static void search_simple(void *data, const struct shell_command *c)
 	const struct shell_feed *outer = s->feed;
 
 	search_leave(s, c->level);
-	if (c->sets)
+	*c->stop = work_do(&s->work, c->body ? 4 * strlen(c->body) : 256);
+	if (c->sets || *c->stop)
 		return;
 	if (c->feed.text || c->feed.file || c->feed.from)
 		s->feed = &c->feed;

@@ -148,6 +148,9 @@ static void judge_command(void *data, const struct shell_command *c)
 	_cleanup_(shell_words_clear) struct shell_words expanded = { .count = 0 };
 
 	search_leave(s, c->level);
+	*c->stop = work_do(&s->work, c->body ? 4 * strlen(c->body) : 256);
+	if (*c->stop)
+		return;
 	shell_vars_tell(&t->vars, c);
 	if (c->body)
 		define(t, c);
@@ -272,6 +275,8 @@ static bool judge_call(void *data, const struct code_call *call)
 {
 	struct search *s = data;
 
+	if (work_do(&s->work, 1024))
+		return true;
 	if (!call->values.count || !is_starter(call->name))
 		return false;
 	if (call->values.count == 1)

@@ -6,6 +6,7 @@
 #include "policy/paths.h"
 #include "policy/search.h"
 #include "policy/shell.h"
+#include "policy/work.h"
 
 #define SEARCH_MAX_DEPTH 8 /* carriers and wrappers in each other */
 
@@ -35,6 +36,7 @@ struct search {
 	unsigned int depth;
 	const char *carrier;
 	struct context *context;
+	struct work work;
 	struct search_result result;
 };
 

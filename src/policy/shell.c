@@ -384,7 +384,7 @@ static void step(struct splitter *s)
 /* Splits up to the end, or to the ) that closes a substitution; where it ended. */
 static const char *run(struct splitter *s)
 {
-	while (*s->p && !s->ended)
+	while (*s->p && !s->ended && !*s->stop)
 		step(s);
 	splitter_end_command(s, false);
 	splitter_clear(s);
@@ -417,6 +417,7 @@ static const char *split(struct splitter *outer, const char *text)
 			      .level = outer->level + 1,
 			      .base = outer->level + 1,
 			      .substitutions = outer->substitutions,
+			      .stop = outer->stop,
 			      .fn = outer->fn,
 			      .data = outer->data };
 	const char *end = text + strlen(text);
@@ -437,9 +438,11 @@ int shell_each_command(const char *text, unsigned int depth, bool literal, shell
 		       void *data)
 {
 	unsigned int substitutions = 0;
+	bool stop = false;
 	struct splitter s = { .literal = literal,
 			      .depth = depth,
 			      .substitutions = &substitutions,
+			      .stop = &stop,
 			      .fn = fn,
 			      .data = data };
 

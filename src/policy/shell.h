@@ -25,6 +25,7 @@ struct shell_command {
 	bool sets;	    /* it is no command, but gives variables values */
 	const char *body;   /* of the function that it defines, else NULL */
 	bool *skip;	    /* set by the callee: the body is not read as well */
+	bool *stop;	    /* the same: no more is told */
 };
 
 typedef void (*shell_command_fn)(void *data, const struct shell_command *c);

@@ -190,7 +190,7 @@ static struct source find_output(struct splitter *s, u32 first, const struct she
 static void tell(struct splitter *s, char *const *words, u32 count, struct shell_feed feed)
 {
 	struct shell_command c = {
-		.words = words, .count = count, .feed = feed, .level = s->level
+		.words = words, .count = count, .feed = feed, .level = s->level, .stop = s->stop
 	};
 
 	s->fn(s->data, &c);
@@ -247,7 +247,9 @@ static bool has_loop_words(const char *word)
 /* The words of a command that is none, up to `count`. */
 static void tell_settings(struct splitter *s, u32 count)
 {
-	struct shell_command c = { .feed = { .from = s->inside }, .level = s->level, .sets = true };
+	struct shell_command c = {
+		.feed = { .from = s->inside }, .level = s->level, .sets = true, .stop = s->stop
+	};
 	u32 first = 0;
 
 	while (first < count && !has_loop_words(s->words[first]) && !is_assignment(s->words[first]))

@@ -102,9 +102,12 @@ bool splitter_define(struct splitter *s, const char *body)
 	char *name = inside ? take_name(s) : NULL;
 	bool skip = false;
 	char *words[] = { (char *)"function", name, NULL, NULL };
-	struct shell_command c = {
-		.words = words, .count = 3, .level = s->level, .body = inside, .skip = &skip
-	};
+	struct shell_command c = { .words = words,
+				   .count = 3,
+				   .level = s->level,
+				   .body = inside,
+				   .skip = &skip,
+				   .stop = s->stop };
 
 	if (!name)
 		return false;

@@ -37,6 +37,7 @@ struct splitter {
 	bool ended;
 	unsigned int level, base, cases, depth; /* base: the level where it began */
 	unsigned int *substitutions;
+	bool *stop;
 	shell_command_fn fn;
 	void *data;
 	int error;

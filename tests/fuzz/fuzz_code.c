@@ -33,6 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 	enum code_language language;
 	struct paths paths;
+	struct work work = { 0 };
 	struct code code;
 
 	if (size < 1 || size > 4096 || memchr(data + 1, '\0', size - 1))
@@ -46,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	code_free(&code);
 	paths_init(&paths, "/home/dev/app", "/home/dev", "/home/dev/app", -1);
 	if (call_is_made("*.rm path:precious? sql:destructive no:x*", language, strbuf_str(&text),
-			 &paths, true) &&
+			 &paths, true, &work) &&
 	    !strcasestr(strbuf_str(&text), "rm"))
 		abort();
 	return 0;

@@ -11,10 +11,11 @@
 
 static bool is_made(const char *pattern, const char *text)
 {
+	struct work work = { 0 };
 	struct paths paths;
 
 	paths_init(&paths, "/home/dev/app", "/home/dev", "/home/dev/app", -1);
-	return call_is_made(pattern, CODE_PYTHON, text, &paths, true);
+	return call_is_made(pattern, CODE_PYTHON, text, &paths, true, &work);
 }
 
 #define MADE(pattern, text)	assert_true(is_made(pattern, text))
