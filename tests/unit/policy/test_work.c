@@ -66,7 +66,7 @@ static void judge(const struct policy *p, char *const *argv)
 	took = processor_time() - begin;
 	print_message("%s %.20s: %u ms, %s\n", argv[0], argv[1], (u32)(took / 1000000),
 		      f.id ? f.id : "allowed");
-	assert_true(took < 3 * WORK_MAX_NS);
+	assert_true(took < 5 * WORK_MAX_NS); /* under a sanitizer too */
 	assert_true(f.verdict >= VERDICT_HOLD || took < WORK_MAX_NS);
 }
 
