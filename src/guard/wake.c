@@ -20,13 +20,18 @@ static void waker_free(struct waker *w)
 	free(w);
 }
 
-static bool is_held(const struct guard *g, u32 tgid)
+/* By us, or by the kernel, in whose name we have not looked at it yet. */
+static bool is_frozen(const struct guard *g, u32 tgid)
 {
-	struct hold *h;
+	const struct bs_slot *slots = kernel_slots(g->kernel);
 
-	LIST_FOREACH (h, &g->holds, entry)
-		if (h->tid == tgid)
+	for (u32 i = 0; i < BS_SLOTS; i++) {
+		u32 state = BS_SLOT_STATE(__atomic_load_n(&slots[i].word, __ATOMIC_SEQ_CST));
+
+		if (slots[i].tgid == tgid && state != BS_SLOT_FREE && state != BS_SLOT_ALLOWED &&
+		    state != BS_SLOT_REFUSED)
 			return true;
+	}
 	return false;
 }
 
@@ -38,7 +43,7 @@ static void wake(void *data)
 		struct proc_stat s;
 
 		if (!proc_read_stat(w->ancestors[i], &s) && s.state == 'T' &&
-		    !is_held(w->guard, w->ancestors[i]))
+		    !is_frozen(w->guard, w->ancestors[i]))
 			kill(w->ancestors[i], SIGCONT);
 	}
 	w->wait *= 2;
