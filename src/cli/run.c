@@ -179,6 +179,16 @@ static void warn_of_settings(const struct guard_settings *s)
 			    "--hold-timeout have no effect on it");
 }
 
+/* A named socket is that of a certain guard: one that is started there has the state of another
+ * only where that is meant. */
+static int refuse_to_start(const struct run_cli *o, int err)
+{
+	client_log_connect(err, o->guard.socket);
+	log_info("to have one started there name its --state-dir as well; without --socket one is "
+		 "started where that is by default");
+	return err;
+}
+
 /* Connects to the guard that runs; else, as root, starts one first. 0 or a negative errno, logged.
  */
 static int reach_guard(const struct run_cli *o, struct client *c)
@@ -194,6 +204,8 @@ static int reach_guard(const struct run_cli *o, struct client *c)
 	}
 	if ((r != -ENOENT && r != -ECONNREFUSED) || geteuid())
 		return client_log_connect(r, o->guard.socket);
+	if (o->guard.socket && !o->guard.state_dir)
+		return refuse_to_start(o, r);
 	r = guard_settings_apply(&o->guard, &g, &paths);
 	if (r)
 		return r;

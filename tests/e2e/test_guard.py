@@ -73,6 +73,15 @@ def test_run_not_root_and_no_guard(lab, tester):
     assert not lab.ran(), "without a guard nothing runs"
 
 
+def test_run_names_a_socket_without_a_guard(bench):
+    """It is that guard that is meant: none with the state of another is started."""
+    done = subprocess.run([bench.backstop, "run", "--socket", f"{bench.dir}/none.sock", "--", "true"], capture_output=True,
+                          text=True, timeout=20)
+    assert done.returncode == 1 and f"no guard runs here ({bench.dir}/none.sock:" in done.stderr, done
+    assert "--state-dir" in done.stderr, done
+    assert not os.path.exists(f"{bench.dir}/none.sock")
+
+
 def test_second_guard(lab):
     said = start_badly(lab, "--policy", lab.policy, path=lab.guard.socket)
     assert lab.guard.socket in said
