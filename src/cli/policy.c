@@ -40,8 +40,11 @@ static int compile(const struct options *o, char **paths, size_t count, const ch
 		       s.packs, s.signatures, s.programs, s.examples, s.agents, s.needles, s.keys,
 		       s.rules, ret_image->len);
 	else
-		printf("%s: %u signatures in %u packs, %u agents, %u examples right, %zu bytes\n",
-		       done, s.signatures, s.packs, s.agents, s.examples, ret_image->len);
+		printf("%s: %u signature%s in %u pack%s, %u agent%s, %u example%s right, %zu "
+		       "bytes\n",
+		       done, s.signatures, s.signatures == 1 ? "" : "s", s.packs,
+		       s.packs == 1 ? "" : "s", s.agents, s.agents == 1 ? "" : "s", s.examples,
+		       s.examples == 1 ? "" : "s", ret_image->len);
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include "base/io.h"
 #include "base/proc.h"
 #include "guard/reaper.h"
 #include "guard/urgent.h"
@@ -21,6 +22,14 @@ static int limit(int what, rlim_t max)
 	struct rlimit l = { .rlim_cur = max, .rlim_max = max };
 
 	return setrlimit(what, &l);
+}
+
+/* When memory is out it goes before what it works for, whose own value it has. */
+static int set_oom(void)
+{
+	_cleanup_close_ int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : io_write_all(fd, "500", 3);
 }
 
 static int set_limits(unsigned int cpu_limit)
@@ -68,7 +77,7 @@ static _Noreturn void run(const struct child_options *o, int out)
 	if (o->file >= 0 && dup2(o->file, FILE_FD) == FILE_FD)
 		fcntl(FILE_FD, F_SETFD, 0); /* it may have been there already */
 	close_range(o->file >= 0 ? FILE_FD + 1 : FILE_FD, ~0U, 0);
-	if (set_limits(o->cpu_limit) || drop_privileges(o))
+	if (set_oom() || set_limits(o->cpu_limit) || drop_privileges(o))
 		_exit(127);
 	execve("/proc/self/exe", (char *const *)o->argv, (char *const *)environment);
 	_exit(127);

@@ -56,10 +56,27 @@ char *exec_join_parts(const char *parts, size_t len, bool cut)
 	return strbuf_take(&sb);
 }
 
+/* Of processes whose exec event has not come: what is longest is 6 MiB of one. */
+#define KEPT_MAX (16UL << 20)
+
+static size_t count_kept(const struct guard *g)
+{
+	const struct strbuf *sb;
+	size_t n = 0;
+
+	map_for_each (&g->args, sb)
+		n += sizeof(*sb) + sb->len;
+	return n;
+}
+
 void exec_keep_args(struct guard *g, const struct bs_args_event *e)
 {
 	struct strbuf *sb = map_get(&g->args, e->head.tgid);
 
+	if (!e->part && count_kept(g) > KEPT_MAX) {
+		exec_drop_args(g);
+		sb = NULL;
+	}
 	if (!sb) {
 		sb = calloc(1, sizeof(*sb));
 		if (!sb || map_set(&g->args, e->head.tgid, sb)) {

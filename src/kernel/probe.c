@@ -23,11 +23,7 @@ const struct probe probes[] = {
 	  "Fedora 36 or later are",
 	  try_btf, NULL },
 	{ "tracepoints", "programs on exec, new task, exit and system call", NEED_REQUIRED, true,
-	  "actions are not seen",
-	  "use a kernel with CONFIG_BPF_SYSCALL=y, CONFIG_BPF_EVENTS=y and "
-	  "CONFIG_FTRACE_SYSCALLS=y, "
-	  "and do not lock it down to 'confidentiality'",
-	  try_tracepoints, NULL },
+	  "actions are not seen", NULL, try_tracepoints, advise_tracepoints },
 	{ "helpers", "what those programs call", NEED_REQUIRED, true, "actions are not decided",
 	  "use Linux 6.1 or later, and do not lock it down to 'confidentiality'", try_helpers,
 	  NULL },

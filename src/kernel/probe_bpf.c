@@ -72,6 +72,21 @@ int try_tracepoints(struct strbuf *detail)
 	return err;
 }
 
+const char *tracepoints_remedy(bool btf)
+{
+	if (!btf)
+		return "see btf above: these programs need it";
+	return "use a kernel with CONFIG_BPF_SYSCALL=y, CONFIG_BPF_EVENTS=y and "
+	       "CONFIG_FTRACE_SYSCALLS=y, and do not lock it down to 'confidentiality'";
+}
+
+void advise_tracepoints(struct strbuf *text)
+{
+	_cleanup_strbuf_ struct strbuf detail = STRBUF_INIT;
+
+	strbuf_adds(text, tracepoints_remedy(!try_btf(&detail)));
+}
+
 /* Does the verifier know the helper in a program of ours? It is called without arguments: a helper
  * that is known is refused for its arguments, and an unknown one by name. */
 static bool knows_helper(int helper)

@@ -14,17 +14,21 @@ static int file = -1;
 static int say_who(void)
 {
 	struct rlimit memory, cpu;
-	char first = '-';
+	char first = '-', oom[16] = "";
+	int adj;
 	int fd = open(CHILD_FILE, O_RDONLY);
 
 	getrlimit(RLIMIT_AS, &memory);
 	getrlimit(RLIMIT_CPU, &cpu);
 	if (fd >= 0 && read(fd, &first, 1) != 1)
 		first = '?';
-	printf("uid %u gid %u new %d limits %d %d file %c env %d root %d\n", getuid(), getgid(),
-	       prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), memory.rlim_cur == CHILD_MEMORY,
+	adj = open("/proc/self/oom_score_adj", O_RDONLY);
+	if (read(adj, oom, sizeof(oom) - 1) < 0)
+		return 1;
+	printf("uid %u gid %u new %d limits %d %d file %c env %d root %d oom %d\n", getuid(),
+	       getgid(), prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), memory.rlim_cur == CHILD_MEMORY,
 	       cpu.rlim_cur == 7, first, getenv("HOME") != NULL,
-	       open("/proc/1/environ", O_RDONLY) >= 0);
+	       open("/proc/1/environ", O_RDONLY) >= 0, atoi(oom));
 	fflush(stdout);
 	fprintf(stderr, "on stderr\n");
 	return 3;
@@ -84,7 +88,7 @@ static void test_privileges_are_gone(void **state _unused_)
 	const char *said = run(CHILD_UID, -1, &status);
 
 	assert_string_equal(said, "uid 2147483646 gid 2147483646 new 1 limits 1 1 file x env 0 "
-				  "root 0\non stderr\n");
+				  "root 0 oom 500\non stderr\n");
 	assert_int_equal(status, 3);
 }
 
@@ -94,7 +98,8 @@ static void test_root_without_capabilities(void **state _unused_)
 	int status;
 	const char *said = run(0, -1, &status);
 
-	assert_string_equal(said, "uid 0 gid 0 new 1 limits 1 1 file x env 0 root 0\non stderr\n");
+	assert_string_equal(
+		said, "uid 0 gid 0 new 1 limits 1 1 file x env 0 root 0 oom 500\non stderr\n");
 }
 
 static void test_stderr_apart(void **state _unused_)

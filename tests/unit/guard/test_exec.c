@@ -67,6 +67,19 @@ static void test_fresh(void **state _unused_)
 	}
 }
 
+/* Of processes whose own event never comes. */
+static void test_kept_args_have_a_limit(void **state _unused_)
+{
+	size_t most = 0;
+
+	for (u32 tgid = 1; tgid < 10000; tgid++) {
+		send_more(tgid, 0, 'x', BS_CHUNK);
+		most = MAX(most, guard.args.count);
+	}
+	assert_in_range(most, 1000, (17 << 20) / BS_CHUNK);
+	exec_drop_args(&guard);
+}
+
 static void test_event_is_taken_apart(void **state _unused_)
 {
 	struct session *s = new_session(7);
@@ -459,6 +472,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		GUARD_TEST(test_fresh),
+		GUARD_TEST(test_kept_args_have_a_limit),
 		GUARD_TEST(test_event_is_taken_apart),
 		GUARD_TEST(test_session_that_is_gone),
 		GUARD_TEST(test_cwd),

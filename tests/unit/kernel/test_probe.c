@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "kernel/probe.h"
+#include "kernel/probe_internal.h"
 
 static void need_root(void)
 {
@@ -119,12 +120,21 @@ static void without_root_it_is_unknown_or_missing(void **state)
 			    "CAP_DAC_READ_SEARCH");
 }
 
+/* What is missing only for another thing's sake names that. */
+static void tracepoints_without_btf(void **state)
+{
+	(void)state;
+	assert_non_null(strstr(tracepoints_remedy(false), "see btf"));
+	assert_non_null(strstr(tracepoints_remedy(true), "CONFIG_BPF_EVENTS"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_says_what_it_costs_and_what_to_do),
 		cmocka_unit_test(nothing_is_left_behind),
 		cmocka_unit_test(without_root_it_is_unknown_or_missing),
+		cmocka_unit_test(tracepoints_without_btf),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
