@@ -21,7 +21,7 @@ struct work {
 	struct bs_exec_event event;
 	u8 data[BS_EVENT_DATA_MAX + BS_FILE_MAX];
 	u32 scans; /* argv has to be scanned */
-	u32 reserved;
+	u32 busy;  /* a task is in the program */
 	struct bs_args_event more;
 	u8 more_data[BS_CHUNK + BS_PADDING];
 };
@@ -437,15 +437,36 @@ static __always_inline void note_judged(struct task_struct *t, struct bs_label *
 		bpf_map_update_elem(&strangers, &tid, &judged, BPF_ANY);
 }
 
-/* NULL: this exec is nobody's business, or not any more. */
-static __always_inline struct work *begin_work(struct task_struct *t, struct bs_label *l, u32 which,
-					       u32 *ret_how)
+static __always_inline struct work *work_of(u32 which)
+{
+	return bpf_map_lookup_elem(&works, &which);
+}
+
+/* All of perf are one program to the tracepoint, in the place of the first that came: after a
+ * reload, and beside other tracers, the second runs before the first, and then acts where the first
+ * cannot. */
+static __always_inline bool comes_too_early(void)
+{
+	struct work *first = work_of(WORK_LOADED);
+
+	return shared.state.late_behind != generation && first && !first->busy;
+}
+
+/* False: this exec is nobody's business, or not any more. */
+static __always_inline bool begin_work(struct task_struct *t, struct bs_label *l, u32 which,
+				       u32 *ret_how)
 {
 	*ret_how = l ? 0 : how_agent(t);
-	if ((!l && !*ret_how) || !is_acting() || is_judged(t, l))
-		return NULL;
+	if ((!l && !*ret_how) || !is_acting())
+		return false;
+	if (is_judged(t, l)) {
+		shared.state.late_behind = which == WORK_LATE ? generation : 0;
+		return false;
+	}
+	if (which == WORK_LATE && comes_too_early())
+		return false;
 	note_judged(t, l);
-	return bpf_map_lookup_elem(&works, &which);
+	return true;
 }
 
 /* ---- before */
@@ -483,29 +504,38 @@ int BPF_PROG(lsm_bprm_committed_creds, struct linux_binprm *bprm)
 
 /* ---- the hooks */
 
-SEC("tp_btf/sched_process_exec")
-int BPF_PROG(exec_loaded, struct task_struct *t, pid_t old_pid, struct linux_binprm *bprm)
+static __always_inline void loaded(struct work *w, struct task_struct *t, struct linux_binprm *bprm)
 {
 	struct bs_label *l = label_of(t);
-	struct work *w;
 	u32 at, size, how;
 
-	w = begin_work(t, l, WORK_LOADED, &how);
-	if (!w)
-		return 0;
+	if (!begin_work(t, l, WORK_LOADED, &how))
+		return;
 	at = read_exec(w, t, l, bprm->file, bprm->filename);
 	read_head(w, t, at);
 	size = end_exec(w, read_args(w, t, at));
 	if (!l) {
 		if (how == BS_AGENT_ASK || is_candidate(w))
 			ask_agent(w, size);
-		return 0;
+		return;
 	}
 	COUNT(execs);
 	if (is_candidate(w))
 		freeze(w, t, l, size);
 	else
 		emit(&w->event.head, size);
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(exec_loaded, struct task_struct *t, pid_t old_pid, struct linux_binprm *bprm)
+{
+	struct work *w = work_of(WORK_LOADED);
+
+	if (!w)
+		return 0;
+	w->busy = 1;
+	loaded(w, t, bprm);
+	w->busy = 0;
 	return 0;
 }
 
@@ -518,8 +548,8 @@ int exec_late(struct trace_event_raw_sched_process_exec *ctx)
 	struct work *w;
 	u32 at, size, how;
 
-	w = begin_work(t, l, WORK_LATE, &how);
-	if (!w)
+	w = work_of(WORK_LATE);
+	if (!w || !begin_work(t, l, WORK_LATE, &how))
 		return 0;
 	COUNT(late);
 	at = read_exec(w, t, l, t->mm->exe_file,

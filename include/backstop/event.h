@@ -175,7 +175,7 @@ struct bs_state {
 	u32 learner, learner_flags;
 	u32 learner_fill, learned; /* number of the filling; opens that were noted */
 	u32 guard_mounts;	   /* the guard's mount namespace */
-	u32 reserved;
+	u32 late_behind; /* generation whose second program for an exec runs behind its first */
 };
 #define BS_TESTED(generation, tier) ((generation) << 2 | (tier))
 

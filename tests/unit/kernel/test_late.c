@@ -89,12 +89,6 @@ static void detach(struct bpf_program *first, struct bpf_link **link, const stru
 	*link = NULL;
 }
 
-static void require_kernel(void)
-{
-	if (!kernel)
-		skip_because("needs root, and a kernel that takes the programs");
-}
-
 static void give_label(pid_t pid)
 {
 	const struct bs_label label = { .session = SESSION };
@@ -135,6 +129,23 @@ static int end(pid_t pid)
 
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	return status;
+}
+
+/* By a first exec the programs know which runs behind which. */
+static void require_kernel(void)
+{
+	int go;
+	pid_t pid;
+
+	if (!kernel)
+		skip_because("needs root, and a kernel that takes the programs");
+	pid = start("exit 3", &go);
+	assert_int_equal(write(go, "x", 1), 1);
+	assert_int_equal(end(pid), 3 << 8);
+	close(go);
+	if (!kernel_shared(kernel)->state.late_behind)
+		skip_because("no program at tracepoints of perf, or others that came before");
+	memset((void *)kernel_counters(kernel), 0, sizeof(struct bs_counters));
 }
 
 static u64 tasks(void)
