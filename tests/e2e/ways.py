@@ -220,13 +220,24 @@ def _(lab, words):
     return ["busybox", "sh", "-c", f"{quote(words)}; exit $?"]
 
 
-@way("tmux", late=True)
-def _(lab, words):
+def in_tmux(lab, command):
+    """Runs it in a terminal of tmux, up to the word `rc` that it leaves."""
     tmux = f"tmux -S {lab.work}/tmux.sock -f /dev/null"
-    inner = f"{quote(words)}; echo $? > {lab.work}/rc; sleep 60"
-    return ["bash", "-c", f"{tmux} new-session -d -x 200 -y 50 {shlex.quote(inner)}; "
+    return ["bash", "-c", f"{tmux} new-session -d -x 200 -y 50 {shlex.quote(command)} || exit; "
             f"until [ -s {lab.work}/rc ]; do sleep 0.02; done; {tmux} capture-pane -p; {tmux} kill-server; "
             f"exit $(cat {lab.work}/rc)"]
+
+
+@way("tmux")
+def _(lab, words):
+    return in_tmux(lab, f"{quote(words)}; echo $? > {lab.work}/rc; sleep 60")
+
+
+@way("tmux, a script", late=True)
+def _(lab, words):
+    with open(f"{lab.work}/in-tmux", "w", encoding="utf-8") as f:
+        f.write(f"{quote(words)}\necho $? > {lab.work}/rc\nsleep 60\n")
+    return in_tmux(lab, f"sh {lab.work}/in-tmux")
 
 
 # --- system calls
