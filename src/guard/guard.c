@@ -20,7 +20,6 @@
 #include "guard/reload.h"
 #include "guard/urgent.h"
 
-#define SEGMENT_MAX   (64ULL * 1024 * 1024)
 #define POLL_PERIOD   (50 * 1000) /* microseconds between looks at the events */
 #define IDLE_POLLS    20 /* looks without an event, after which the kernel wakes us again */
 #define BATCH	      64 /* events between looks at the decisions */
@@ -306,42 +305,6 @@ static void describe_host(struct guard *g)
 	};
 }
 
-static void describe_loss(void *data, uint64_t lost, int err, struct strbuf *line)
-{
-	struct guard *g = data;
-	_cleanup_free_ char *message = NULL;
-	struct ocsf_event e = { .time_ms = now_ms(),
-				.sequence = ++g->sequence,
-				.disposition = OCSF_ALLOWED,
-				.policy_version = policy_version(g->policy),
-				.mode = mode_name(g->options.mode) };
-
-	if (asprintf(&message, "%llu events could not be written: %s", (unsigned long long)lost,
-		     strerror(-err)) < 0)
-		message = NULL;
-	ocsf_guard(line, &g->host, &e, "events lost", message ?: "events lost");
-}
-
-static int open_journal(struct guard *g)
-{
-	_cleanup_free_ char *dir = NULL;
-	struct journal_options o = { .segment_max = SEGMENT_MAX,
-				     .describe_loss = describe_loss,
-				     .on_lost = recorded_lost,
-				     .data = g };
-	int r;
-
-	if (asprintf(&dir, "%s/journal", g->options.state_dir) < 0)
-		return -ENOMEM;
-	o.dir = dir;
-	r = journal_open(&o, &g->journal);
-	if (r == -EBUSY)
-		log_error("another guard writes the journal in %s: stop it, or choose another "
-			  "--state-dir",
-			  dir);
-	return !r || r == -EBUSY ? r : log_errno(r, "cannot open the journal in %s", dir);
-}
-
 /* Of two guards with the same pins each would take the kernel from the other. */
 static int lock_pins(struct guard *g)
 {
@@ -432,7 +395,7 @@ static int open_all(struct guard *g, int link)
 		r = control_open(g, g->loop, g->options.socket, g->options.embedded,
 				 g->options.owner, &g->control);
 	if (!r)
-		r = open_journal(g);
+		r = recorded_open(g);
 	if (!r)
 		r = open_kernel(g);
 	if (!r)

@@ -379,6 +379,7 @@ void notify_hold(struct guard *g, const struct hold *h);
 
 /* recorded.c: every event of the kernel's is recorded once, or counted as lost */
 /* What guards before this one recorded of the run. 0 or a negative errno. */
+int recorded_open(struct guard *g); /* the journal; 0 or a negative errno, logged */
 int recorded_start(struct guard *g);
 void recorded_free(struct guard *g);
 bool report_is_recorded(const struct guard *g, u64 number);

@@ -6,7 +6,10 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include <time.h>
+
 #include "base/io.h"
+#include "journal/linker.h"
 #include "journal/segment.h"
 #include "journal/syncer.h"
 
@@ -14,26 +17,36 @@
 #define DIR_MODE     0750
 #define SEGMENT_MODE 0640
 #define WAITING_MAX  (256 * 1024) /* bytes; more are not kept waiting */
+#define AGE_MAX	     (24 * 3600)  /* seconds, of a segment with a chain */
 
 struct journal {
 	struct journal_options options; /* its dir is not kept */
 	int dir_fd, lock_fd, fd;
 	uint64_t index, size; /* of the segment in hand */
 	bool torn;	      /* the segment does not end with a newline */
+	uint64_t torn_bytes;  /* that a failed write left behind its last line */
 	bool dirty, dir_dirty;
 	uint64_t unreported; /* lines lost that no line states yet */
 	struct journal_counts counts;
 	struct strbuf text;    /* lines that wait to be written, each with its newline */
 	uint64_t stating;      /* losses that the first of them states; 0: it does not */
 	struct syncer *syncer; /* NULL until it is needed */
+	struct linker *linker; /* NULL: no chain */
+	bool begun;	       /* the segment has its first line, and can be gone on with */
+	time_t begun_at;
 };
+
+static int write_checkpoint(struct journal *j, const char *message);
 
 void journal_close(struct journal *j)
 {
 	if (!j)
 		return;
+	if (!journal_flush(j) && j->begun && linker_is_open(j->linker))
+		(void)write_checkpoint(j, "the journal was closed");
 	(void)journal_sync(j);
 	syncer_free(j->syncer);
+	linker_free(j->linker);
 	close_fd(&j->fd);
 	close_fd(&j->dir_fd);
 	close_fd(&j->lock_fd);
@@ -73,7 +86,7 @@ static int create_segment(struct journal *j, uint64_t index)
 	close_fd(&j->fd);
 	j->fd = TAKE_FD(fd);
 	j->index = index;
-	j->size = 0;
+	j->size = j->torn_bytes = 0;
 	j->torn = false;
 	j->dir_dirty = true;
 	return 0;
@@ -110,6 +123,14 @@ static int open_segment(struct journal *j, uint64_t index)
 	return 0;
 }
 
+static time_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+	return t.tv_sec;
+}
+
 static int open_newest(struct journal *j)
 {
 	uint64_t newest;
@@ -128,27 +149,30 @@ int journal_open(const struct journal_options *o, struct journal **ret)
 	if (!j)
 		return -ENOMEM;
 	j->options = *o;
-	j->options.dir = NULL;
+	j->options.dir = j->options.keys = NULL;
 	j->lock_fd = j->fd = j->dir_fd = -1;
 	err = open_dir(j, o->dir);
 	if (!err)
 		err = lock(j);
 	if (!err)
 		err = open_newest(j);
+	if (!err && o->keys)
+		err = linker_open(o->dir, j->dir_fd, o->keys, &j->linker, &j->begun);
 	if (err)
 		return err;
+	j->begun_at = now();
 	*ret = TAKE_PTR(j);
 	return 0;
 }
 
 /* How many bytes of the lines that begin at `text` go into the segment in hand: 0 where it is full.
- */
+ * With a chain journal_append() sees to that. */
 static size_t fitting(const struct journal *j, const char *text, size_t len)
 {
 	uint64_t room = j->options.segment_max > j->size ? j->options.segment_max - j->size : 0;
 	const char *end;
 
-	if (len <= room)
+	if (len <= room || j->linker)
 		return len;
 	end = memrchr(text, '\n', room);
 	if (end)
@@ -173,6 +197,7 @@ static size_t take_back(struct journal *j, const char *text, size_t len)
 		whole = end + 1 - text;
 	if (ftruncate(j->fd, j->size + whole) < 0) {
 		j->torn = true;
+		j->torn_bytes = wrote - whole;
 		j->size = st.st_size - whole;
 	}
 	return whole;
@@ -212,6 +237,8 @@ static int sync_written(struct journal *j)
 	if (j->dir_dirty && fsync(j->dir_fd) < 0)
 		return -errno;
 	j->dir_dirty = false;
+	if (j->linker)
+		linker_syncing(j->linker, true);
 	return 0;
 }
 
@@ -251,6 +278,16 @@ static void lose_lines(struct journal *j, const char *text, size_t len, bool sta
 	}
 }
 
+/* Of `text` so many bytes of whole lines were written. */
+static void note_written(struct journal *j, const char *text, size_t done, int err)
+{
+	if (j->linker && err)
+		linker_back(j->linker, text, done, j->index, j->size - j->torn_bytes,
+			    j->torn_bytes);
+	else if (j->linker)
+		linker_written(j->linker, j->index, j->size);
+}
+
 int journal_flush(struct journal *j)
 {
 	const char *text = strbuf_str(&j->text);
@@ -267,6 +304,7 @@ int journal_flush(struct journal *j)
 			j->unreported += j->stating;
 		lose_lines(j, text + done, j->text.len - done, !done && j->stating);
 	}
+	note_written(j, text, done, err);
 	if (j->text.len)
 		j->counts.last_error = err;
 	j->stating = 0;
@@ -274,10 +312,121 @@ int journal_flush(struct journal *j)
 	return err;
 }
 
-static void add_line(struct journal *j, const char *line, size_t len)
+/* ---- lines of the chain's own, which are not counted where they cannot be written */
+
+typedef int (*put_fn)(struct journal *j, const struct strbuf *line, struct strbuf *out);
+
+static int write_own(struct journal *j, const char *message, put_fn put)
 {
+	_cleanup_strbuf_ struct strbuf line = STRBUF_INIT, text = STRBUF_INIT;
+	size_t done = 0;
+	int err;
+
+	j->options.describe_checkpoint(j->options.data, message, &line);
+	err = strbuf_error(&line) ?: put(j, &line, &text);
+	if (err)
+		return err;
+	err = write_lines(j, text.data, text.len, &done);
+	note_written(j, text.data, done, err);
+	return err;
+}
+
+static int put_checkpoint(struct journal *j, const struct strbuf *line, struct strbuf *out)
+{
+	return linker_put_checkpoint(j->linker, line->data, line->len, j->index, out);
+}
+
+static int put_opening(struct journal *j, const struct strbuf *line, struct strbuf *out)
+{
+	uint64_t oldest;
+	int err = segment_find_next(j->dir_fd, 0, &oldest);
+
+	return err ? err
+		   : linker_put_opening(j->linker, line->data, line->len, j->index, oldest, out);
+}
+
+/* All that waited is written. */
+static int write_checkpoint(struct journal *j, const char *message)
+{
+	return write_own(j, message, put_checkpoint);
+}
+
+static int end_segment(struct journal *j)
+{
+	int err = j->begun && !j->torn ? write_checkpoint(j, "the segment ends") : 0;
+
+	return err ? err : sync_written(j);
+}
+
+/* The oldest segments make room for the one in hand. */
+static int retain(struct journal *j)
+{
+	uint64_t index = j->index, sum = j->options.segment_max;
+	struct stat st;
+	int err = 0;
+
+	while (j->options.keep_max && !err) {
+		err = segment_find_before(j->dir_fd, index, &index);
+		if (err || !index)
+			break;
+		if (fstatat(j->dir_fd, segment_name(index).text, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			return -errno;
+		sum += (uint64_t)st.st_size;
+		if (sum > j->options.keep_max)
+			err = unlinkat(j->dir_fd, segment_name(index).text, 0) < 0 ? -errno : 0;
+	}
+	return err;
+}
+
+static int begin_segment(struct journal *j)
+{
+	int err = journal_flush(j);
+
+	if (!err && j->size)
+		err = end_segment(j);
+	if (!err && j->size) {
+		err = create_segment(j, j->index + 1);
+		j->begun = err != 0 && j->begun;
+	}
+	if (!err)
+		err = retain(j);
+	if (!err)
+		err = write_own(j, "a segment begins", put_opening);
+	if (err)
+		return err;
+	j->begun = true;
+	j->begun_at = now();
+	return 0;
+}
+
+static int sign(struct journal *j)
+{
+	int err = journal_flush(j);
+
+	if (!err)
+		err = write_checkpoint(j, "checkpoint");
+	return err ? err : journal_sync_later(j);
+}
+
+/* For a line of so many bytes. */
+static int make_room(struct journal *j, size_t len)
+{
+	uint64_t need = j->size + j->text.len + len + LINKER_LINE_MAX;
+
+	if (!j->begun || j->torn || need > j->options.segment_max || now() - j->begun_at >= AGE_MAX)
+		return begin_segment(j);
+	return linker_is_due(j->linker) ? sign(j) : 0;
+}
+
+/* ---- lines of others */
+
+static int add_line(struct journal *j, const char *line, size_t len)
+{
+	if (j->linker)
+		return linker_put(j->linker, line, len, &j->text);
 	strbuf_add(&j->text, line, len);
 	strbuf_addc(&j->text, '\n');
+	return strbuf_error(&j->text);
 }
 
 static void state_losses(struct journal *j)
@@ -287,8 +436,7 @@ static void state_losses(struct journal *j)
 	if (!j->unreported || j->text.len || !j->options.describe_loss)
 		return;
 	j->options.describe_loss(j->options.data, j->unreported, j->counts.last_error, &line);
-	add_line(j, strbuf_str(&line), line.len);
-	if (strbuf_error(&line) || strbuf_error(&j->text)) {
+	if (strbuf_error(&line) || add_line(j, strbuf_str(&line), line.len)) {
 		strbuf_reset(&j->text);
 		return;
 	}
@@ -299,13 +447,16 @@ static void state_losses(struct journal *j)
 /* Memory that could not be had takes only this line. */
 int journal_append(struct journal *j, const char *line, size_t len)
 {
+	int err = j->linker ? make_room(j, len) : 0;
 	size_t before;
-	int err;
 
+	if (err) {
+		lose_line(j, line, len);
+		return j->counts.last_error = err;
+	}
 	state_losses(j);
 	before = j->text.len;
-	add_line(j, line, len);
-	err = strbuf_error(&j->text);
+	err = add_line(j, line, len);
 	if (err) {
 		strbuf_truncate(&j->text, before);
 		j->text.failed = false;
@@ -327,18 +478,33 @@ int journal_sync(struct journal *j)
 	return err;
 }
 
+/* What was asked for before, and whether it was done. */
+static int end_asked(struct journal *j)
+{
+	int err = syncer_error(j->syncer);
+
+	if (!err && j->linker && syncer_is_idle(j->syncer))
+		linker_synced(j->linker);
+	return err;
+}
+
 static int hand_over(struct journal *j)
 {
-	int err = j->syncer ? 0 : syncer_new(&j->syncer);
+	int err = j->syncer ? 0 : syncer_new(&j->syncer), before;
 
-	if (!err && j->dirty)
+	if (err)
+		return sync_written(j);
+	before = end_asked(j);
+	if (j->dirty)
 		err = syncer_add(j->syncer, j->fd);
 	if (!err && j->dir_dirty)
 		err = syncer_add(j->syncer, j->dir_fd);
 	if (err)
 		return sync_written(j);
 	j->dirty = j->dir_dirty = false;
-	return syncer_error(j->syncer);
+	if (j->linker)
+		linker_syncing(j->linker, false);
+	return before;
 }
 
 int journal_sync_later(struct journal *j)

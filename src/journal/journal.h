@@ -1,4 +1,6 @@
-/* The journal: append-only files of JSON lines (segments), rotated by size. */
+/* The journal: append-only files of JSON lines (segments), rotated by size and age. With keys each
+ * line carries a link of a chain (journal/chain.h), each segment begins and ends with a signed
+ * line, and others are signed as time goes by. */
 #ifndef JOURNAL_JOURNAL_H
 #define JOURNAL_JOURNAL_H
 
@@ -11,6 +13,12 @@ struct journal;
 struct journal_options {
 	const char *dir;      /* made (0750) where it is missing; segments are 0640 */
 	uint64_t segment_max; /* bytes; a line never spans two segments */
+	/* The directory of the keys, made where it is missing; NULL: no chain. With a chain lines
+	 * end with the object unmapped.backstop. */
+	const char *keys;
+	uint64_t keep_max; /* bytes; beyond, the oldest segments go. 0: all are kept */
+	/* Appends to `line` the text of a line that the chain itself needs, as `message` says. */
+	void (*describe_checkpoint)(void *data, const char *message, struct strbuf *line);
 	/* Appends to `line` the text that states that `lost` lines were lost, the last of them for
 	 * `err` (a negative errno). NULL: nothing is written about it. */
 	void (*describe_loss)(void *data, uint64_t lost, int err, struct strbuf *line);
@@ -20,7 +28,9 @@ struct journal_options {
 };
 
 /* Opens the newest segment for appending; a torn last line of it is ended before the next is
- * written. -EBUSY where the directory has a writer, or another negative errno. */
+ * written. With a chain, what a killed writer or a power cut left behind the last good line stays
+ * where it is: the next line begins a segment, and states it. -EBUSY where the directory has a
+ * writer, -EKEYREJECTED where a key cannot be used, or another negative errno. */
 int journal_open(const struct journal_options *o, struct journal **ret);
 void journal_close(struct journal *j); /* syncs; NULL is fine */
 DEFINE_CLEANUP(struct journal, journal_close);
@@ -59,6 +69,12 @@ int journal_reader_next(struct journal_reader *r, const char **ret_line, size_t 
 /* Where the line that came last stands: the segment's file name and the line's number from 1. */
 void journal_reader_place(const struct journal_reader *r, const char **ret_segment,
 			  uint64_t *ret_line);
+
+/* The next line is the one that begins at `offset` of the segment. 0 or a negative errno. */
+int journal_reader_seek(struct journal_reader *r, uint64_t segment, uint64_t offset);
+/* Where the line after the one that came last begins; segment 0: nothing was read yet. */
+void journal_reader_position(const struct journal_reader *r, uint64_t *ret_segment,
+			     uint64_t *ret_offset);
 
 /* Hands over the last lines, the newest first, until `fn` returns false, `max` bytes were looked at
  * or there are no more. Torn lines come too. 0 or a negative errno. */

@@ -172,6 +172,22 @@ int journal_reader_next(struct journal_reader *r, const char **ret_line, size_t 
 	return got;
 }
 
+int journal_reader_seek(struct journal_reader *r, uint64_t segment, uint64_t offset)
+{
+	int err = open_next(r, segment);
+
+	if (!err)
+		r->offset = (off_t)offset;
+	return err;
+}
+
+void journal_reader_position(const struct journal_reader *r, uint64_t *ret_segment,
+			     uint64_t *ret_offset)
+{
+	*ret_segment = r->index;
+	*ret_offset = (uint64_t)r->offset;
+}
+
 void journal_reader_place(const struct journal_reader *r, const char **ret_segment,
 			  uint64_t *ret_line)
 {

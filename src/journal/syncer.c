@@ -171,6 +171,16 @@ int syncer_wait_fd(struct syncer *s)
 	return fd;
 }
 
+bool syncer_is_idle(struct syncer *s)
+{
+	bool idle;
+
+	pthread_mutex_lock(&s->lock);
+	idle = s->done == s->asked;
+	pthread_mutex_unlock(&s->lock);
+	return idle;
+}
+
 int syncer_error(struct syncer *s)
 {
 	int r;

@@ -16,6 +16,7 @@ int syncer_add(struct syncer *s, int fd);
 /* An fd that is readable once all is done that has been asked so far, until the next call; not
  * owned. -1: it is. */
 int syncer_wait_fd(struct syncer *s);
+bool syncer_is_idle(struct syncer *s); /* nothing that was asked is left to do */
 /* The first failure (a negative errno) since the last call, 0: none. */
 int syncer_error(struct syncer *s);
 
