@@ -1,0 +1,176 @@
+/* serve: keeps the database that questions are answered from. */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "base/notify.h"
+#include "cli/command.h"
+#include "cli/feed.h"
+#include "guard/guard.h"
+#include "record/recorder.h"
+
+#define JOURNAL_DIR GUARD_STATE_DIR "/journal"
+#define DATABASE    GUARD_STATE_DIR "/record/record.db"
+#define USER	    "backstop"
+#define WAIT_MS	    1000 /* for a journal whose changes are not told */
+
+struct options {
+	bool once;
+	const char *dir, *database;
+};
+
+/* ---- privileges */
+
+static int make_dir_of(const char *path, uid_t uid, gid_t gid)
+{
+	char dir[PATH_MAX], *slash;
+	int r;
+
+	snprintf(dir, sizeof(dir), "%s", path);
+	slash = strrchr(dir, '/');
+	if (!slash || slash == dir)
+		return 0;
+	*slash = '\0';
+	r = io_mkdir_p(dir, 0750);
+	if (!r && uid && lchown(dir, uid, gid) < 0)
+		r = -errno;
+	return r;
+}
+
+/* Root gives up all that it needs no more. Where the user is not there, it is said, as the database
+ * would then be root's. */
+static int drop_privileges(const char *database)
+{
+	const struct passwd *user = geteuid() ? NULL : getpwnam(USER);
+	int r = make_dir_of(database, user ? user->pw_uid : 0, user ? user->pw_gid : 0);
+
+	if (r || geteuid())
+		return r;
+	if (!user) {
+		log_warning("there is no user " USER ": the recorder runs as root");
+		return 0;
+	}
+	if (initgroups(USER, user->pw_gid) < 0 || setgid(user->pw_gid) < 0 ||
+	    setuid(user->pw_uid) < 0)
+		return -errno;
+	return 0;
+}
+
+/* ---- following */
+
+static int open_signals(void)
+{
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
+static int watch(const char *dir)
+{
+	_cleanup_close_ int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+
+	if (fd < 0 || inotify_add_watch(fd, dir, IN_MODIFY | IN_CREATE) < 0)
+		return -errno;
+	return TAKE_FD(fd);
+}
+
+/* 1: go on, 0: we are asked to end. */
+static int wait_for_more(int signal_fd, int inotify_fd)
+{
+	struct pollfd fds[] = { { .fd = signal_fd, .events = POLLIN },
+				{ .fd = inotify_fd, .events = POLLIN } };
+	char events[4096];
+
+	if (poll(fds, ARRAY_SIZE(fds), WAIT_MS) < 0 && errno != EINTR)
+		return -errno;
+	while (read(inotify_fd, events, sizeof(events)) > 0)
+		;
+	return !(fds[0].revents & POLLIN);
+}
+
+static bool is_asked_to_end(int signal_fd)
+{
+	struct pollfd fd = { .fd = signal_fd, .events = POLLIN };
+
+	return poll(&fd, 1, 0) > 0;
+}
+
+static int catch_up(struct recorder *r, int signal_fd)
+{
+	int n;
+
+	do
+		n = recorder_step(r);
+	while (n > 0 && !is_asked_to_end(signal_fd));
+	return MIN(n, 0);
+}
+
+static int follow(const struct options *o, const char *dir, const char *database)
+{
+	_cleanup_(recorder_close_ptr) struct recorder *r = NULL;
+	_cleanup_close_ int signal_fd = open_signals(), inotify_fd = watch(dir);
+	int err = signal_fd < 0 ? signal_fd : MIN(inotify_fd, 0);
+
+	if (!err)
+		err = recorder_open(dir, database, &r);
+	if (!err)
+		err = catch_up(r, signal_fd);
+	(void)notify("READY=1\n");
+	while (!err && !o->once && (err = wait_for_more(signal_fd, inotify_fd)) > 0)
+		err = catch_up(r, signal_fd);
+	if (!err && o->once)
+		printf("%" PRIu64 " events, %" PRIu64 " lines that are none\n",
+		       recorder_counts(r).lines, recorder_counts(r).skipped);
+	return err;
+}
+
+static int run(const void *options, int argc _unused_, char **argv _unused_)
+{
+	const struct options *o = options;
+	const char *dir = o->dir ? o->dir : JOURNAL_DIR;
+	const char *database = o->database ? o->database : DATABASE;
+	int err = drop_privileges(database);
+
+	if (!err)
+		err = follow(o, dir, database);
+	if (err)
+		log_errno(err, "serve: cannot keep %s from the journal in %s", database, dir);
+	return err ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static const struct option_def option_defs[] = {
+	{ "once", 0, OPTION_FLAG, NULL, "end when the database has all that the journal has",
+	  offsetof(struct options, once) },
+	{ "dir", 0, OPTION_STRING, "DIR", "the journal's directory (" JOURNAL_DIR ")",
+	  offsetof(struct options, dir) },
+	{ "database", 0, OPTION_STRING, "FILE", "the database (" DATABASE ")",
+	  offsetof(struct options, database) },
+	{ 0 },
+};
+
+const struct command command_serve = {
+	.name = "serve",
+	.help = "keep the database that log, tree, who, report and stats are answered from",
+	.example = "backstop serve --once",
+	.options = option_defs,
+	.options_size = sizeof(struct options),
+	.run = run,
+};

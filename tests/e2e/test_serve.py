@@ -1,0 +1,134 @@
+"""The recorder: what the journal has, the database has, once."""
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+
+import pytest
+
+from lab import until
+
+
+def details(line):
+    return line["unmapped"]["backstop"]
+
+
+@pytest.fixture
+def own(lab):
+    return lab.new_guard()
+
+
+class Recorder:
+    """A recorder of a guard's journal, and its database."""
+
+    def __init__(self, guard, directory):
+        self.guard, self.path = guard, os.path.join(directory, "record.db")
+        self.argv = [guard.backstop, "serve", "--dir", f"{guard.state}/journal", "--database", self.path]
+
+    def once(self):
+        done = subprocess.run([*self.argv, "--once"], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
+    def start(self):
+        return subprocess.Popen(self.argv, stdin=subprocess.DEVNULL)
+
+    def rows(self, sql):
+        db = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)
+        try:
+            return db.execute(sql).fetchall()
+        finally:
+            db.close()
+
+    def expect_whole(self):
+        """Each line once, in order, with the text it points to."""
+        lines = self.guard.lines()
+        rows = self.rows("SELECT id, segment, offset, length FROM events ORDER BY id")
+        assert [r[0] for r in rows] == list(range(1, len(lines) + 1))
+        for line, (_, segment, offset, length) in zip(lines, rows):
+            with open(f"{self.guard.state}/journal/journal-{segment:016}.jsonl", "rb") as f:
+                f.seek(offset)
+                assert f.read(length).decode() == line
+
+
+@pytest.fixture
+def recorder(own, tmp_path):
+    return Recorder(own, tmp_path)
+
+
+def run(lab, own, *argv):
+    lab.run(list(argv), guard=own).finish()
+    until(lambda: not own.status()["sessions"], "the session has ended")
+
+
+def test_once(lab, own, recorder):
+    run(lab, own, "sh", "-c", "/bin/true; (exit 3); /bin/echo 'a \"b\" \\ ü'")
+    for program in ("victim-alert", "victim-deny"):
+        run(lab, own, *lab.words(program))
+    recorder.once()
+    recorder.expect_whole()
+    assert recorder.rows("SELECT count(*) FROM sessions") == [(3,)]
+    assert recorder.rows("SELECT status FROM processes WHERE command LIKE '%echo%' AND status IS NOT NULL")
+    commands = [c for (c,) in recorder.rows("SELECT command FROM processes")]
+    assert any('a "b"' in c and "ü" in c for c in commands), commands
+    found = recorder.rows("SELECT n.text, count(*) FROM findings f JOIN names n ON n.id = f.verdict GROUP BY 1 ORDER BY 1")
+    assert [v for v, _ in found] == ["alert", "deny"], found
+    if os.environ.get("KEEP_JOURNAL"):
+        shutil.copytree(f"{own.state}/journal", os.environ["KEEP_JOURNAL"])
+
+
+def test_killed_again_and_again(lab, own, recorder):
+    agent = lab.run(["sh", "-c", "for i in $(seq 1 400); do /bin/true; victim-alert go; done"], guard=own)
+    for n in range(10):
+        process = recorder.start()
+        until(lambda: agent.process.poll() is not None or os.path.exists(recorder.path), "it began")
+        try:
+            process.wait(0.05 * n)
+        except subprocess.TimeoutExpired:
+            pass
+        process.kill()
+        process.wait()
+    agent.finish(120)
+    until(lambda: not own.status()["sessions"], "the session has ended")
+    recorder.once()
+    recorder.expect_whole()
+
+
+def test_follows(lab, own, recorder):
+    process = recorder.start()
+    try:
+        until(lambda: os.path.exists(recorder.path), "it began")
+        run(lab, own, "/bin/true")
+        count = len(own.lines())
+        until(lambda: recorder.rows("SELECT count(*) FROM events") == [(count,)], "it has all")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    recorder.expect_whole()
+
+
+def test_database_of_no_use(lab, own, recorder):
+    run(lab, own, "/bin/true")
+    recorder.once()
+    with open(recorder.path, "r+b") as f:
+        f.write(b"no database at all" * 400)
+    said = recorder.once()
+    assert "is damaged: it is built anew from the journal" in said, said
+    assert os.path.exists(recorder.path + ".bad")
+    recorder.expect_whole()
+    os.unlink(recorder.path)
+    recorder.once()
+    recorder.expect_whole()
+
+
+def test_another_journal(lab, own, recorder):
+    run(lab, own, "/bin/true")
+    recorder.once()
+    own.stop()
+    shutil.rmtree(f"{own.state}/journal")
+    shutil.rmtree(f"{own.state}/keys")
+    own.start()
+    run(lab, own, "/bin/echo")
+    assert "is of another journal" in recorder.once()
+    recorder.expect_whole()
