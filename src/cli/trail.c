@@ -12,6 +12,7 @@
 #include "cli/feed.h"
 #include "journal/journal.h"
 #include "journal/ocsf.h"
+#include "record/query.h"
 
 /* ---- paths */
 
@@ -374,7 +375,11 @@ static int write_path(struct search *s)
 	return s->written ? 0 : -ENOMEM;
 }
 
-int trail_read(const char *dir, const char *path, unsigned int limit, struct trail *ret)
+typedef int (*source_fn)(void *data, struct search *s);
+
+/* `source` hands over lines, the newest first. */
+static int search(source_fn source, void *data, const char *path, unsigned int limit,
+		  struct trail *ret)
 {
 	_cleanup_trail_ struct trail t = { .entries = STAILQ_HEAD_INITIALIZER(t.entries) };
 	struct search s = { .trail = &t, .path = path, .limit = limit };
@@ -383,7 +388,7 @@ int trail_read(const char *dir, const char *path, unsigned int limit, struct tra
 	STAILQ_INIT(&s.decisions);
 	r = write_path(&s);
 	if (!r)
-		r = journal_read_back(dir, UINT64_MAX, take_line, &s);
+		r = source(data, &s);
 	while (!STAILQ_EMPTY(&s.decisions))
 		decision_free(&s, STAILQ_FIRST(&s.decisions));
 	free(s.written);
@@ -394,6 +399,81 @@ int trail_read(const char *dir, const char *path, unsigned int limit, struct tra
 	ret->count = t.count;
 	ret->oldest_ms = t.oldest_ms;
 	return 0;
+}
+
+static int read_journal(void *data, struct search *s)
+{
+	return journal_read_back(data, UINT64_MAX, take_line, s);
+}
+
+int trail_read(const char *dir, const char *path, unsigned int limit, struct trail *ret)
+{
+	return search(read_journal, (void *)dir, path, limit, ret);
+}
+
+/* ---- the database */
+
+/* Deletions of the path, of what is below and of what it is in, the execs of those who did it, and
+ * all findings on commands, whose words may name it. */
+static const char rows_sql[] =
+	"WITH m (event, process) AS (SELECT id, process FROM events WHERE subject = ?1"
+	" OR (subject > ?1 || '/' AND subject < ?1 || '0')"
+	" OR subject IN (SELECT value FROM json_each(?2))"
+	" UNION SELECT i.event, e.process FROM inners i JOIN events e ON e.id = i.event"
+	" WHERE i.path = ?1 OR (i.path > ?1 || '/' AND i.path < ?1 || '0')"
+	" OR i.path IN (SELECT value FROM json_each(?2)))"
+	" SELECT segment, offset, length FROM events WHERE id IN (SELECT event FROM m"
+	" UNION SELECT p.event FROM processes p WHERE p.id IN (SELECT process FROM m)"
+	" UNION SELECT f.event FROM findings f JOIN events e ON e.id = f.event"
+	" WHERE e.subject IS NULL) ORDER BY id DESC";
+
+/* The directories that the path is in, as a JSON array. */
+static void put_above(struct strbuf *out, const char *path)
+{
+	struct json j = JSON_INIT(out);
+
+	json_open_array(&j, NULL);
+	json_put_string(&j, NULL, "/");
+	for (const char *at = path; (at = strchr(at + 1, '/'));)
+		json_put_string_n(&j, NULL, path, at - path);
+	json_close_array(&j);
+}
+
+static int take_row(void *data, const char *line, size_t len)
+{
+	return !take_line(data, line, len);
+}
+
+static int note_oldest(struct query *q, struct search *s)
+{
+	_cleanup_statement_ sqlite3_stmt *row = NULL;
+	int r = query_prepare(q, "SELECT time_ms FROM events ORDER BY id LIMIT 1", NULL, 0, &row);
+
+	if (!r)
+		r = query_step(row);
+	if (r > 0)
+		s->trail->oldest_ms = (uint64_t)sqlite3_column_int64(row, 0);
+	return MIN(r, 0);
+}
+
+static int read_database(void *data, struct search *s)
+{
+	_cleanup_statement_ sqlite3_stmt *rows = NULL;
+	_cleanup_strbuf_ struct strbuf above = STRBUF_INIT;
+	const char *texts[2] = { s->path };
+	int r;
+
+	put_above(&above, s->path);
+	texts[1] = strbuf_str(&above);
+	r = strbuf_error(&above) ?: query_prepare(data, rows_sql, texts, ARRAY_SIZE(texts), &rows);
+	if (!r)
+		r = query_lines(data, rows, take_row, s);
+	return r < 0 ? r : note_oldest(data, s);
+}
+
+int trail_ask(struct query *q, const char *path, unsigned int limit, struct trail *ret)
+{
+	return search(read_database, q, path, limit, ret);
 }
 
 void trail_free(struct trail *t)

@@ -30,6 +30,9 @@ struct trail {
 /* Reads the journal in `dir` from its end until `limit` entries are complete. `path` is absolute.
  * 0 or a negative errno. */
 int trail_read(const char *dir, const char *path, unsigned int limit, struct trail *ret);
+/* The same from the recorder's database. */
+struct query;
+int trail_ask(struct query *q, const char *path, unsigned int limit, struct trail *ret);
 void trail_free(struct trail *t);
 #define _cleanup_trail_ _cleanup_(trail_free)
 

@@ -9,18 +9,20 @@
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/feed.h"
+#include "cli/filter.h"
+#include "cli/record.h"
 #include "cli/table.h"
 #include "cli/trail.h"
+#include "cli/who_record.h"
 #include "guard/guard.h"
 #include "journal/ocsf.h"
 
-#define JOURNAL_DIR   GUARD_STATE_DIR "/journal"
 #define LIMIT_DEFAULT 20
 #define INDENT	      "                        "
 
 struct options {
 	bool json;
-	const char *dir;
+	const char *dir, *database;
 	unsigned int limit;
 };
 
@@ -286,11 +288,25 @@ static void say_nothing(const struct trail *t, const char *path)
 		log_error("who: the journal is empty");
 }
 
+/* From the database where that has all, else from the end of the journal. */
+static int read_trail(const struct options *o, const char *dir, const char *path, struct trail *ret)
+{
+	_cleanup_(query_close_ptr) struct query *q = NULL;
+	unsigned int limit = o->limit ? o->limit : LIMIT_DEFAULT;
+	uint64_t behind;
+
+	if ((o->database || !o->dir) &&
+	    !query_open(dir, o->database ? o->database : DATABASE, false, &q) &&
+	    !query_behind(q, &behind) && !behind)
+		return trail_ask(q, path, limit, ret);
+	return trail_read(dir, path, limit, ret);
+}
+
 static int print_trail(const struct options *o, const char *dir, const char *path)
 {
 	_cleanup_trail_ struct trail t = { .entries = STAILQ_HEAD_INITIALIZER(t.entries) };
 	const struct trail_entry *e;
-	int r = trail_read(dir, path, o->limit ? o->limit : LIMIT_DEFAULT, &t);
+	int r = read_trail(o, dir, path, &t);
 
 	if (r)
 		return feed_log_failure("who", r, dir), -EIO;
@@ -304,14 +320,45 @@ static int print_trail(const struct options *o, const char *dir, const char *pat
 	return r;
 }
 
+static int ask_path(const struct options *o, const char *word)
+{
+	_cleanup_free_ char *path = trail_resolve(word);
+
+	if (!path)
+		return log_errno(-errno, "who: cannot tell what path that is");
+	return print_trail(o, o->dir ? o->dir : JOURNAL_DIR, path);
+}
+
+/* `address` NULL: a process is asked for. */
+static int ask_record(const struct options *o, const char *word, const char *address)
+{
+	_cleanup_(query_close_ptr) struct query *q = NULL;
+	unsigned int limit = o->limit ? o->limit : LIMIT_DEFAULT;
+	int r = record_open("who", o->dir, o->database, &q);
+
+	if (r)
+		return r;
+	r = address ? who_address(q, address, limit, o->json)
+		    : who_process(q, word, limit, o->json);
+	if (r < 0)
+		return log_errno(r, "who: cannot read the record");
+	if (!r)
+		log_error(address ? "who: the record knows of no connection to %s"
+				  : "who: the record knows of no process %s",
+			  address ? address : word);
+	return r ? 0 : -ENOENT;
+}
+
+/* A file of such a name is asked for as ./123. */
 static int run(const void *options, int argc _unused_, char **argv)
 {
 	const struct options *o = options;
-	_cleanup_free_ char *path = trail_resolve(argv[0]);
+	const char *word = argv[0];
+	_cleanup_free_ char *address = who_parse_address(word);
+	bool number = word[0] && strspn(word, "0123456789") == strlen(word);
+	int r = address || number ? ask_record(o, word, address) : ask_path(o, word);
 
-	if (!path)
-		return log_errno(-errno, "who: cannot tell what path that is"), EXIT_FAILURE;
-	return print_trail(o, o->dir ? o->dir : JOURNAL_DIR, path) ? EXIT_FAILURE : EXIT_SUCCESS;
+	return r ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 static const struct option_def option_defs[] = {
@@ -319,6 +366,8 @@ static const struct option_def option_defs[] = {
 	  offsetof(struct options, json) },
 	{ "limit", 'n', OPTION_UINT, "COUNT", "only the newest COUNT (20)",
 	  offsetof(struct options, limit) },
+	{ "database", 0, OPTION_STRING, "FILE", "the recorder's (" DATABASE ")",
+	  offsetof(struct options, database) },
 	{ "dir", 0, OPTION_STRING, "DIR", "the journal's directory (" JOURNAL_DIR ")",
 	  offsetof(struct options, dir) },
 	{ 0 },
@@ -326,8 +375,9 @@ static const struct option_def option_defs[] = {
 
 const struct command command_who = {
 	.name = "who",
-	.arguments = "PATH",
-	.help = "tell who deleted, emptied, replaced or moved a file, and who decided it",
+	.arguments = "PATH|ADDRESS[:PORT]|PID",
+	.help = "tell who deleted, emptied, replaced or moved a file and who decided it, who "
+		"connected somewhere, or what a process was",
 	.example = "backstop who src/main.c",
 	.options = option_defs,
 	.options_size = sizeof(struct options),

@@ -81,6 +81,8 @@ static const struct member {
 	{ AT_DETAILS, MEMBER_STRING, "verdict", IN_EVENT(verdict) },
 	{ AT_DETAILS, MEMBER_STRING, "signature", IN_EVENT(signature) },
 	{ AT_DETAILS, MEMBER_STRING, "severity", IN_EVENT(severity) },
+	{ AT_DETAILS, MEMBER_STRING, "inner", IN_EVENT(inner) },
+	{ AT_DETAILS, MEMBER_STRING, "program", IN_EVENT(program) },
 	{ AT_DETAILS, MEMBER_STRING, "by", IN_EVENT(by) },
 	{ AT_DETAILS, MEMBER_STRING, "reason", IN_EVENT(reason) },
 	{ AT_DETAILS, MEMBER_NUMBER, "latency_ns", IN_EVENT(latency_ns) },

@@ -35,6 +35,8 @@ struct event {
 	/* of the process that acts; of a finding, that it was found in */
 	struct event_process process;
 	struct slice path, address; /* what was deleted, where it connected */
+	struct slice inner;	    /* path inside its file system, where that is another */
+	struct slice program; /* uid of the process whose exec the program is of; none: its own */
 	int64_t port;
 	int64_t exit_code, signal;
 	/* what the guard says */

@@ -233,3 +233,8 @@ struct recorder_counts recorder_counts(const struct recorder *r)
 
 	return (struct recorder_counts) { c.lines, c.skipped, c.segment, c.offset };
 }
+
+struct sqlite3 *recorder_database(struct recorder *r)
+{
+	return store_database(r->store);
+}

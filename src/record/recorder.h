@@ -8,7 +8,8 @@
 
 struct recorder;
 
-/* A database that is missing, damaged, of a newer version or of another journal is made anew, and a
+/* The path ":memory:" is one that goes with the recorder.
+ * A database that is missing, damaged, of a newer version or of another journal is made anew, and a
  * damaged one kept beside it as PATH.bad. 0 or a negative errno. */
 int recorder_open(const char *journal_dir, const char *path, struct recorder **ret);
 void recorder_close(struct recorder *r); /* NULL is fine */
@@ -17,6 +18,9 @@ DEFINE_CLEANUP(struct recorder, recorder_close);
 /* Takes what the journal has, one transaction at most: the number of lines, 0 at its end, or a
  * negative errno. */
 int recorder_step(struct recorder *r);
+
+struct sqlite3;
+struct sqlite3 *recorder_database(struct recorder *r); /* not owned */
 
 /* Of the database; `skipped` are no events. */
 struct recorder_counts {

@@ -18,6 +18,7 @@ enum statement {
 	PUT_EXEC,
 	PUT_EXIT,
 	PUT_EVENT,
+	PUT_INNER,
 	PUT_FINDING,
 	PUT_CURSOR,
 	STATEMENTS,
@@ -34,10 +35,11 @@ static const char *const statements[STATEMENTS] = {
 			" findings = excluded.findings, held = excluded.held,"
 			" refused = excluded.refused",
 	[PUT_EXEC] = "INSERT INTO processes (id, session, parent, pid, program, command, cwd,"
-		     " began_ms, outcome) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+		     " began_ms, outcome, event) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 		     " ON CONFLICT (id) DO UPDATE SET session = excluded.session,"
 		     " parent = coalesce(excluded.parent, parent), program = excluded.program,"
-		     " command = excluded.command, cwd = excluded.cwd, outcome = excluded.outcome,"
+		     " command = excluded.command, cwd = excluded.cwd, outcome = excluded.outcome, "
+		     "event = excluded.event,"
 		     " began_ms = min(coalesce(began_ms, excluded.began_ms), excluded.began_ms)",
 	[PUT_EXIT] = "INSERT INTO processes (id, session, parent, pid, program, command, ended_ms,"
 		     " status, signal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -46,6 +48,7 @@ static const char *const statements[STATEMENTS] = {
 		     " signal = excluded.signal",
 	[PUT_EVENT] = "INSERT INTO events (id, time_ms, kind, session, process, disposition,"
 		      " subject, segment, offset, length) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[PUT_INNER] = "INSERT INTO inners (path, event) VALUES (?, ?)",
 	[PUT_FINDING] = "INSERT INTO findings (event, session, process, signature, severity,"
 			" verdict, disposition, hold, by, reason, latency_ns, run, number)"
 			" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -302,6 +305,7 @@ static int put_exec(struct store *s, const struct event *e, int64_t session)
 	bind_known(put, 7, cwd);
 	bind_int(put, 8, e->time_ms);
 	bind_int(put, 9, e->disposition);
+	bind_int(put, 10, (int64_t)s->cursor.lines);
 	return run(s, PUT_EXEC);
 }
 
@@ -356,13 +360,24 @@ static int put_event(struct store *s, const struct event *e, int64_t session,
 	bind_int(put, 2, e->time_ms);
 	bind_int(put, 3, e->kind);
 	bind_known(put, 4, session);
-	bind_known(put, 5, process_of(e->process.uid));
+	bind_known(put, 5, process_of(e->program.at ? e->program : e->process.uid));
 	bind_int(put, 6, e->disposition);
 	bind_subject(s, put, 7, e);
 	bind_int(put, 8, (int64_t)at->segment);
 	bind_int(put, 9, (int64_t)at->offset);
 	bind_int(put, 10, (int64_t)at->length);
 	return run(s, PUT_EVENT);
+}
+
+static int put_inner(struct store *s, const struct event *e)
+{
+	sqlite3_stmt *put = s->statements[PUT_INNER];
+
+	if (!e->inner.at)
+		return 0;
+	bind_slice(s, put, 1, e->inner, SIZE_MAX >> 1);
+	bind_int(put, 2, (int64_t)s->cursor.lines);
+	return run(s, PUT_INNER);
 }
 
 static int put_finding(struct store *s, const struct event *e, int64_t session)
@@ -413,6 +428,8 @@ int store_put(struct store *s, const struct event *e, const struct store_place *
 		r = put_process(s, e, id);
 	if (!r)
 		r = put_event(s, e, id, at);
+	if (!r)
+		r = put_inner(s, e);
 	if (!r && e->kind == EVENT_FINDING)
 		r = put_finding(s, e, id);
 	return r ? r : strbuf_error(&s->text);
@@ -466,6 +483,11 @@ int store_last(struct store *s, struct store_place *ret, int64_t *ret_time_ms)
 	}
 	sqlite3_finalize(row);
 	return r == SQLITE_DONE ? -ENOENT : schema_errno(r);
+}
+
+struct sqlite3 *store_database(struct store *s)
+{
+	return s->db;
 }
 
 struct store_cursor store_cursor(const struct store *s)

@@ -23,6 +23,9 @@ int store_open(const char *path, struct store **ret);
 void store_close(struct store *s); /* what was not committed is gone; NULL is fine */
 DEFINE_CLEANUP(struct store, store_close);
 
+struct sqlite3;
+struct sqlite3 *store_database(struct store *s); /* not owned */
+
 struct store_cursor store_cursor(const struct store *s); /* as of the last commit */
 
 /* The event that came last; -ENOENT where there is none, or another negative errno. */
