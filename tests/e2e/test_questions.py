@@ -1,0 +1,188 @@
+"""Who asks the record gets the same answer with the recorder's database and without."""
+import html.parser
+import json
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+
+import pytest
+
+from lab import PACKS, until
+from net import HOST, PLAIN
+
+
+
+@pytest.fixture(name="own")
+def fixture_own(lab):
+    return lab.new_guard()
+
+
+class Record:
+    """A guard's journal, asked with and without a database."""
+
+    def __init__(self, guard, directory):
+        self.guard, self.database = guard, os.path.join(directory, "record.db")
+
+    def recorded(self):
+        self.ask("serve", "--once", "--database", self.database)
+
+    def ask(self, command, *argv, status=0):
+        done = subprocess.run([self.guard.backstop, command, *(["--dir", f"{self.guard.state}/journal"]
+                                                               if command != "replay" else []), *argv],
+                              capture_output=True, text=True, timeout=60)
+        assert done.returncode == status, done.stdout + done.stderr
+        return done.stdout if status == 0 else done.stdout + done.stderr
+
+    def both(self, command, *argv):
+        """The answer, which is the same both ways."""
+        without = self.ask(command, *argv)
+        answer = self.ask(command, "--database", self.database, *argv)
+        assert answer == without
+        return answer
+
+
+@pytest.fixture(name="record")
+def fixture_record(own, tmp_path):
+    return Record(own, tmp_path)
+
+
+def run(lab, own, *argv, **more):
+    lab.run(list(argv), guard=own, **more).finish()
+    until(lambda: not own.status()["sessions"], "the session has ended")
+    return [e["unmapped"]["backstop"]["session"] for e in own.journal() if "session" in e["unmapped"]["backstop"]][-1]
+
+
+def test_log(lab, own, record):
+    first = run(lab, own, "sh", "-c", "/bin/true; /bin/echo a")
+    second = run(lab, own, *lab.words("victim-deny"))
+    run(lab, own, *lab.words("victim-alert"))
+    record.recorded()
+    lines = own.lines()
+    assert record.both("log", "--json").splitlines() == lines
+    assert record.both("log", "--json", "-n", "3").splitlines() == lines[-3:]
+    of_first = [l for l in lines if f'"session":"{first}"' in l]
+    assert record.both("log", "--json", "-s", first).splitlines() == of_first and len(of_first) >= 6
+    assert record.both("log", "--json", "-s", first, "-n", "2").splitlines() == of_first[-2:]
+    denied = [json.loads(l) for l in record.both("log", "--json", "--verdict", "deny").splitlines()]
+    assert [e["unmapped"]["backstop"]["session"] for e in denied] == [second]
+    assert record.both("log", "--json", "--signature", "test.d*").count("\n") == 1
+    assert record.both("log", "--json", "--signature", "other.*") == ""
+    assert record.both("log", "--kind", "exec", "--program", "echo").count("echo a") == 1
+    assert record.both("log", "--json", "--agent", "test").count("\n") == len([l for l in lines if '"agent":"test"' in l])
+    assert record.both("log", "--json", "--since", "1h").splitlines() == lines
+    assert record.both("log", "--json", "--until", "1h") == ""
+    run(lab, own, "/bin/echo", "behind")  # the database does not have it yet
+    assert record.both("log", "--json").splitlines() == own.lines()
+    assert "is no time" in record.ask("log", "--since", "yesterday", status=2)
+
+
+def test_tree(lab, own, record):
+    session = run(lab, own, "sh", "-c", "/bin/true; sh -c '/bin/echo deep; exit 7'; victim-deny go; true")
+    record.recorded()
+    text = record.both("tree", session)
+    assert f"session {session} of test" in text.splitlines()[0]
+    rows = [json.loads(l) for l in record.both("tree", "--json", session).splitlines()]
+    by_id = {r["id"]: r for r in rows}
+    deep = next(r for r in rows if r["command"] == "/bin/echo deep")
+    assert deep["depth"] == 2 and by_id[by_id[deep["parent"]]["parent"]]["depth"] == 0
+    assert by_id[deep["parent"]]["status"] == 7
+    denied = next(r for r in rows if r["outcome"] == "denied")
+    assert denied["signature"] == "test.deny" and denied["status"] == 126
+    assert re.search(r"├─ \[\d+\] /bin/true  \(status 0, 0\.\d+ s\)", text), text
+    assert re.search(r"│  └─ \[\d+\] /bin/echo deep|   └─ \[\d+\] /bin/echo deep", text), text
+    assert record.both("tree") == text, "the newest"
+    assert "has no session" in record.ask("tree", "zzz", status=1)
+
+
+@pytest.fixture(name="area")
+def fixture_area():
+    """Outside of scratch, where deletions are recorded."""
+    with tempfile.TemporaryDirectory(prefix="backstop-e2e-", dir="/opt") as directory:
+        yield pathlib.Path(directory)
+
+
+def test_who(lab, net, own, record, area):
+    victim = area / "dir" / "file"
+    victim.parent.mkdir()
+    victim.write_text("x")
+    run(lab, own, "sh", "-c", f"rm {victim}; true", cwd=str(area))
+    run(lab, own, f"{lab.build}/victims/connect", "tcp", HOST, str(PLAIN), net=net)
+    record.recorded()
+    entry = json.loads(record.both("who", "--json", str(victim)).splitlines()[0])
+    assert entry["what"] == "unlink" and entry["path"] == str(victim) and entry["argv"][:1] == ["rm"], entry
+    assert record.both("who", str(victim.parent)).count("unlink") == 1
+    said = record.both("who", HOST)
+    assert f"connect {HOST}:{PLAIN}" in said
+    assert record.both("who", f"{HOST}:{PLAIN}") == said
+    event = json.loads(record.both("who", "--json", HOST).splitlines()[0])
+    assert event["dst_endpoint"] == {"ip": HOST, "port": PLAIN}
+    process = json.loads(record.both("who", "--json", str(entry["pid"])).splitlines()[0])
+    assert process["pid"] == entry["pid"] and process["command"].startswith("rm ") and process["status"] == 0
+    assert process["ancestors"][0]["command"].startswith("sh -c")
+    assert "knows of no process" in record.ask("who", "99999999", status=1)
+    assert "knows of no connection" in record.ask("who", "192.0.2.1", status=1)
+
+
+class Checker(html.parser.HTMLParser):
+    """Elements are closed as they were opened, and nothing is loaded."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.text = [], ""
+
+    def handle_starttag(self, tag, attrs):
+        assert tag not in ("script", "img", "link", "iframe") and not {"src", "href"} & {n for n, _ in attrs}
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_report(lab, own, record, tmp_path):
+    session = run(lab, own, "sh", "-c", "victim-deny go '<script>alert(1)</script>' '`*a*`'; /bin/true; true")
+    record.recorded()
+    checker = Checker()
+    page = record.both("report", "--html", session)
+    checker.feed(page)
+    assert not checker.open and "<script>" in checker.text
+    for part in ("What was prevented", "denied", "test.deny", "Is never right.", "/bin/true", "decided by: the policy"):
+        assert part in checker.text, part
+    text = record.both("report", session)
+    assert "**denied**" in text and "## Processes" in text and "instead: victim-plain go" in text
+    out = tmp_path / "report.html"
+    assert record.ask("report", "--html", "-o", str(out), session) == ""
+    assert out.read_text() == page
+
+
+def test_stats(lab, own, record):
+    run(lab, own, *lab.words("victim-deny"))
+    record.recorded()
+    stats = json.loads(record.both("stats", "--json"))
+    assert sum(row["events"] for row in stats["events"]) == len(own.lines())
+    assert stats["verdicts"] == [{"verdict": "deny", "findings": 1}]
+    assert stats["signatures"][0]["signature"] == "test.deny" and stats["sessions"][0]["refused"] == 1
+    assert "test.deny" in record.both("stats")
+
+
+def test_replay(lab, own, record, tmp_path):
+    run(lab, own, "sh", "-c", "victim-alert go; victim-deny go; /bin/true; true")
+    journal = f"{own.state}/journal"
+    same = record.ask("replay", journal, "--policy", PACKS)
+    assert " 0 new alarms, 0 gone, 0 with another verdict; 0 findings" in same, same
+    pack = tmp_path / "packs" / "other.yaml"
+    pack.parent.mkdir()
+    pack.write_text("pack: other\ntitle: Another\nprograms:\n  victim-deny: {}\n  'true': {}\nsignatures:\n"
+                    "  - id: t\n    command: 'true'\n    severity: low\n    verdict: hold\n    why: Is asked about.\n"
+                    "    hits: ['true', 'true x']\n    misses: ['false', 'echo true']\n"
+                    "  - id: v\n    command: victim-deny go\n    severity: low\n    verdict: alert\n    why: Less.\n"
+                    "    hits: ['victim-deny go', 'victim-deny go x']\n    misses: ['victim-deny no', 'victim-deny']\n")
+    rows = [json.loads(l) for l in record.ask("replay", journal, "--json", "--policy", str(pack.parent)).splitlines()]
+    found = {(r["kind"], r["before"], r["now"], r["signature"]) for r in rows[:-1]}
+    assert {("new", "allow", "hold", "other.t"), ("gone", "alert", "allow", None), ("other", "deny", "alert", "other.v")} == found
+    assert rows[-1]["new"] == 1 and rows[-1]["gone"] == 1 and rows[-1]["other"] == 1

@@ -1,0 +1,114 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/client.h"
+#include "cli/feed.h"
+#include "cli/filter.h"
+
+static void test_times(void **state _unused_)
+{
+	const int64_t now = 1795000000000;
+	struct tm t = { .tm_year = 126, .tm_mon = 0, .tm_mday = 31, .tm_hour = 12, .tm_isdst = -1 };
+	int64_t ms = 0;
+
+	assert_int_equal(filter_parse_time("90s", now, &ms), 0);
+	assert_int_equal(ms, now - 90000);
+	assert_int_equal(filter_parse_time("15m", now, &ms), 0);
+	assert_int_equal(ms, now - 900000);
+	assert_int_equal(filter_parse_time("3h", now, &ms), 0);
+	assert_int_equal(ms, now - 3 * 3600000);
+	assert_int_equal(filter_parse_time("2d", now, &ms), 0);
+	assert_int_equal(ms, now - 2 * 86400000);
+	assert_int_equal(filter_parse_time("2026-01-31 12:00", now, &ms), 0);
+	assert_int_equal(ms, (int64_t)mktime(&t) * 1000);
+	assert_int_equal(filter_parse_time("2026-01-31T12:00:00", now, &ms), 0);
+	assert_int_equal(ms, (int64_t)mktime(&t) * 1000);
+}
+
+static void test_what_is_no_time(void **state _unused_)
+{
+	static const char *const bad[] = { "",		 "s",
+					   "5",		 "5w",
+					   "-5m",	 "5 m",
+					   "today",	 "h3",
+					   "2026-13-01", "2026-01-31 25:00",
+					   "5m x",	 "1.5h",
+					   "12:00",	 "99999999999999d" };
+	int64_t ms = 7;
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(filter_parse_time(bad[i], 1000, &ms), -EINVAL);
+	assert_int_equal(ms, 7);
+}
+
+static bool wants(const struct filter *f, const char *line)
+{
+	_cleanup_json_ json_t *event = feed_parse(line, strlen(line));
+
+	assert_non_null(event);
+	return filter_wants(f, event);
+}
+
+#define DELETION                                                                                   \
+	"{\"class_uid\":1001,\"time\":500,\"actor\":{\"process\":{\"name\":\"rm\"}},\"file\":"     \
+	"{\"path\":\"/srv/app/x\"},\"unmapped\":{\"backstop\":{\"session\":\"s1\",\"agent\":"      \
+	"\"claude\"}}}"
+#define FINDING                                                                                    \
+	"{\"class_uid\":2004,\"time\":500,\"evidences\":[{\"process\":{\"name\":\"psql\",\"file\"" \
+	":{\"path\":\"/usr/bin/psql\"}},\"dst_endpoint\":{\"ip\":\"10.0.0.1\"}}],\"unmapped\":"    \
+	"{\"backstop\":{\"verdict\":\"hold\",\"signature\":\"db.prod\"}}}"
+
+static void test_wanted(void **state _unused_)
+{
+	static const struct filter deletions[] = {
+		{ 0 },
+		{ .session = "s1", .agent = "claude", .kind = "delete" },
+		{ .path = "/srv/app" },
+		{ .path = "/srv/app/x" },
+		{ .program = "rm" },
+		{ .since_ms = 500, .until_ms = 501 },
+	};
+	static const struct filter findings[] = {
+		{ .verdict = "hold" }, { .signature = "db.*" },	       { .host = "10.0.0.1" },
+		{ .program = "psql" }, { .program = "/usr/bin/psql" }, { .kind = "connect" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(deletions); i++)
+		assert_true(wants(&deletions[i], DELETION));
+	for (size_t i = 0; i < ARRAY_SIZE(findings); i++)
+		assert_true(wants(&findings[i], FINDING));
+}
+
+static void test_not_wanted(void **state _unused_)
+{
+	static const struct filter none[] = {
+		{ .session = "s" },    { .agent = "codex" },	   { .kind = "exec" },
+		{ .path = "/srv/ap" }, { .path = "/srv/app/x/y" }, { .program = "m" },
+		{ .since_ms = 501 },   { .until_ms = 500 },	   { .verdict = "hold" },
+		{ .signature = "*" },  { .host = "10.0.0.1" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(none); i++)
+		assert_false(wants(&none[i], DELETION));
+	assert_false(wants(&(struct filter) { .signature = "db" }, FINDING));
+	assert_false(wants(&(struct filter) { .path = "/" }, FINDING));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_times),
+		cmocka_unit_test(test_what_is_no_time),
+		cmocka_unit_test(test_wanted),
+		cmocka_unit_test(test_not_wanted),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
