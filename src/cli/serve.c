@@ -18,31 +18,37 @@
 #include "base/notify.h"
 #include "cli/command.h"
 #include "cli/feed.h"
+#include "cli/filter.h"
+#include "export/threads.h"
 #include "guard/guard.h"
 #include "record/recorder.h"
 
-#define JOURNAL_DIR GUARD_STATE_DIR "/journal"
-#define DATABASE    GUARD_STATE_DIR "/record/record.db"
-#define USER	    "backstop"
-#define WAIT_MS	    1000 /* for a journal whose changes are not told */
+#define USER	"backstop"
+#define WAIT_MS 1000 /* for a journal whose changes are not told */
 
 struct options {
 	bool once;
-	const char *dir, *database;
+	const char *dir, *database, *export;
 };
 
 /* ---- privileges */
 
+static void dir_of(const char *path, char *ret, size_t size)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (!slash)
+		snprintf(ret, size, ".");
+	else
+		snprintf(ret, size, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+}
+
 static int make_dir_of(const char *path, uid_t uid, gid_t gid)
 {
-	char dir[PATH_MAX], *slash;
+	char dir[PATH_MAX];
 	int r;
 
-	snprintf(dir, sizeof(dir), "%s", path);
-	slash = strrchr(dir, '/');
-	if (!slash || slash == dir)
-		return 0;
-	*slash = '\0';
+	dir_of(path, dir, sizeof(dir));
 	r = io_mkdir_p(dir, 0750);
 	if (!r && uid && lchown(dir, uid, gid) < 0)
 		r = -errno;
@@ -123,14 +129,26 @@ static int catch_up(struct recorder *r, int signal_fd)
 	return MIN(n, 0);
 }
 
+static int start_exports(const char *dir, const char *database, const char *specs,
+			 struct export_threads **ret)
+{
+	char state_dir[PATH_MAX];
+
+	dir_of(database, state_dir, sizeof(state_dir));
+	return export_start(dir, state_dir, specs, ret);
+}
+
 static int follow(const struct options *o, const char *dir, const char *database)
 {
 	_cleanup_(recorder_close_ptr) struct recorder *r = NULL;
+	_cleanup_(export_stop_ptr) struct export_threads *exports = NULL;
 	_cleanup_close_ int signal_fd = open_signals(), inotify_fd = watch(dir);
 	int err = signal_fd < 0 ? signal_fd : MIN(inotify_fd, 0);
 
 	if (!err)
 		err = recorder_open(dir, database, &r);
+	if (!err && o->export)
+		err = start_exports(dir, database, o->export, &exports);
 	if (!err)
 		err = catch_up(r, signal_fd);
 	(void)notify("READY=1\n");
@@ -159,6 +177,10 @@ static int run(const void *options, int argc _unused_, char **argv _unused_)
 static const struct option_def option_defs[] = {
 	{ "once", 0, OPTION_FLAG, NULL, "end when the database has all that the journal has",
 	  offsetof(struct options, once) },
+	{ "export", 0, OPTION_STRING, "SINKS",
+	  "bring events there, too: file:/PATH, stdout:, syslog+udp://HOST:PORT, "
+	  "syslog+tcp://HOST:PORT, with commas between them",
+	  offsetof(struct options, export) },
 	{ "dir", 0, OPTION_STRING, "DIR", "the journal's directory (" JOURNAL_DIR ")",
 	  offsetof(struct options, dir) },
 	{ "database", 0, OPTION_STRING, "FILE", "the database (" DATABASE ")",

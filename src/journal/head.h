@@ -7,13 +7,15 @@
 
 #include "journal/chain.h"
 
+#define HEAD_BOOT 40
+
 struct head_place {
 	uint64_t segment, offset; /* where the next line goes */
 	struct chain_place at;
 };
 
 struct head {
-	char boot[40]; /* in which it was written */
+	char boot[HEAD_BOOT]; /* in which it was written */
 	struct head_place written, synced;
 };
 

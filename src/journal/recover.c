@@ -152,7 +152,7 @@ static int look(const char *dir, int dir_fd, const struct chain_keys *k, const s
 	_cleanup_(journal_reader_close_ptr) struct journal_reader *reader = NULL;
 	struct walk w = { .keys = k, .found = ret };
 	bool same_boot = false;
-	char boot[sizeof(h->boot)];
+	char boot[HEAD_BOOT];
 	int err = journal_reader_open(dir, &reader);
 
 	if (!err)

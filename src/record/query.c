@@ -61,13 +61,10 @@ static int read_position(struct query *q)
 	return 0;
 }
 
-int query_open(const char *journal_dir, const char *database, bool build, struct query **ret)
+static int set_up(struct query *q, const char *journal_dir, const char *database, bool build)
 {
-	_cleanup_(query_close_ptr) struct query *q = calloc(1, sizeof(*q));
 	int r;
 
-	if (!q)
-		return -ENOMEM;
 	q->fd = -1;
 	q->dir_fd = open(journal_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (q->dir_fd < 0)
@@ -75,8 +72,17 @@ int query_open(const char *journal_dir, const char *database, bool build, struct
 	r = schema_open_read(database, &q->db);
 	if (r && build)
 		r = build_database(q, journal_dir);
-	if (!r)
-		r = read_position(q);
+	return r ? r : read_position(q);
+}
+
+int query_open(const char *journal_dir, const char *database, bool build, struct query **ret)
+{
+	_cleanup_(query_close_ptr) struct query *q = calloc(1, sizeof(*q));
+	int r;
+
+	if (!q)
+		return -ENOMEM;
+	r = set_up(q, journal_dir, database, build);
 	if (r)
 		return r;
 	*ret = TAKE_PTR(q);

@@ -158,21 +158,27 @@ static int find_place(struct recorder *r)
 	return same ? same : open_reader(r, 0, 0);
 }
 
-int recorder_open(const char *journal_dir, const char *path, struct recorder **ret)
+static int set_up(struct recorder *r, const char *journal_dir, const char *path)
 {
-	_cleanup_(recorder_close_ptr) struct recorder *r = calloc(1, sizeof(*r));
-	int err = 0;
+	int err;
 
-	if (!r)
-		return -ENOMEM;
 	r->dir_fd = open(journal_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (r->dir_fd < 0)
 		return -errno;
 	r->dir = strdup(journal_dir);
 	r->path = strdup(path);
 	err = r->dir && r->path ? open_store(r) : -ENOMEM;
-	if (!err)
-		err = find_place(r);
+	return err ? err : find_place(r);
+}
+
+int recorder_open(const char *journal_dir, const char *path, struct recorder **ret)
+{
+	_cleanup_(recorder_close_ptr) struct recorder *r = calloc(1, sizeof(*r));
+	int err;
+
+	if (!r)
+		return -ENOMEM;
+	err = set_up(r, journal_dir, path);
 	if (err)
 		return err;
 	*ret = TAKE_PTR(r);

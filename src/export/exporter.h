@@ -1,0 +1,24 @@
+/* Brings the journal to a sink: each line at least once, in order, however long the sink is away.
+ */
+#ifndef EXPORT_EXPORTER_H
+#define EXPORT_EXPORTER_H
+
+#include "base/util.h"
+
+struct exporter;
+
+/* `cursor` is the path of the file that remembers how far the sink is. 0, -EINVAL where `spec` is
+ * no sink's, -EBADMSG where the cursor is none, or another negative errno. */
+int exporter_new(const char *journal_dir, const char *spec, const char *cursor,
+		 struct exporter **ret);
+void exporter_free(struct exporter *e); /* NULL is fine */
+DEFINE_CLEANUP(struct exporter, exporter_free);
+
+/* Hands over what there is, one batch at most, and remembers it: the number of lines, 0 at the end
+ * of the journal, or a negative errno: the same lines come with the next call. */
+int exporter_step(struct exporter *e);
+
+/* How long to wait after so many failures one after the other: full jitter, at most a minute. */
+unsigned int exporter_delay_ms(unsigned int failures);
+
+#endif

@@ -1,0 +1,164 @@
+#include "export/threads.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+
+#include "base/log.h"
+#include "export/exporter.h"
+#include "record/store.h"
+
+#define SINKS_MAX 16
+#define WAIT_MS	  1000 /* for a journal whose changes are not told */
+
+struct worker {
+	pthread_t thread;
+	bool runs;
+	int stop_fd, inotify_fd;
+	char *spec;
+	struct exporter *exporter;
+};
+
+struct export_threads {
+	int stop_fd; /* eventfd: readable once they are to end */
+	struct worker workers[SINKS_MAX];
+	size_t count;
+};
+
+/* True: it is time to end. */
+static bool pause_for(const struct worker *w, bool for_more, unsigned int ms)
+{
+	struct pollfd fds[] = { { .fd = w->stop_fd, .events = POLLIN },
+				{ .fd = for_more ? w->inotify_fd : -1, .events = POLLIN } };
+	char events[4096];
+
+	(void)poll(fds, ARRAY_SIZE(fds), (int)ms);
+	while (for_more && read(w->inotify_fd, events, sizeof(events)) > 0)
+		;
+	return fds[0].revents & POLLIN;
+}
+
+/* A failure is told when it begins, and when it is over. */
+static void *run(void *data)
+{
+	struct worker *w = data;
+	unsigned int failures = 0;
+	bool ends = false;
+
+	while (!ends) {
+		int n = exporter_step(w->exporter);
+
+		if (n < 0 && !failures)
+			log_errno(n, "export: %s takes nothing (events wait in the journal)",
+				  w->spec);
+		if (n >= 0 && failures)
+			log_warning("export: %s takes events again", w->spec);
+		failures = n < 0 ? failures + 1 : 0;
+		ends = n < 0 ? pause_for(w, false, exporter_delay_ms(failures - 1))
+			     : pause_for(w, !n, n ? 0 : WAIT_MS);
+	}
+	return NULL;
+}
+
+static int watch(const char *dir)
+{
+	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK), r;
+
+	if (fd < 0)
+		return -errno;
+	r = inotify_add_watch(fd, dir, IN_MODIFY | IN_CREATE) < 0 ? -errno : fd;
+	if (r < 0)
+		close(fd);
+	return r;
+}
+
+static int start(struct export_threads *t, const char *dir, const char *state_dir, const char *spec)
+{
+	struct worker *w = &t->workers[t->count++];
+	char cursor[PATH_MAX];
+	int r;
+
+	w->inotify_fd = -1;
+	snprintf(cursor, sizeof(cursor), "%s/export-%016" PRIx64 ".cursor", state_dir,
+		 (uint64_t)store_process_id(spec, strlen(spec)));
+	w->stop_fd = t->stop_fd;
+	w->inotify_fd = watch(dir);
+	if (w->inotify_fd < 0)
+		return w->inotify_fd;
+	w->spec = strdup(spec);
+	r = w->spec ? exporter_new(dir, spec, cursor, &w->exporter) : -ENOMEM;
+	if (!r)
+		r = -pthread_create(&w->thread, NULL, run, w);
+	w->runs = !r;
+	return r;
+}
+
+static int start_logged(struct export_threads *t, const char *dir, const char *state_dir,
+			const char *spec)
+{
+	int r = t->count < SINKS_MAX ? start(t, dir, state_dir, spec) : -E2BIG;
+
+	if (r == -EINVAL)
+		log_error("export: '%s' is none of file:/PATH, stdout:, syslog+udp://HOST:PORT, "
+			  "syslog+tcp://HOST:PORT",
+			  spec);
+	else if (r == -E2BIG)
+		log_error("export: more than %d sinks", SINKS_MAX);
+	else if (r)
+		log_errno(r, "export: cannot start %s", spec);
+	return r;
+}
+
+static int start_all(struct export_threads *t, const char *dir, const char *state_dir,
+		     const char *specs)
+{
+	_cleanup_free_ char *copy = strdup(specs);
+	char *rest = copy, *spec;
+	int r = copy ? 0 : -ENOMEM;
+
+	t->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (!r && t->stop_fd < 0)
+		r = -errno;
+	while (!r && (spec = strsep(&rest, ",")))
+		r = start_logged(t, dir, state_dir, spec);
+	return r;
+}
+
+int export_start(const char *journal_dir, const char *state_dir, const char *specs,
+		 struct export_threads **ret)
+{
+	_cleanup_(export_stop_ptr) struct export_threads *t = calloc(1, sizeof(*t));
+	int r;
+
+	if (!t)
+		return -ENOMEM;
+	r = start_all(t, journal_dir, state_dir, specs);
+	if (r)
+		return r;
+	*ret = TAKE_PTR(t);
+	return 0;
+}
+
+void export_stop(struct export_threads *t)
+{
+	if (!t)
+		return;
+	eventfd_write(t->stop_fd, 1);
+	for (size_t i = 0; i < t->count; i++) {
+		struct worker *w = &t->workers[i];
+
+		if (w->runs)
+			pthread_join(w->thread, NULL);
+		exporter_free(w->exporter);
+		close_fd(&w->inotify_fd);
+		free(w->spec);
+	}
+	close_fd(&t->stop_fd);
+	free(t);
+}

@@ -1,0 +1,17 @@
+/* Exporters, each in a thread of its own: a sink that is away keeps no other from its events. */
+#ifndef EXPORT_THREADS_H
+#define EXPORT_THREADS_H
+
+#include "base/util.h"
+
+struct export_threads;
+
+/* `specs` are separated by commas; cursors are kept in `state_dir`. 0, or a negative errno, logged.
+ */
+int export_start(const char *journal_dir, const char *state_dir, const char *specs,
+		 struct export_threads **ret);
+/* Ends them; what a sink does not have yet it gets after the next start. NULL is fine. */
+void export_stop(struct export_threads *t);
+DEFINE_CLEANUP(struct export_threads, export_stop);
+
+#endif
