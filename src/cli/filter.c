@@ -115,6 +115,45 @@ static void add(struct where *w, const char *condition, const char *value)
 	}
 }
 
+#define OF_AGENT                                                                                   \
+	"session IN (SELECT id FROM sessions WHERE agent IN (SELECT id FROM names WHERE text = "   \
+	"?))"
+#define PROGRAMS                                                                                   \
+	"program IN (SELECT id FROM names WHERE text = ? OR"                                       \
+	" substr(text, -length(?) - 1) = '/' || ?)"
+
+/* Is it so small a part of all events that an index is of use? What the last events are is quicker
+ * found from the end, where many are wanted ones. */
+static bool is_rare(struct query *q, const char *sql, const char *value)
+{
+	_cleanup_statement_ sqlite3_stmt *row = NULL;
+
+	return !query_prepare(q, sql, &value, 1, &row) && query_step(row) > 0 &&
+	       sqlite3_column_int64(row, 0);
+}
+
+static void add_agent(struct where *w, struct query *q, const char *agent)
+{
+	static const char rare[] =
+		"SELECT total(events) * 100 < (SELECT total(events) FROM sessions) FROM sessions"
+		" WHERE agent IN (SELECT id FROM names WHERE text = ?)";
+
+	if (agent)
+		add(w, is_rare(q, rare, agent) ? "e." OF_AGENT : "+e." OF_AGENT, agent);
+}
+
+static void add_program(struct where *w, struct query *q, const char *program)
+{
+	static const char rare[] =
+		"SELECT total(events) * 100 < (SELECT total(events) FROM sessions) FROM sessions"
+		" WHERE id IN (SELECT session FROM processes WHERE program IN (SELECT id FROM names"
+		" WHERE text = ?1 OR substr(text, -length(?1) - 1) = '/' || ?1))";
+
+	if (program && is_rare(q, rare, program))
+		add(w, "e.session IN (SELECT session FROM processes WHERE " PROGRAMS ")", program);
+	add(w, "+e.process IN (SELECT id FROM processes WHERE " PROGRAMS ")", program);
+}
+
 static void add_kind(struct where *w, const char *name)
 {
 	for (size_t i = 0; name && i < ARRAY_SIZE(kinds); i++)
@@ -132,13 +171,9 @@ static void add_time_range(struct where *w, const struct filter *f)
 }
 
 /* What the rows say more coarsely (program, kind) filter_wants() looks at again. */
-static void add_conditions(struct where *w, const struct filter *f)
+static void add_conditions(struct where *w, struct query *q, const struct filter *f)
 {
 	add(w, "e.session IN (SELECT id FROM sessions WHERE name = ?)", f->session);
-	add(w,
-	    "e.session IN (SELECT id FROM sessions WHERE agent IN"
-	    " (SELECT id FROM names WHERE text = ?))",
-	    f->agent);
 	add(w,
 	    "e.id IN (SELECT event FROM findings WHERE verdict IN"
 	    " (SELECT id FROM names WHERE text = ?))",
@@ -147,12 +182,8 @@ static void add_conditions(struct where *w, const struct filter *f)
 	    "e.id IN (SELECT event FROM findings WHERE signature IN"
 	    " (SELECT id FROM names WHERE text GLOB ?))",
 	    f->signature);
-	add(w,
-	    "e.session IN (SELECT session FROM processes WHERE program IN (SELECT id FROM names"
-	    " WHERE text = ? OR substr(text, -length(?) - 1) = '/' || ?))"
-	    " AND e.process IN (SELECT id FROM processes WHERE program IN (SELECT id FROM names"
-	    " WHERE text = ? OR substr(text, -length(?) - 1) = '/' || ?))",
-	    f->program);
+	add_agent(w, q, f->agent);
+	add_program(w, q, f->program);
 	add(w, "e.subject > ? || ':' AND e.subject < ? || ';'", f->host);
 	add(w, "(e.subject = ? OR (e.subject > ? || '/' AND e.subject < ? || '0'))", f->path);
 	add_kind(w, f->kind);
@@ -165,7 +196,7 @@ int filter_prepare(const struct filter *f, struct query *q, unsigned int count, 
 	int r;
 
 	strbuf_adds(&w.sql, "SELECT e.segment, e.offset, e.length, e.id FROM events e WHERE TRUE");
-	add_conditions(&w, f);
+	add_conditions(&w, q, f);
 	strbuf_addf(&w.sql,
 		    f->since_ms || f->until_ms ? " ORDER BY e.time_ms%s, e.id%s"
 					       : " ORDER BY e.id%s",

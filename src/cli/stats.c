@@ -28,7 +28,7 @@ static const struct question {
 	{ "events", "Events",
 	  "SELECT CASE kind WHEN 1 THEN 'exec' WHEN 2 THEN 'exit' WHEN 3 THEN 'connect'"
 	  " WHEN 4 THEN 'delete' WHEN 5 THEN 'finding' ELSE 'guard' END AS kind,"
-	  " count(*) AS events FROM events GROUP BY events.kind ORDER BY events.kind" },
+	  " events FROM counts ORDER BY counts.kind" },
 	{ "agents", "Agents",
 	  "SELECT coalesce(n.text, '-') AS agent, count(*) AS sessions, sum(s.events) AS events,"
 	  " sum(s.findings) AS findings, sum(s.held) AS held, sum(s.refused) AS refused"

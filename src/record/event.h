@@ -14,6 +14,7 @@ enum event_kind {
 	EVENT_DELETE,
 	EVENT_FINDING,
 	EVENT_GUARD,
+	EVENT_KINDS,
 };
 
 /* A string as it stands in the line, escapes and all; at is NULL where there is none. */

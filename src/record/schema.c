@@ -13,6 +13,7 @@ static const char *const steps[] = {
 	"CREATE TABLE cursor (one INTEGER PRIMARY KEY CHECK (one = 1), segment INTEGER NOT NULL,"
 	" offset INTEGER NOT NULL, lines INTEGER NOT NULL, skipped INTEGER NOT NULL);"
 	"INSERT INTO cursor VALUES (1, 0, 0, 0, 0);"
+	"CREATE TABLE counts (kind INTEGER PRIMARY KEY, events INTEGER NOT NULL);"
 	"CREATE TABLE names (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);"
 	"CREATE TABLE sessions (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, host INTEGER,"
 	" agent INTEGER, user INTEGER, began_ms INTEGER, last_ms INTEGER, events INTEGER NOT NULL,"

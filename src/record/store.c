@@ -20,6 +20,7 @@ enum statement {
 	PUT_EVENT,
 	PUT_INNER,
 	PUT_FINDING,
+	PUT_COUNT,
 	PUT_CURSOR,
 	STATEMENTS,
 };
@@ -52,6 +53,7 @@ static const char *const statements[STATEMENTS] = {
 	[PUT_FINDING] = "INSERT INTO findings (event, session, process, signature, severity,"
 			" verdict, disposition, hold, by, reason, latency_ns, run, number)"
 			" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[PUT_COUNT] = "INSERT OR REPLACE INTO counts (kind, events) VALUES (?, ?)",
 	[PUT_CURSOR] = "UPDATE cursor SET segment = ?, offset = ?, lines = ?, skipped = ?",
 };
 
@@ -69,6 +71,7 @@ struct store {
 	struct map names;    /* hash of the text -> id, as a pointer */
 	struct map sessions; /* hash of the name -> struct session */
 	int64_t name_count, session_count;
+	int64_t counts[EVENT_KINDS];
 	struct strbuf text;
 };
 
@@ -421,6 +424,7 @@ int store_put(struct store *s, const struct event *e, const struct store_place *
 	int r = begin(s);
 
 	s->cursor.lines++;
+	s->counts[e->kind]++;
 	if (!r)
 		r = find_session(s, e, &session);
 	id = session ? session->id : 0;
@@ -440,6 +444,21 @@ void store_skip(struct store *s)
 	s->cursor.skipped++;
 }
 
+static int write_counts(struct store *s)
+{
+	sqlite3_stmt *put = s->statements[PUT_COUNT];
+	int r = 0;
+
+	for (int kind = 0; !r && kind < EVENT_KINDS; kind++) {
+		if (!s->counts[kind])
+			continue;
+		bind_int(put, 1, kind);
+		bind_int(put, 2, s->counts[kind]);
+		r = run(s, PUT_COUNT);
+	}
+	return r;
+}
+
 int store_commit(struct store *s, uint64_t segment, uint64_t offset)
 {
 	sqlite3_stmt *put = s->statements[PUT_CURSOR];
@@ -447,6 +466,8 @@ int store_commit(struct store *s, uint64_t segment, uint64_t offset)
 
 	if (!r)
 		r = write_sessions(s);
+	if (!r)
+		r = write_counts(s);
 	if (r)
 		return r;
 	s->cursor.segment = segment;
@@ -556,6 +577,19 @@ static int load_cursor(struct store *s, sqlite3_stmt *row)
 	return 0;
 }
 
+static int load_counts(struct store *s, sqlite3_stmt *rows)
+{
+	int result;
+
+	while ((result = sqlite3_step(rows)) == SQLITE_ROW) {
+		int64_t kind = sqlite3_column_int64(rows, 0);
+
+		if (kind >= 0 && kind < EVENT_KINDS)
+			s->counts[kind] = sqlite3_column_int64(rows, 1);
+	}
+	return schema_errno(result);
+}
+
 static int load_rows(struct store *s, const char *sql, int (*fn)(struct store *, sqlite3_stmt *))
 {
 	sqlite3_stmt *rows = NULL;
@@ -571,6 +605,8 @@ static int load(struct store *s)
 {
 	int r = load_rows(s, "SELECT segment, offset, lines, skipped FROM cursor", load_cursor);
 
+	if (!r)
+		r = load_rows(s, "SELECT kind, events FROM counts", load_counts);
 	if (!r)
 		r = load_rows(s, "SELECT id, text FROM names", load_names);
 	if (!r)

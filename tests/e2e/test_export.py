@@ -32,9 +32,19 @@ def fixture_serve(own, tmp_path):
         process.communicate()
 
 
+def settle(own):
+    """The session is over, and all that was made of it is recorded."""
+    def done():
+        status = own.status()
+        events = status["events"]
+        return not status["sessions"] and events["made"] == events["recorded"] + events["lost"]
+
+    until(done, lambda: f"the session has ended: {own.status()['events']}")
+
+
 def run(lab, own, *argv):
     lab.run(list(argv), guard=own).finish()
-    until(lambda: not own.status()["sessions"], "the session has ended")
+    settle(own)
 
 
 def read(path):
@@ -83,7 +93,7 @@ def test_killed_again_and_again(lab, own, serve, tmp_path):
         process.kill()
         process.wait()
     agent.finish(120)
-    until(lambda: not own.status()["sessions"], "the session has ended")
+    settle(own)
     process = serve(f"file:{out}")
     until(lambda: read(out)[-1:] == own.lines()[-1:], "it has the last")
     stop(process)

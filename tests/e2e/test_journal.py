@@ -24,9 +24,19 @@ def verify(guard, *more):
     return done.returncode, done.stdout + done.stderr
 
 
+def settle(own):
+    """The session is over, and all that was made of it is recorded."""
+    def done():
+        status = own.status()
+        events = status["events"]
+        return not status["sessions"] and events["made"] == events["recorded"] + events["lost"]
+
+    until(done, lambda: f"the session has ended: {own.status()['events']}")
+
+
 def run(lab, own, *argv):
     lab.run(list(argv), guard=own).finish()
-    until(lambda: not own.status()["sessions"], "the session has ended")
+    settle(own)
 
 
 def segments(guard):

@@ -48,9 +48,19 @@ def fixture_record(own, tmp_path):
     return Record(own, tmp_path)
 
 
+def settle(own):
+    """The session is over, and all that was made of it is recorded."""
+    def done():
+        status = own.status()
+        events = status["events"]
+        return not status["sessions"] and events["made"] == events["recorded"] + events["lost"]
+
+    until(done, lambda: f"the session has ended: {own.status()['events']}")
+
+
 def run(lab, own, *argv, **more):
     lab.run(list(argv), guard=own, **more).finish()
-    until(lambda: not own.status()["sessions"], "the session has ended")
+    settle(own)
     return [e["unmapped"]["backstop"]["session"] for e in own.journal() if "session" in e["unmapped"]["backstop"]][-1]
 
 

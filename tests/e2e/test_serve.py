@@ -57,9 +57,19 @@ def recorder(own, tmp_path):
     return Recorder(own, tmp_path)
 
 
+def settle(own):
+    """The session is over, and all that was made of it is recorded."""
+    def done():
+        status = own.status()
+        events = status["events"]
+        return not status["sessions"] and events["made"] == events["recorded"] + events["lost"]
+
+    until(done, lambda: f"the session has ended: {own.status()['events']}")
+
+
 def run(lab, own, *argv):
     lab.run(list(argv), guard=own).finish()
-    until(lambda: not own.status()["sessions"], "the session has ended")
+    settle(own)
 
 
 def test_once(lab, own, recorder):
@@ -90,7 +100,7 @@ def test_killed_again_and_again(lab, own, recorder):
         process.kill()
         process.wait()
     agent.finish(120)
-    until(lambda: not own.status()["sessions"], "the session has ended")
+    settle(own)
     recorder.once()
     recorder.expect_whole()
 
