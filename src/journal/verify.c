@@ -4,13 +4,16 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/strbuf.h"
 #include "journal/follow.h"
 #include "journal/head.h"
 #include "journal/journal.h"
+#include "journal/segment.h"
 
 struct verifier {
 	struct verify_report *report;
@@ -258,6 +261,23 @@ static void check_end(struct verifier *v)
 	say(v, VERIFY_BAD, NULL, 0, strbuf_str(&text));
 }
 
+/* A writer that is at it right now may have written a part of a line. */
+static void check_rest(struct verifier *v, const char *dir)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	char path[PATH_MAX];
+	uint64_t segment, offset;
+	struct stat st;
+
+	journal_reader_position(v->reader, &segment, &offset);
+	snprintf(path, sizeof(path), "%s/%s", dir, segment_name(segment).text);
+	if (!segment || lstat(path, &st) < 0 || (uint64_t)st.st_size <= offset)
+		return;
+	strbuf_addf(&text, "%" PRIu64 " bytes behind its last line are none (yet)",
+		    (uint64_t)st.st_size - offset);
+	say(v, VERIFY_NOTE, segment_name(segment).text, 0, strbuf_str(&text));
+}
+
 static int verify(struct verifier *v, const char *dir, const char *keys_dir)
 {
 	int r = chain_keys_open(keys_dir, false, &v->keys);
@@ -278,6 +298,7 @@ static int verify(struct verifier *v, const char *dir, const char *keys_dir)
 	else
 		check_end(v);
 	check_begin(v);
+	check_rest(v, dir);
 	return 0;
 }
 

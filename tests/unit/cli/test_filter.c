@@ -5,12 +5,14 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "cli/client.h"
 #include "cli/feed.h"
 #include "cli/filter.h"
+#include "journal/journal.h"
 
 static void test_times(void **state _unused_)
 {
@@ -101,6 +103,56 @@ static void test_not_wanted(void **state _unused_)
 	assert_false(wants(&(struct filter) { .path = "/" }, FINDING));
 }
 
+/* Times that come in no order; what is found comes in the journal's. */
+static void write_journal(const char *dir)
+{
+	static const int times[] = { 5000, 3000, 4000, 9000, 1000, 4500 };
+	const struct journal_options o = { .dir = dir, .segment_max = 1 << 20 };
+	_cleanup_(journal_close_ptr) struct journal *j = NULL;
+	char line[128];
+
+	assert_int_equal(journal_open(&o, &j), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
+		int n = snprintf(line, sizeof(line),
+				 "{\"class_uid\":1007,\"activity_id\":1,\"time\":%d}", times[i]);
+
+		assert_int_equal(journal_append(j, line, (size_t)n), 0);
+	}
+}
+
+static void assert_found(struct query *q, const struct filter *f, unsigned int count,
+			 const char *want)
+{
+	_cleanup_statement_ sqlite3_stmt *rows = NULL;
+	char got[32] = "";
+
+	assert_int_equal(filter_prepare(f, q, count, &rows), 0);
+	while (query_step(rows) > 0) {
+		size_t len = strlen(got);
+
+		snprintf(got + len, sizeof(got) - len, "%d ", sqlite3_column_int(rows, 3));
+	}
+	assert_string_equal(got, want);
+}
+
+static void test_order_of_the_journal(void **state _unused_)
+{
+	char dir[] = "/tmp/backstop-filter-XXXXXX", command[64];
+	struct query *q = NULL;
+
+	assert_non_null(mkdtemp(dir));
+	write_journal(dir);
+	assert_int_equal(query_open(dir, "", true, &q), 0);
+	assert_found(q, &(struct filter) { 0 }, 0, "1 2 3 4 5 6 ");
+	assert_found(q, &(struct filter) { .since_ms = 4000 }, 0, "1 3 4 6 ");
+	assert_found(q, &(struct filter) { .since_ms = 4000 }, 9, "6 4 3 1 ");
+	assert_found(q, &(struct filter) { .since_ms = 4000, .until_ms = 5000 }, 0, "3 6 ");
+	assert_found(q, &(struct filter) { .until_ms = 4000 }, 0, "2 5 ");
+	query_close(q);
+	snprintf(command, sizeof(command), "rm -r '%s'", dir);
+	assert_int_equal(system(command), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -108,6 +160,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_no_time),
 		cmocka_unit_test(test_wanted),
 		cmocka_unit_test(test_not_wanted),
+		cmocka_unit_test(test_order_of_the_journal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

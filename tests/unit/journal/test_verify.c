@@ -148,6 +148,22 @@ static void test_cut_in_the_middle(void **state _unused_)
 	assert_one_bad("bad 3.jsonl:1: goes on from line ");
 }
 
+static void test_rest_of_a_line(void **state _unused_)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	struct verify_report r;
+
+	make(&text);
+	strbuf_free(&text);
+	read_segment(1, &text);
+	for (uint64_t i = 2; !access(path_of(i), F_OK); i++)
+		unlink(path_of(i));
+	strbuf_adds(&text, "{\"class");
+	write_segment(1, text.data, text.len);
+	assert_non_null(
+		strstr(verified(&r), "note 1.jsonl:0: 7 bytes behind its last line are none"));
+}
+
 static void cut_end(uint64_t segment, int lines)
 {
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
@@ -303,6 +319,7 @@ int main(void)
 		VERIFY_TEST(test_twice),
 		VERIFY_TEST(test_foreign),
 		VERIFY_TEST(test_cut_in_the_middle),
+		VERIFY_TEST(test_rest_of_a_line),
 		VERIFY_TEST(test_cut_at_the_end),
 		VERIFY_TEST(test_cut_and_gone_on_with),
 		VERIFY_TEST(test_edited_and_gone_on_with),
