@@ -7,26 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/map.h"
 #include "record/schema.h"
+#include "record/store_internal.h"
 
 #define COMMAND_MAX 1000 /* bytes of a command line; the journal has it whole */
 
-enum statement {
-	PUT_NAME,
-	PUT_SESSION,
-	PUT_EXEC,
-	PUT_EXIT,
-	PUT_EVENT,
-	PUT_INNER,
-	PUT_FINDING,
-	PUT_COUNT,
-	PUT_CURSOR,
-	STATEMENTS,
-};
-
 /* An exec is known better than its exit, which may come of a fork alone. */
-static const char *const statements[STATEMENTS] = {
+static const char *const statements[STORE_STATEMENTS] = {
 	[PUT_NAME] = "INSERT INTO names (id, text) VALUES (?, ?)",
 	[PUT_SESSION] = "INSERT INTO sessions (id, name, host, agent, user, began_ms, last_ms,"
 			" events, findings, held, refused)"
@@ -57,25 +44,7 @@ static const char *const statements[STATEMENTS] = {
 	[PUT_CURSOR] = "UPDATE cursor SET segment = ?, offset = ?, lines = ?, skipped = ?",
 };
 
-struct session {
-	int64_t id, host, agent, user, began_ms, last_ms, events, findings, held, refused;
-	bool changed;
-	char name[];
-};
-
-struct store {
-	sqlite3 *db;
-	sqlite3_stmt *statements[STATEMENTS];
-	struct store_cursor committed, cursor;
-	bool open;	     /* a transaction */
-	struct map names;    /* hash of the text -> id, as a pointer */
-	struct map sessions; /* hash of the name -> struct session */
-	int64_t name_count, session_count;
-	int64_t counts[EVENT_KINDS];
-	struct strbuf text;
-};
-
-static uint64_t hash_text(const char *text, size_t len)
+uint64_t store_hash(const char *text, size_t len)
 {
 	static const uint8_t key[crypto_shorthash_KEYBYTES] = "backstop record";
 	uint8_t out[crypto_shorthash_BYTES];
@@ -88,7 +57,7 @@ static uint64_t hash_text(const char *text, size_t len)
 
 int64_t store_process_id(const char *uid, size_t len)
 {
-	return (int64_t)(hash_text(uid, len) >> 1);
+	return (int64_t)(store_hash(uid, len) >> 1);
 }
 
 /* ---- statements */
@@ -107,7 +76,7 @@ static void bind_known(sqlite3_stmt *s, int at, int64_t n)
 		sqlite3_bind_null(s, at);
 }
 
-static int run(struct store *s, enum statement which)
+static int run(struct store *s, enum store_statement which)
 {
 	sqlite3_stmt *statement = s->statements[which];
 	int r = sqlite3_step(statement);
@@ -172,7 +141,7 @@ static int64_t intern(struct store *s, struct slice name)
 	if (!name.at)
 		return 0;
 	text = text_of(s, name, &len);
-	hash = hash_text(text, len);
+	hash = store_hash(text, len);
 	id = (int64_t)(uintptr_t)map_get(&s->names, hash);
 	if (id)
 		return id;
@@ -192,9 +161,9 @@ static int intern_into(struct store *s, struct slice name, int64_t *ret)
 
 /* ---- sessions */
 
-static int add_session(struct store *s, struct slice name, uint64_t hash, struct session **ret)
+int store_add_session(struct store *s, struct slice name, uint64_t hash, struct store_session **ret)
 {
-	struct session *n = calloc(1, sizeof(*n) + name.len + 1);
+	struct store_session *n = calloc(1, sizeof(*n) + name.len + 1);
 	int r;
 
 	if (!n)
@@ -210,7 +179,7 @@ static int add_session(struct store *s, struct slice name, uint64_t hash, struct
 	return 0;
 }
 
-static void count(struct session *n, const struct event *e)
+static void count(struct store_session *n, const struct event *e)
 {
 	n->began_ms = n->began_ms ? n->began_ms : e->time_ms;
 	n->last_ms = MAX(n->last_ms, e->time_ms);
@@ -222,14 +191,14 @@ static void count(struct session *n, const struct event *e)
 }
 
 /* 0 and NULL where the event is of none. */
-static int find_session(struct store *s, const struct event *e, struct session **ret)
+static int find_session(struct store *s, const struct event *e, struct store_session **ret)
 {
-	uint64_t hash = hash_text(e->session.at, e->session.len);
-	struct session *n = e->session.at ? map_get(&s->sessions, hash) : NULL;
+	uint64_t hash = store_hash(e->session.at, e->session.len);
+	struct store_session *n = e->session.at ? map_get(&s->sessions, hash) : NULL;
 	int r = 0;
 
 	if (!n && e->session.at)
-		r = add_session(s, e->session, hash, &n);
+		r = store_add_session(s, e->session, hash, &n);
 	if (!r && n && !n->host)
 		r = intern_into(s, e->host, &n->host);
 	if (!r && n && !n->agent)
@@ -244,7 +213,7 @@ static int find_session(struct store *s, const struct event *e, struct session *
 	return r;
 }
 
-static int write_session(struct store *s, struct session *n)
+static int write_session(struct store *s, struct store_session *n)
 {
 	sqlite3_stmt *put = s->statements[PUT_SESSION];
 
@@ -269,7 +238,7 @@ static int write_sessions(struct store *s)
 	int r = 0;
 
 	map_for_each (&s->sessions, n)
-		if (!r && ((struct session *)n)->changed)
+		if (!r && ((struct store_session *)n)->changed)
 			r = write_session(s, n);
 	return r;
 }
@@ -419,7 +388,7 @@ static int begin(struct store *s)
 
 int store_put(struct store *s, const struct event *e, const struct store_place *at)
 {
-	struct session *session = NULL;
+	struct store_session *session = NULL;
 	int64_t id;
 	int r = begin(s);
 
@@ -518,107 +487,11 @@ struct store_cursor store_cursor(const struct store *s)
 
 /* ---- opening */
 
-static int load_names(struct store *s, sqlite3_stmt *rows)
-{
-	int result = SQLITE_DONE, r = 0;
-
-	while (!r && (result = sqlite3_step(rows)) == SQLITE_ROW) {
-		const char *text = (const char *)sqlite3_column_text(rows, 1);
-		int64_t id = sqlite3_column_int64(rows, 0);
-
-		r = map_set(&s->names, hash_text(text, (size_t)sqlite3_column_bytes(rows, 1)),
-			    (void *)(uintptr_t)id);
-		s->name_count = MAX(s->name_count, id);
-	}
-	return r ? r : schema_errno(result);
-}
-
-static int load_session(struct store *s, sqlite3_stmt *row)
-{
-	const char *name = (const char *)sqlite3_column_text(row, 1);
-	const struct slice slice = { name, (size_t)sqlite3_column_bytes(row, 1) };
-	struct session *n = NULL;
-	int r = add_session(s, slice, hash_text(slice.at, slice.len), &n);
-
-	if (r)
-		return r;
-	n->id = sqlite3_column_int64(row, 0);
-	n->host = sqlite3_column_int64(row, 2);
-	n->agent = sqlite3_column_int64(row, 3);
-	n->user = sqlite3_column_int64(row, 4);
-	n->began_ms = sqlite3_column_int64(row, 5);
-	n->last_ms = sqlite3_column_int64(row, 6);
-	n->events = sqlite3_column_int64(row, 7);
-	n->findings = sqlite3_column_int64(row, 8);
-	n->held = sqlite3_column_int64(row, 9);
-	n->refused = sqlite3_column_int64(row, 10);
-	s->session_count = MAX(s->session_count, n->id);
-	return 0;
-}
-
-static int load_sessions(struct store *s, sqlite3_stmt *rows)
-{
-	int result = SQLITE_DONE, r = 0;
-
-	while (!r && (result = sqlite3_step(rows)) == SQLITE_ROW)
-		r = load_session(s, rows);
-	return r ? r : schema_errno(result);
-}
-
-static int load_cursor(struct store *s, sqlite3_stmt *row)
-{
-	if (sqlite3_step(row) != SQLITE_ROW)
-		return -EUCLEAN;
-	s->committed.segment = (uint64_t)sqlite3_column_int64(row, 0);
-	s->committed.offset = (uint64_t)sqlite3_column_int64(row, 1);
-	s->committed.lines = (uint64_t)sqlite3_column_int64(row, 2);
-	s->committed.skipped = (uint64_t)sqlite3_column_int64(row, 3);
-	s->cursor = s->committed;
-	return 0;
-}
-
-static int load_counts(struct store *s, sqlite3_stmt *rows)
-{
-	int result;
-
-	while ((result = sqlite3_step(rows)) == SQLITE_ROW) {
-		int64_t kind = sqlite3_column_int64(rows, 0);
-
-		if (kind >= 0 && kind < EVENT_KINDS)
-			s->counts[kind] = sqlite3_column_int64(rows, 1);
-	}
-	return schema_errno(result);
-}
-
-static int load_rows(struct store *s, const char *sql, int (*fn)(struct store *, sqlite3_stmt *))
-{
-	sqlite3_stmt *rows = NULL;
-	int r = schema_errno(sqlite3_prepare_v2(s->db, sql, -1, &rows, NULL));
-
-	if (!r)
-		r = fn(s, rows);
-	sqlite3_finalize(rows);
-	return r;
-}
-
-static int load(struct store *s)
-{
-	int r = load_rows(s, "SELECT segment, offset, lines, skipped FROM cursor", load_cursor);
-
-	if (!r)
-		r = load_rows(s, "SELECT kind, events FROM counts", load_counts);
-	if (!r)
-		r = load_rows(s, "SELECT id, text FROM names", load_names);
-	if (!r)
-		r = load_rows(s, "SELECT * FROM sessions", load_sessions);
-	return r;
-}
-
 static int prepare(struct store *s)
 {
 	int r = 0;
 
-	for (int i = 0; !r && i < STATEMENTS; i++)
+	for (int i = 0; !r && i < STORE_STATEMENTS; i++)
 		r = schema_errno(sqlite3_prepare_v3(s->db, statements[i], -1,
 						    SQLITE_PREPARE_PERSISTENT, &s->statements[i],
 						    NULL));
@@ -636,7 +509,7 @@ int store_open(const char *path, struct store **ret)
 	if (!r)
 		r = prepare(s);
 	if (!r)
-		r = load(s);
+		r = store_load(s);
 	if (r)
 		return r;
 	*ret = TAKE_PTR(s);
@@ -649,7 +522,7 @@ void store_close(struct store *s)
 
 	if (!s)
 		return;
-	for (int i = 0; i < STATEMENTS; i++)
+	for (int i = 0; i < STORE_STATEMENTS; i++)
 		sqlite3_finalize(s->statements[i]);
 	sqlite3_close(s->db);
 	map_for_each (&s->sessions, n)

@@ -1,0 +1,48 @@
+/* What the files of the store share. */
+#ifndef RECORD_STORE_INTERNAL_H
+#define RECORD_STORE_INTERNAL_H
+
+#include <sqlite3.h>
+
+#include "base/map.h"
+#include "record/store.h"
+
+enum store_statement {
+	PUT_NAME,
+	PUT_SESSION,
+	PUT_EXEC,
+	PUT_EXIT,
+	PUT_EVENT,
+	PUT_INNER,
+	PUT_FINDING,
+	PUT_COUNT,
+	PUT_CURSOR,
+	STORE_STATEMENTS,
+};
+
+struct store_session {
+	int64_t id, host, agent, user, began_ms, last_ms, events, findings, held, refused;
+	bool changed;
+	char name[];
+};
+
+struct store {
+	sqlite3 *db;
+	sqlite3_stmt *statements[STORE_STATEMENTS];
+	struct store_cursor committed, cursor;
+	bool open;	     /* a transaction */
+	struct map names;    /* hash of the text -> id, as a pointer */
+	struct map sessions; /* hash of the name -> struct store_session */
+	int64_t name_count, session_count;
+	int64_t counts[EVENT_KINDS];
+	struct strbuf text;
+};
+
+uint64_t store_hash(const char *text, size_t len);
+/* A session of that name, which has no number of the database's yet but the next. 0 or -ENOMEM. */
+int store_add_session(struct store *s, struct slice name, uint64_t hash,
+		      struct store_session **ret);
+/* What the database has, into memory. 0 or a negative errno. */
+int store_load(struct store *s);
+
+#endif
