@@ -158,7 +158,7 @@ test-vm: all $(VICTIMS)
 	tests/run vm-all $(BUILD)
 
 # The fuzzers link only what knows no kernel.
-FUZZ_SRC := $(foreach p,base policy journal,$(call SRC_OF,$(p))) $(patsubst %,src/context/%.c,ask plan zip)
+FUZZ_SRC := $(foreach p,base policy journal,$(call SRC_OF,$(p))) $(patsubst %,src/context/%.c,ask plan zip) src/record/event.c
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_SRC) $(wildcard include/backstop/*.h src/*/*.h)
 	@mkdir -p $(@D)
 	$(CLANG) -std=gnu17 -D_GNU_SOURCE -DBACKSTOP_VERSION='"$(VERSION)"' -Iinclude -Isrc $(shell pkg-config --cflags $(LIBS)) \
