@@ -2,12 +2,16 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "guard/internal.h"
 
 #define SEGMENT_MAX (64ULL << 20)
 #define JOURNAL_MAX (16ULL << 30) /* beyond, the oldest segments go */
+/* A guard that ends brings the journal to the disk after its socket is gone. */
+#define ENDING_TRIES 100
+#define ENDING_USEC  20000
 
 static void describe_loss(void *data, uint64_t lost, int err, struct strbuf *line)
 {
@@ -36,6 +40,17 @@ static void describe_checkpoint(void *data, const char *message, struct strbuf *
 	ocsf_guard(line, &g->host, &e, "journal checkpoint", message);
 }
 
+static int open_ended(const struct journal_options *o, struct journal **ret)
+{
+	int r = journal_open(o, ret);
+
+	for (int i = 0; r == -EBUSY && i < ENDING_TRIES; i++) {
+		usleep(ENDING_USEC);
+		r = journal_open(o, ret);
+	}
+	return r;
+}
+
 /* A guard decides without keys, too. */
 static int open_in(struct guard *g, const char *dir, const char *keys)
 {
@@ -47,7 +62,7 @@ static int open_in(struct guard *g, const char *dir, const char *keys)
 				     .describe_checkpoint = describe_checkpoint,
 				     .on_lost = recorded_lost,
 				     .data = g };
-	int r = journal_open(&o, &g->journal);
+	int r = open_ended(&o, &g->journal);
 
 	if (r != -EKEYREJECTED)
 		return r;
