@@ -489,6 +489,16 @@ static void write_scan(struct strbuf *sections, const struct tables *m)
 	strbuf_add(&sections[SCAN_RULES], m->rules, m->rules_count * sizeof(struct bs_rule));
 }
 
+static void write_approvers(struct builder *b, const struct library *l)
+{
+	for (size_t i = 0; i < l->approvers_count; i++) {
+		struct image_approver a = { .name = writer_string(&b->w, l->approvers[i].name) };
+
+		memcpy(a.key, l->approvers[i].key, sizeof(a.key));
+		writer_add(&b->w, SECTION_APPROVERS, &a);
+	}
+}
+
 static void write_settings(struct builder *b, const struct library *l)
 {
 	const struct settings *s = l->settings ? l->settings : &settings_defaults;
@@ -513,6 +523,7 @@ static void write_settings(struct builder *b, const struct library *l)
 
 		writer_add(&b->w, SECTION_PRODUCTION, &glob);
 	}
+	write_approvers(b, l);
 	for (size_t i = 0; i < l->stamps_count; i++) {
 		struct image_source source = { .path = writer_string(&b->w, l->stamps[i].path),
 					       .mtime = l->stamps[i].mtime,

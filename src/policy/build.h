@@ -26,6 +26,8 @@ struct library {
 	size_t precious_count;
 	const struct text *production; /* globs */
 	size_t production_count;
+	const struct approver *approvers;
+	size_t approvers_count;
 	struct stamp *stamps; /* of what the image is made of */
 	size_t stamps_count;
 };

@@ -35,6 +35,7 @@ const u32 image_element_size[SECTION_COUNT] = {
 	[SECTION_SETTINGS] = sizeof(struct image_settings),
 	[SECTION_PRECIOUS] = sizeof(u32),
 	[SECTION_PRODUCTION] = sizeof(u32),
+	[SECTION_APPROVERS] = sizeof(struct image_approver),
 	[SECTION_SOURCES] = sizeof(struct image_source),
 	SCAN_SIZES(SECTION_SCAN),
 	SCAN_SIZES(SECTION_DELETE_SCAN),
@@ -151,6 +152,7 @@ static void find_sections(const struct image_header *h, struct image *ret)
 		.settings = section(h, SECTION_SETTINGS),
 		.precious = section(h, SECTION_PRECIOUS),
 		.production = section(h, SECTION_PRODUCTION),
+		.approvers = section(h, SECTION_APPROVERS),
 		.sources = section(h, SECTION_SOURCES),
 		.packs_count = h->sections[SECTION_PACKS].count,
 		.programs_count = h->sections[SECTION_PROGRAMS].count,
@@ -168,6 +170,7 @@ static void find_sections(const struct image_header *h, struct image *ret)
 		.agent_keys_count = h->sections[SECTION_AGENT_KEYS].count,
 		.precious_count = h->sections[SECTION_PRECIOUS].count,
 		.production_count = h->sections[SECTION_PRODUCTION].count,
+		.approvers_count = h->sections[SECTION_APPROVERS].count,
 		.sources_count = h->sections[SECTION_SOURCES].count,
 		.deletes = section(h, SECTION_DELETES),
 		.path_globs = section(h, SECTION_PATH_GLOBS),
@@ -335,6 +338,9 @@ static bool settings_fit(const struct image *im)
 			return false;
 	for (u32 i = 0; i < im->production_count; i++)
 		if (!is_string(im, im->production[i]))
+			return false;
+	for (u32 i = 0; i < im->approvers_count; i++)
+		if (!is_string(im, im->approvers[i].name))
 			return false;
 	for (u32 i = 0; i < im->sources_count; i++)
 		if (!is_string(im, im->sources[i].path))

@@ -8,7 +8,7 @@
 #include "policy/usage.h"
 
 #define IMAGE_MAGIC   "BSPOLICY"
-#define IMAGE_VERSION 7
+#define IMAGE_VERSION 8
 #define IMAGE_MAX     (64U << 20) /* bytes */
 #define IMAGE_NONE    0xffffffffU
 
@@ -47,8 +47,9 @@ enum image_section {
 	SECTION_SETTINGS,    /* one */
 	SECTION_PRECIOUS,    /* strings: globs */
 	SECTION_PRODUCTION,  /* the same */
-	SECTION_SOURCES,     /* of what the image is made; the settings first */
-	SECTION_SCAN,	     /* SCAN_SECTIONS of it */
+	SECTION_APPROVERS,
+	SECTION_SOURCES, /* of what the image is made; the settings first */
+	SECTION_SCAN,	 /* SCAN_SECTIONS of it */
 	SECTION_DELETE_SCAN = SECTION_SCAN + SCAN_SECTIONS,
 	SECTION_COUNT = SECTION_DELETE_SCAN + SCAN_SECTIONS
 };
@@ -210,6 +211,11 @@ struct image_settings {
 	u16 reserved;
 };
 
+struct image_approver {
+	u32 name;
+	u8 key[APPROVER_KEY];
+};
+
 struct image_source {
 	u32 path;
 	u32 reserved;
@@ -242,11 +248,13 @@ struct image {
 	const struct agent_key *agent_keys;
 	const struct image_settings *settings;
 	const u32 *precious, *production;
+	const struct image_approver *approvers;
 	const struct image_source *sources;
 	u32 packs_count, programs_count, names_count, globs_count, options_count, lines_count,
 		items_count, alts_count, signatures_count, agents_count, agent_marks_count,
 		dests_count, port_ranges_count, agent_keys_count, precious_count, production_count,
-		sources_count, deletes_count, path_globs_count, parts_count, delete_names_count;
+		approvers_count, sources_count, deletes_count, path_globs_count, parts_count,
+		delete_names_count;
 	struct scan_tables scan, delete_scan;
 	struct net_tables net;
 };

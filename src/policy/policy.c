@@ -45,6 +45,19 @@ static int read_settings(struct policy *p)
 	return p->precious && p->production ? 0 : -ENOMEM;
 }
 
+int policy_approver(const struct policy *p, const u8 *key, struct approver *ret)
+{
+	for (u32 i = 0; i < p->image.approvers_count; i++) {
+		const struct image_approver *a = &p->image.approvers[i];
+
+		if (memcmp(a->key, key, APPROVER_KEY) != 0)
+			continue;
+		*ret = (struct approver) { string(p, a->name), a->key };
+		return 0;
+	}
+	return -ENOENT;
+}
+
 static int open_data(void *data, size_t len, struct policy **ret, struct strbuf *err)
 {
 	struct policy *p = calloc(1, sizeof(*p));

@@ -44,6 +44,14 @@ struct settings {
 	const char *pins;	   /* directory in a bpffs for what outlives a guard */
 };
 
+/* Whose signature decides on holds, wherever it comes from. */
+#define APPROVER_KEY  32 /* bytes of an Ed25519 public key */
+#define APPROVER_NAME 64 /* and of a name, at most */
+struct approver {
+	const char *name;
+	const u8 *key; /* APPROVER_KEY bytes */
+};
+
 struct project;
 struct context;
 
@@ -200,6 +208,10 @@ bool policy_may_be_agent(const struct policy *p, const struct action *a);
 const char *policy_agent(const struct policy *p, u32 i, const char **ret_title);
 
 const struct settings *policy_settings(const struct policy *p);
+/* The approver with this key, APPROVER_KEY bytes: 0, or -ENOENT. Strings live as long as the
+ * policy.
+ */
+int policy_approver(const struct policy *p, const u8 *key, struct approver *ret);
 
 /* Is the image what 'policy compile --settings' would make now: by this program, of these settings
  * (an absolute path), of packs and profiles that have not changed? 1, 0, or a negative errno where

@@ -96,14 +96,68 @@ static void read_hold_timeout(struct yaml_reader *r, struct yaml v, void *data)
 	values(data)->hold_timeout = seconds;
 }
 
+#define NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
+
 static void read_approvers(struct yaml_reader *r, struct yaml v, void *data)
 {
 	struct text t = yaml_text(r, v);
 
-	if (t.s &&
-	    t.s[strspn(t.s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")])
+	if (t.s && t.s[strspn(t.s, NAME_CHARS)])
 		source_fault(r->src, t.spot, "approvers: '%s' is no name of a group", t.s);
 	values(data)->approvers = t.s;
+}
+
+static bool parse_key(const char *s, u8 *ret)
+{
+	if (strlen(s) != 2 * APPROVER_KEY || s[strspn(s, "0123456789abcdef")])
+		return false;
+	for (size_t i = 0; i < APPROVER_KEY; i++) {
+		const char digits[] = { s[2 * i], s[2 * i + 1], '\0' };
+
+		ret[i] = (u8)strtoul(digits, NULL, 16);
+	}
+	return true;
+}
+
+static const struct approver *find_key(const struct settings_file *s, const u8 *key)
+{
+	for (size_t i = 0; i < s->approvers_count; i++)
+		if (!memcmp(s->approvers[i].key, key, APPROVER_KEY))
+			return &s->approvers[i];
+	return NULL;
+}
+
+static void read_approver(struct yaml_reader *r, struct yaml v, void *data)
+{
+	struct settings_file *s = ((struct reading *)data)->settings;
+	struct text t = yaml_text(r, v);
+	u8 *key = arena_alloc(r->arena, APPROVER_KEY);
+	const struct approver *other;
+
+	if (!t.s)
+		return;
+	if (v.key[strspn(v.key, NAME_CHARS)] || strlen(v.key) > APPROVER_NAME) {
+		source_fault(r->src, v.key_spot, "approver_keys: '%s' is no name of an approver",
+			     v.key);
+		return;
+	}
+	if (!parse_key(t.s, key)) {
+		source_fault(r->src, t.spot,
+			     "approver_keys: '%s' is no public key: it has 64 hex digits, as "
+			     "'backstop key' prints it",
+			     t.s);
+		return;
+	}
+	other = find_key(s, key);
+	if (other)
+		source_fault(r->src, t.spot, "approver_keys: this is the key of '%s'", other->name);
+	else
+		ARENA_PUSH(r->arena, s->approvers, ((struct approver) { v.key, key }));
+}
+
+static void read_approver_keys(struct yaml_reader *r, struct yaml v, void *data)
+{
+	yaml_entries(r, v, read_approver, data);
 }
 
 static void read_pins(struct yaml_reader *r, struct yaml v, void *data)
@@ -233,6 +287,7 @@ static const struct yaml_key keys[] = {
 	{ "hold_timeout", read_hold_timeout, false },
 	{ "when_down", read_when_down, false },
 	{ "approvers", read_approvers, false },
+	{ "approver_keys", read_approver_keys, false },
 	{ "notify", read_notify, false },
 	{ "pins", read_pins, false },
 	{ NULL, NULL, false },
@@ -416,4 +471,6 @@ void settings_apply(struct arena *a, struct settings_file *s, struct library *li
 	library->precious_count = s->precious.names_count;
 	library->production = s->production.names;
 	library->production_count = s->production.names_count;
+	library->approvers = s->approvers;
+	library->approvers_count = s->approvers_count;
 }

@@ -267,7 +267,7 @@ def test_shipped_settings(tool):
     with open(settings) as f:
         text = f.read()
     for key in ("mode", "packs", "verdicts", "allow", "precious", "agents", "hold_timeout", "when_down", "approvers",
-                "notify", "pins"):
+                "approver_keys", "notify", "pins"):
         assert f"\n{key}:" in text
 
 

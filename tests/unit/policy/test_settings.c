@@ -335,6 +335,30 @@ static void test_precious(void **state _unused_)
 			fail_msg("%s", free[i]);
 }
 
+#define KEY_HEAD "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd"
+#define KEY_TEXT KEY_HEAD "ef"
+
+static void test_approver_keys(void **state _unused_)
+{
+	_cleanup_(policy_free_ptr) struct policy *p =
+		open_with(FROM "approver_keys:\n  alice: " KEY_TEXT "\n  bob.x: \""
+			       "ff" KEY_HEAD "\"\n");
+	u8 key[APPROVER_KEY] = { 0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef };
+	struct approver got;
+
+	for (size_t i = 8; i < sizeof(key); i++)
+		key[i] = key[i - 8];
+	assert_int_equal(policy_approver(p, key, &got), 0);
+	assert_string_equal(got.name, "alice");
+	assert_memory_equal(got.key, key, sizeof(key));
+	memmove(key + 1, key, sizeof(key) - 1);
+	key[0] = 0xff;
+	assert_int_equal(policy_approver(p, key, &got), 0);
+	assert_string_equal(got.name, "bob.x");
+	key[31] ^= 1;
+	assert_int_equal(policy_approver(p, key, &got), -ENOENT);
+}
+
 static const struct {
 	const char *text, *fault;
 } faults[] = {
@@ -348,6 +372,12 @@ static const struct {
 	{ "hold_timeout: 10 m\n", "1:15: hold_timeout: cannot be '10 m'" },
 	{ "when_down: hol\n", "1:12: when_down: cannot be 'hol': did you mean 'hold'?\n" },
 	{ "approvers: a b\n", "1:12: approvers: 'a b' is no name of a group\n" },
+	{ "approver_keys: {alice: 0123}\n", "1:24: approver_keys: '0123' is no public key" },
+	{ "approver_keys: {alice: " KEY_TEXT "0}\n", "1:24: approver_keys: " },
+	{ "approver_keys: {a b: " KEY_TEXT "}\n",
+	  "1:17: approver_keys: 'a b' is no name of an approver" },
+	{ "approver_keys: {alice: " KEY_TEXT ", bob: " KEY_TEXT "}\n",
+	  "1:95: approver_keys: this is the key of 'alice'" },
 	{ "notify: maybe\n", "1:9: notify: cannot be 'maybe'" },
 	{ "pins: bpf\n", "1:7: pins: is an absolute path" },
 	{ "packs: {of: x}\n", "1:9: unknown key 'of': did you mean 'off'?\n" },
@@ -429,12 +459,13 @@ static void test_fresh(void **state _unused_)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),  cmocka_unit_test(test_deletions),
-		cmocka_unit_test(test_values),	  cmocka_unit_test(test_verdicts),
-		cmocka_unit_test(test_off),	  cmocka_unit_test(test_strict),
-		cmocka_unit_test(test_read_only), cmocka_unit_test(test_read_only_off),
-		cmocka_unit_test(test_allow),	  cmocka_unit_test(test_precious),
-		cmocka_unit_test(test_faults),	  cmocka_unit_test(test_fresh),
+		cmocka_unit_test(test_defaults),      cmocka_unit_test(test_deletions),
+		cmocka_unit_test(test_values),	      cmocka_unit_test(test_approver_keys),
+		cmocka_unit_test(test_verdicts),      cmocka_unit_test(test_off),
+		cmocka_unit_test(test_strict),	      cmocka_unit_test(test_read_only),
+		cmocka_unit_test(test_read_only_off), cmocka_unit_test(test_allow),
+		cmocka_unit_test(test_precious),      cmocka_unit_test(test_faults),
+		cmocka_unit_test(test_fresh),
 	};
 
 	return cmocka_run_group_tests_name("settings", tests, NULL, NULL);
