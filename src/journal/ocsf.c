@@ -38,12 +38,10 @@ void part_put_formatted(struct json *j, const char *key, const char *fmt, ...)
 	json_put_string(j, key, strbuf_str(&text));
 }
 
-static void put_command(struct json *j, const char *key, const char *prefix, char *const *argv,
-			size_t max)
+static void put_command(struct json *j, const char *key, char *const *argv, size_t max)
 {
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 
-	strbuf_adds(&text, prefix);
 	escape_argv(&text, argv, max);
 	json_put_string(j, key, strbuf_str(&text));
 }
@@ -118,7 +116,7 @@ static void put_process_head(struct json *j, const struct ocsf_host *h,
 	part_put_formatted(j, "uid", "%s:%d:%" PRIu64, part_known(h->boot_id), p->pid, p->start_ns);
 	part_put_known(j, "name", part_process_name(p));
 	if (p->argv)
-		put_command(j, "cmd_line", "", p->argv, CMD_LINE_MAX);
+		put_command(j, "cmd_line", p->argv, CMD_LINE_MAX);
 	else if (p->command)
 		json_put_string(j, "cmd_line", p->command);
 	if (p->created_ms)
@@ -321,36 +319,32 @@ static void put_head(struct json *j, const struct ocsf_host *h, const struct ocs
 	put_device(j, h);
 }
 
-static void put_deletion_message(struct json *j, const char *what, const struct ocsf_event *e)
-{
-	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
-
-	strbuf_adds(&text, what);
-	file_put_action(&text, e->deletion);
-	strbuf_addf(&text, " by %s", part_known(part_process_name(&e->process)));
-	json_put_string(j, "message", strbuf_str(&text));
-}
-
-static void put_process_message(struct json *j, const char *what, const struct ocsf_event *e)
+void ocsf_action(struct strbuf *out, const struct ocsf_event *e)
 {
 	const struct ocsf_process *p = &e->process;
 	char dest[OCSF_DEST_MAX];
 
 	if (e->deletion) {
-		put_deletion_message(j, what, e);
-		return;
-	}
-	if (e->dest) {
+		file_put_action(out, e->deletion);
+		strbuf_addf(out, " by %s", part_known(part_process_name(p)));
+	} else if (e->dest) {
 		ocsf_dest(e->dest, dest, sizeof(dest));
-		part_put_formatted(j, "message", "%s%s by %s", what, dest,
-				   part_known(part_process_name(p)));
-		return;
+		strbuf_addf(out, "%s by %s", dest, part_known(part_process_name(p)));
+	} else if (p->argv && p->argv[0]) {
+		escape_argv(out, p->argv, MESSAGE_MAX);
+	} else {
+		strbuf_addf(out, "%.*s", MESSAGE_MAX,
+			    part_known(p->command ? p->command : p->path));
 	}
-	if (p->argv && p->argv[0])
-		put_command(j, "message", what, p->argv, MESSAGE_MAX);
-	else
-		part_put_formatted(j, "message", "%s%.*s", what, MESSAGE_MAX,
-				   part_known(p->command ? p->command : p->path));
+}
+
+static void put_process_message(struct json *j, const char *what, const struct ocsf_event *e)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+
+	strbuf_adds(&text, what);
+	ocsf_action(&text, e);
+	json_put_string(j, "message", strbuf_str(&text));
 }
 
 void ocsf_exec(struct strbuf *out, const struct ocsf_host *h, const struct ocsf_event *e)

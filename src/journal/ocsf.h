@@ -90,6 +90,9 @@ struct ocsf_event {
 /* The word that people read for what became of an action: "held", "denied" …; verdict may be NULL.
  */
 const char *ocsf_word(enum ocsf_disposition d, const char *verdict);
+/* What a process is about to do, for people: its command, "connect 10.0.0.5:5432 by psql", "unlink
+ * /srv/app/.env by rm". */
+void ocsf_action(struct strbuf *out, const struct ocsf_event *e);
 
 /* "connect 10.0.0.5:5432", "send [fd00::1]:53" */
 #define OCSF_DEST_MAX 64
