@@ -134,6 +134,7 @@ static struct control_rights rights_now(const struct control *control)
 {
 	return (struct control_rights) { .embedded = control->embedded,
 					 .owner = control->owner,
+					 .service = GUARD_USER,
 					 .approvers = guard_approvers(control->guard) };
 }
 

@@ -9,14 +9,16 @@
  *	{"op":"pending"}					"holds":[…]
  *	{"op":"approve","id":7}
  *	{"op":"deny","id":7,"reason":"…"}
+ *	{"op":"decide","decision":"{…}","signature":"…"}	either, signed: see approval.h
  *	{"op":"watch"}						then one journal line after another
  *	{"op":"attach","pid":4213,"agent":"claude"}		"session":"19ab…": that
  *							process and all that it has started
  *	{"op":"attach","cgroup":"/sys/fs/cgroup/ci"}		the same for all that live there
  *	{"op":"reload"}						new settings and packs
  *
- * Anybody may run. All else is for root, the approvers' group, and the owner of an embedded guard;
- * what decides, or sees what others do, is never for a task that carries a label, whatever its uid.
+ * Anybody may run, and bring what an approver signed. All else is for root, the approvers' group,
+ *and the owner of an embedded guard; what decides, or sees what others do, is never for a task that
+ *carries a label, whatever its uid.
  */
 #include "guard/control_request.h"
 
@@ -32,6 +34,7 @@
 #include <sys/syscall.h>
 
 #include "base/escape.h"
+#include "guard/approval.h"
 
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77
@@ -69,6 +72,7 @@ struct op {
 	const char *name, *example;
 	bool anybody;	 /* else only who has rights */
 	bool unlabelled; /* no task of a session, not even root's */
+	bool human;	 /* not what only serves, though it is of the approvers' group */
 	struct member members[3];
 	int (*answer)(struct request *r);
 };
@@ -102,6 +106,20 @@ static int find_group(const char *name, gid_t *ret)
 		*ret = group->gr_gid;
 	fclose(f);
 	return group ? 0 : -ENOENT;
+}
+
+static bool is_user(const struct control_peer *p, const char *name)
+{
+	FILE *f = name ? fopen("/etc/passwd", "re") : NULL;
+	const struct passwd *user;
+
+	if (!f)
+		return false;
+	do
+		user = fgetpwent(f);
+	while (user && strcmp(user->pw_name, name) != 0);
+	fclose(f);
+	return user && user->pw_uid == p->uid;
 }
 
 static bool has_group(const struct control_peer *p, gid_t group)
@@ -173,6 +191,15 @@ static int refuse_uid(struct request *r, const struct op *op)
 	return -EPERM;
 }
 
+static int refuse_service(struct request *r)
+{
+	strbuf_addf(r->err,
+		    "the user %s serves the record and decides nothing itself: it may bring what "
+		    "approvers signed",
+		    r->rights->service);
+	return -EPERM;
+}
+
 static int authorise(struct request *r, const struct op *op)
 {
 	uint64_t session = 0;
@@ -196,6 +223,8 @@ static int authorise(struct request *r, const struct op *op)
 		if (labelled != 0)
 			return -EPERM;
 	}
+	if (op->human && is_user(r->peer, r->rights->service))
+		return refuse_service(r);
 	if (op->anybody || control_peer_has_rights(r->peer, r->rights))
 		return 0;
 	return refuse_uid(r, op);
@@ -281,6 +310,12 @@ static int answer_deny(struct request *r)
 			  r->err);
 }
 
+static int answer_decide(struct request *r)
+{
+	return guard_decide_signed(r->guard, string_of(r, "decision", ""),
+				   string_of(r, "signature", ""), r->err);
+}
+
 static int answer_watch(struct request *r)
 {
 	r->watch = true;
@@ -321,14 +356,29 @@ static const struct op ops[] = {
 	{ .name = "approve",
 	  .example = "{\"op\":\"approve\",\"id\":7}",
 	  .unlabelled = true,
+	  .human = true,
 	  .members = { { .name = "id", .kind = MEMBER_ID, .required = true } },
 	  .answer = answer_approve },
 	{ .name = "deny",
 	  .example = "{\"op\":\"deny\",\"id\":7,\"reason\":\"not today\"}",
 	  .unlabelled = true,
+	  .human = true,
 	  .members = { { .name = "id", .kind = MEMBER_ID, .required = true },
 		       { .name = "reason", .kind = MEMBER_STRING, .max = REASON_MAX } },
 	  .answer = answer_deny },
+	{ .name = "decide",
+	  .example = "{\"op\":\"decide\",\"decision\":\"{…}\",\"signature\":\"0a1b…\"}",
+	  .anybody = true,
+	  .unlabelled = true,
+	  .members = { { .name = "decision",
+			 .kind = MEMBER_STRING,
+			 .max = APPROVAL_TEXT_MAX,
+			 .required = true },
+		       { .name = "signature",
+			 .kind = MEMBER_STRING,
+			 .max = 2 * crypto_sign_BYTES,
+			 .required = true } },
+	  .answer = answer_decide },
 	{ .name = "watch",
 	  .example = "{\"op\":\"watch\"}",
 	  .unlabelled = true,
@@ -336,6 +386,7 @@ static const struct op ops[] = {
 	{ .name = "attach",
 	  .example = "{\"op\":\"attach\",\"pid\":4213,\"agent\":\"claude\"}",
 	  .unlabelled = true,
+	  .human = true,
 	  .members = { { .name = "pid", .kind = MEMBER_ID },
 		       { .name = "cgroup", .kind = MEMBER_STRING, .max = CGROUP_MAX },
 		       { .name = "agent", .kind = MEMBER_STRING, .max = AGENT_MAX } },
@@ -343,6 +394,7 @@ static const struct op ops[] = {
 	{ .name = "reload",
 	  .example = "{\"op\":\"reload\"}",
 	  .unlabelled = true,
+	  .human = true,
 	  .answer = answer_reload },
 };
 

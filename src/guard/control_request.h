@@ -8,9 +8,9 @@
 
 struct control_rights {
 	bool embedded;
-	uid_t owner; /* of an embedded guard */
-	const char
-		*approvers; /* a group of /etc/group, which need not be there (yet); NULL: none */
+	uid_t owner;	       /* of an embedded guard */
+	const char *service;   /* a user of /etc/passwd that decides nothing itself; NULL: none */
+	const char *approvers; /* a group of /etc/group; NULL: none. Neither need be there (yet) */
 };
 
 struct control_peer {

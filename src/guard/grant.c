@@ -44,6 +44,16 @@ void grant_remember(struct guard *g, struct hold *h)
 	g->grant_count++;
 }
 
+const struct exec *grant_find_exec(const struct guard *g, u64 hold)
+{
+	const struct grant *r;
+
+	LIST_FOREACH (r, &g->grants, entry)
+		if (r->hold == hold)
+			return r->exec;
+	return NULL;
+}
+
 int grant_approve(struct guard *g, u64 hold, const char *by, struct strbuf *err)
 {
 	struct grant *r;

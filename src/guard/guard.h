@@ -12,6 +12,7 @@
 #define GUARD_SOCKET	  "/run/backstop/guard.sock"
 #define GUARD_STATE_DIR	  "/var/lib/backstop"
 #define GUARD_NOTIFY_SEND "/usr/bin/notify-send" /* shows a hold on the desktop */
+#define GUARD_USER	  "backstop"		 /* of 'backstop serve' */
 #define GUARD_GROUP	  "backstop"		 /* its members may approve */
 
 struct guard_options {
@@ -66,6 +67,11 @@ int guard_is_labelled(struct guard *g, int pidfd, uint64_t *ret_session);
 int guard_approve(struct guard *g, uint64_t id, const char *by, struct strbuf *err);
 int guard_deny(struct guard *g, uint64_t id, const char *by, const char *reason,
 	       struct strbuf *err);
+
+/* Either, as an approver of the settings signed it: see approval.h. */
+int guard_decide_signed(struct guard *g, const char *text, const char *signature,
+			struct strbuf *err);
+const char *guard_host(const struct guard *g); /* as signed decisions name it */
 
 /* Members of the object that is open in `j`. */
 void guard_describe_status(struct guard *g, struct json *j);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "guard/approval.h"
 #include "guard/hold.h"
 
 static struct hold *hold_by_id(const struct guard *g, u64 id)
@@ -13,6 +14,13 @@ static struct hold *hold_by_id(const struct guard *g, u64 id)
 		if (id && h->id == id && h->counted && h->outcome == HOLD_OPEN)
 			return h;
 	return NULL;
+}
+
+const struct exec *hold_find_exec(const struct guard *g, u64 id)
+{
+	const struct hold *h = hold_by_id(g, id);
+
+	return h ? h->exec : grant_find_exec(g, id);
 }
 
 int guard_approve(struct guard *g, uint64_t id, const char *by, struct strbuf *err)
@@ -73,7 +81,7 @@ static void describe_hold(struct guard *g, struct json *j, const struct hold *h)
 {
 	const struct exec *x = h->exec;
 	const struct finding *f = &h->decision.finding;
-	char id[64];
+	char id[64], digest[HEX(APPROVAL_DIGEST)];
 
 	snprintf(id, sizeof(id), "%s.%s", f->pack ?: "", f->id ?: "");
 	json_open_object(j, NULL);
@@ -93,6 +101,8 @@ static void describe_hold(struct guard *g, struct json *j, const struct hold *h)
 	describe_action(j, x);
 	json_put_argv(j, "argv", exec_shown(x));
 	json_put_string(j, "cwd", x->cwd);
+	if (!signed_digest(g, x, digest))
+		json_put_string(j, "action_hash", digest);
 	json_put_int(j, "since_ms", h->since_ms);
 	json_put_int(j, "expires_ms", h->expires_ms);
 	json_close_object(j);
@@ -114,6 +124,7 @@ void guard_describe_pending(struct guard *g, struct json *j)
 {
 	const struct hold *h = NULL;
 
+	json_put_string(j, "host", guard_host(g));
 	json_open_array(j, "holds");
 	while ((h = hold_after(g, h ? h->id : 0)))
 		describe_hold(g, j, h);

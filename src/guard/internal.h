@@ -333,6 +333,15 @@ int grant_approve(struct guard *g, u64 hold, const char *by, struct strbuf *err)
 u64 grant_use(struct guard *g, const struct exec *x); /* the hold whose grant this is, or 0 */
 void grant_free_all(struct guard *g);
 
+/* What was refused under this number, and may be allowed; NULL: nothing. */
+const struct exec *grant_find_exec(const struct guard *g, u64 hold);
+
+/* hold_request.c: what is held or was refused under this number; NULL: nothing. */
+const struct exec *hold_find_exec(const struct guard *g, u64 id);
+
+/* signed.c: what a signed decision must say of the action, in hex. 0 or -ENOMEM. */
+int signed_digest(struct guard *g, const struct exec *x, char *ret);
+
 /* candidate.c: from the ring to a verdict */
 void candidate_event(struct guard *g, const struct bs_exec_event *e);
 /* Finds those whose event was lost, from slot `sweep_at` on until CLOCK_BOOTTIME is `end`, or all:
@@ -405,6 +414,8 @@ void report_unknown(struct guard *g, const struct exec *x, enum ocsf_disposition
 		    const char *reason);
 void report_finding(struct guard *g, const struct exec *x, const struct decision *d,
 		    const struct hold *h, enum ocsf_disposition disposition, u64 latency_ns);
+/* The action in words, as its line has them. */
+void report_describe(struct guard *g, const struct exec *x, struct strbuf *out);
 void report_exit(struct guard *g, const struct bs_exit_event *e);
 void report_guard(struct guard *g, const struct session *s, const char *name, const char *fmt, ...)
 	_printf_(4, 5);

@@ -179,6 +179,15 @@ static void fill_deletion(const struct exec *x, struct ocsf_deletion *ret)
 	};
 }
 
+static void tell_object(const struct exec *x, struct told *t)
+{
+	t->event.dest = x->kind == BS_SLOT_CONNECT ? &x->dest : NULL;
+	if (exec_is_deletion(x)) {
+		fill_deletion(x, &t->deletion);
+		t->event.deletion = &t->deletion;
+	}
+}
+
 static void tell(struct guard *g, const struct exec *x, enum ocsf_disposition disposition,
 		 struct told *t)
 {
@@ -186,12 +195,17 @@ static void tell(struct guard *g, const struct exec *x, enum ocsf_disposition di
 	fill_process(g, x, t->tty, sizeof(t->tty), &t->event.process);
 	t->event.ancestors = t->ancestors;
 	t->event.ancestor_count = fill_ancestors(g, x, t->ancestors);
-	t->event.dest = x->kind == BS_SLOT_CONNECT ? &x->dest : NULL;
-	if (exec_is_deletion(x)) {
-		fill_deletion(x, &t->deletion);
-		t->event.deletion = &t->deletion;
-	}
+	tell_object(x, t);
 	t->event.disposition = disposition;
+}
+
+void report_describe(struct guard *g, const struct exec *x, struct strbuf *out)
+{
+	struct told t = { 0 };
+
+	fill_process(g, x, t.tty, sizeof(t.tty), &t.event.process);
+	tell_object(x, &t);
+	ocsf_action(out, &t.event);
 }
 
 static bool is_candidate(const struct exec *x)

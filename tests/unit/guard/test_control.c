@@ -65,6 +65,16 @@ int guard_deny(struct guard *g _unused_, uint64_t id, const char *by, const char
 	return 0;
 }
 
+int guard_decide_signed(struct guard *g _unused_, const char *text, const char *signature,
+			struct strbuf *err)
+{
+	snprintf(fake.asked, sizeof(fake.asked), "decide %s %s", text, signature);
+	if (!strcmp(signature, "0a1b"))
+		return 0;
+	strbuf_adds(err, "the signature is not that of alice");
+	return -EBADMSG;
+}
+
 void guard_describe_status(struct guard *g _unused_, struct json *j)
 {
 	json_put_string(j, "mode", "enforce");
@@ -259,10 +269,16 @@ static void decides_by_name_of_who_asks(void **state)
 
 static void refuses_a_labelled_peer_even_as_root(void **state)
 {
-	static const char *const never[] = { "approve\",\"id\":7", "deny\",\"id\":7", "watch\"",
-					     "attach\",\"pid\":7", "reload\"" };
+	static const char *const never[] = {
+		"approve\",\"id\":7",
+		"deny\",\"id\":7",
+		"watch\"",
+		"attach\",\"pid\":7",
+		"reload\"",
+		"decide\",\"decision\":\"{}\",\"signature\":\"0a1b\"",
+	};
 	struct server *s = *state;
-	char request[64];
+	char request[80];
 
 	need_root();
 	fake.labelled = 1;
@@ -321,6 +337,54 @@ static void other_users_may_only_run(void **state)
 	}
 	assert_string_equal(fake.asked, "");
 	assert_non_null(strstr(ask_as_nobody(s, "{\"op\":\"run\"}\n"), "\"ok\":true"));
+}
+
+/* Its signature counts, not who brings it. */
+static void anybody_brings_what_is_signed(void **state)
+{
+	static const char right[] =
+		"{\"op\":\"decide\",\"decision\":\"{\\\"v\\\":1}\",\"signature\":\"0a1b\"}\n";
+	struct server *s = *state;
+
+	need_root();
+	assert_string_equal(ask_as_nobody(s, right), "{\"ok\":true}\n");
+	assert_string_equal(fake.asked, "decide {\"v\":1} 0a1b");
+	assert_non_null(strstr(ask_as_nobody(s, "{\"op\":\"decide\",\"decision\":\"\","
+						"\"signature\":\"0a1c\"}\n"),
+			       "not that of alice"));
+	fake.asked[0] = '\0';
+	assert_non_null(strstr(ask_as_nobody(s, "{\"op\":\"decide\",\"decision\":\"\"}\n"),
+			       "signature is missing"));
+	assert_string_equal(fake.asked, "");
+}
+
+/* What serves reads the journal, for which it is of the approvers' group. */
+static void who_serves_decides_nothing(void **state)
+{
+	static const char *const refused[] = { "approve\",\"id\":7", "deny\",\"id\":7",
+					       "attach\",\"pid\":7", "reload\"" };
+	struct control_rights rights = { .service = "nobody", .embedded = true, .owner = NOBODY };
+	struct control_peer peer = { .fd = -1, .pid = getpid(), .uid = NOBODY, .gid = NOBODY };
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	char request[80];
+
+	(void)state;
+	peer.pidfd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+		snprintf(request, sizeof(request), "{\"op\":\"%s}", refused[i]);
+		strbuf_reset(&out);
+		(void)control_answer(NULL, &rights, &peer, request, strlen(request), &out);
+		assert_non_null(strstr(strbuf_str(&out), "decides nothing itself"));
+	}
+	assert_string_equal(fake.asked, "");
+	strbuf_reset(&out);
+	(void)control_answer(NULL, &rights, &peer, "{\"op\":\"pending\"}", 16, &out);
+	assert_non_null(strstr(strbuf_str(&out), "\"ok\":true"));
+	rights.service = NULL;
+	strbuf_reset(&out);
+	(void)control_answer(NULL, &rights, &peer, "{\"op\":\"approve\",\"id\":7}", 23, &out);
+	assert_non_null(strstr(strbuf_str(&out), "\"ok\":true"));
+	close(peer.pidfd);
 }
 
 static void the_owner_of_an_embedded_guard_may_approve(void **state)
@@ -735,6 +799,8 @@ int main(void)
 		TEST(refuses_whose_label_cannot_be_told),
 		TEST(a_label_counts_from_the_next_request_on),
 		TEST(other_users_may_only_run),
+		TEST(anybody_brings_what_is_signed),
+		TEST(who_serves_decides_nothing),
 		TEST(the_owner_of_an_embedded_guard_may_approve),
 		TEST(members_of_the_group_have_rights),
 		TEST(the_group_is_looked_up_at_each_request),
