@@ -38,6 +38,6 @@ int command_open_policy(const char *option, struct policy **ret);
 extern const struct command command_run, command_guard, command_status, command_pending,
 	command_approve, command_deny, command_attach, command_watch, command_explain,
 	command_policy, command_log, command_who, command_journal, command_serve, command_tree,
-	command_report, command_stats, command_replay, command_doctor;
+	command_report, command_stats, command_replay, command_doctor, command_key;
 
 #endif

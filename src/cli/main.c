@@ -3,10 +3,13 @@
 #include "cli/dispatch.h"
 
 static const struct command *const commands[] = {
-	&command_run,	 &command_guard, &command_status,  &command_pending, &command_approve,
-	&command_deny,	 &command_watch, &command_attach,  &command_explain, &command_policy,
-	&command_log,	 &command_who,	 &command_journal, &command_serve,   &command_tree,
-	&command_report, &command_stats, &command_replay,  &command_doctor,  NULL,
+	&command_run,	  &command_guard,   &command_status,
+	&command_pending, &command_approve, &command_deny,
+	&command_watch,	  &command_attach,  &command_explain,
+	&command_policy,  &command_log,	    &command_who,
+	&command_journal, &command_serve,   &command_tree,
+	&command_report,  &command_stats,   &command_replay,
+	&command_key,	  &command_doctor,  NULL,
 };
 
 int main(int argc, char **argv)

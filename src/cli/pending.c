@@ -2,18 +2,21 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/escape.h"
 #include "base/log.h"
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/options.h"
+#include "cli/sign.h"
 #include "cli/table.h"
 
 struct options {
 	bool json;
 	const char *socket;
 	const char *reason;
+	const char *key;
 };
 
 enum { ID, LEFT, AGENT, USER, SIGNATURE, ACTION, CONTEXT, DIRECTORY, COLUMNS };
@@ -90,10 +93,22 @@ static int run_pending(const void *options, int argc _unused_, char **argv _unus
 	return err ? log_errno(err, "cannot print the holds"), EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+static json_t *make_request(const struct options *o, const char *op, uint64_t id)
+{
+	const struct wish wish = { .hold = id,
+				   .approve = !strcmp(op, "approve"),
+				   .reason = o->reason };
+
+	if (!o->key)
+		return json_pack("{sssIss*}", "op", op, "id", (json_int_t)id, "reason", o->reason);
+	return sign_local(o->socket, o->key, &wish);
+}
+
 static int decide(const struct options *o, const char *op, const char *done, const char *number)
 {
 	_cleanup_strbuf_ struct strbuf word = STRBUF_INIT;
 	_cleanup_json_ json_t *reply = NULL;
+	json_t *request;
 	uint64_t id;
 
 	escape_word(&word, number);
@@ -102,10 +117,8 @@ static int decide(const struct options *o, const char *op, const char *done, con
 			  strbuf_str(&word));
 		return EXIT_USAGE;
 	}
-	if (client_request(
-		    o->socket,
-		    json_pack("{sssIss*}", "op", op, "id", (json_int_t)id, "reason", o->reason),
-		    &reply))
+	request = make_request(o, op, id);
+	if (!request || client_request(o->socket, request, &reply))
 		return EXIT_FAILURE;
 	if (o->json)
 		printf("{\"id\":%" PRIu64 ",\"decision\":\"%s\"}\n", id, done);
@@ -134,11 +147,22 @@ static int run_deny(const void *options, int argc _unused_, char **argv)
 			offsetof(struct options, socket)                                           \
 	}
 
-static const struct option_def common_options[] = { OPTION_JSON, OPTION_SOCKET, { 0 } };
+#define OPTION_KEY                                                                                 \
+	{                                                                                          \
+		"key", 'k', OPTION_STRING, "FILE",                                                 \
+			"sign with this approver's key, which the settings list",                  \
+			offsetof(struct options, key)                                              \
+	}
+
+static const struct option_def pending_options[] = { OPTION_JSON, OPTION_SOCKET, { 0 } };
+static const struct option_def approve_options[] = {
+	OPTION_JSON, OPTION_SOCKET, OPTION_KEY, { 0 }
+};
 
 static const struct option_def deny_options[] = {
 	OPTION_JSON,
 	OPTION_SOCKET,
+	OPTION_KEY,
 	{ "reason", 'r', OPTION_STRING, "TEXT", "what the agent is told",
 	  offsetof(struct options, reason) },
 	{ 0 },
@@ -148,7 +172,7 @@ const struct command command_pending = {
 	.name = "pending",
 	.help = "list the actions that are held now",
 	.example = "backstop pending",
-	.options = common_options,
+	.options = pending_options,
 	.options_size = sizeof(struct options),
 	.run = run_pending,
 };
@@ -158,7 +182,7 @@ const struct command command_approve = {
 	.arguments = "ID",
 	.help = "let a held action go; one that was refused: allow its next attempt, once",
 	.example = "backstop approve 7",
-	.options = common_options,
+	.options = approve_options,
 	.options_size = sizeof(struct options),
 	.run = run_approve,
 	.min_operands = 1,

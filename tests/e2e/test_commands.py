@@ -205,7 +205,7 @@ def test_wrong_usage(lab, words):
 
 
 @pytest.mark.parametrize("command", ["run", "guard", "status", "pending", "approve", "deny", "watch", "explain", "policy",
-                                     "log", "doctor"])
+                                     "log", "doctor", "key"])
 def test_help(lab, command):
     done = subprocess.run([lab.backstop, command, "--help"], capture_output=True, text=True, timeout=10)
     assert done.returncode == 0 and f"backstop {command}" in done.stdout, done
