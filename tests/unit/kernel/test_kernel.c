@@ -1,173 +1,7 @@
-/* The kernel side, loaded with the shipped policy: what it tells of processes that the test forks.
- * None but those carry its label. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+/* What the kernel side tells of processes that the test forks. None but those carry its label. */
+#include "session.h"
 
-#include <cmocka.h>
-
-#include <bpf/bpf.h>
-#include <arpa/inet.h>
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/pidfd.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-
-#include "base/strbuf.h"
-#include "kernel/kernel.h"
-
-#define NOBODY	 65534
-#define SESSION	 0x19abcdefULL
-#define EVENTS	 200
-#define PATIENCE 10000 /* milliseconds */
-
-static struct policy *policy;
-static struct kernel *kernel;
-static struct bs_event *events[EVENTS]; /* in the order of their coming */
-static int event_count;
-
-static void keep(void *data, const struct bs_event *e)
-{
-	(void)data;
-	assert_true(event_count < EVENTS);
-	events[event_count] = malloc(e->size);
-	memcpy(events[event_count++], e, e->size);
-}
-
-static void skip_because(const char *reason)
-{
-	print_message("skipped: %s\n", reason);
-	skip();
-}
-
-/* 127.0.0.9 with port 9, but not 127.0.0.9 with others, and all of 127.0.9.0/24 with port 9 */
-static u8 ports[1][BS_PORT_BYTES] = { { [1] = 1 << 1 } };
-static const struct net_entry nets[] = {
-	{ { [10] = 0xff, 0xff, 127, 0, 0, 9 }, 128, 0 },
-	{ { [10] = 0xff, 0xff, 127, 0, 9, 0 }, 120, 0 },
-};
-static const struct net_tables net_tables = { nets, ports, ARRAY_SIZE(nets), 1 };
-static struct agent_key agents[1] = { { .how = BS_AGENT_ASK } };
-static char pins[64];
-static int pins_fd = -1;
-
-static struct kernel_tables tables_with(const struct net_tables *n, u32 agents_count)
-{
-	return (struct kernel_tables) { .scan = policy_scan_tables(policy),
-					.nets = n,
-					.agents = agents,
-					.agents_count = agents_count };
-}
-
-static void open_on_pins(void)
-{
-	_cleanup_strbuf_ struct strbuf err = STRBUF_INIT;
-	struct kernel_tables t = tables_with(&net_tables, 1);
-
-	memcpy(&agents[0].name, "true\0\0\0", 8);
-	if (kernel_open(pins, &t, &kernel, &err))
-		skip_because(strbuf_str(&err));
-	for (int i = 0; i < KERNEL_RINGS; i++)
-		kernel_on_event(kernel, i, keep, NULL);
-}
-
-static void open_kernel(void)
-{
-	if (geteuid())
-		skip_because("needs root to load programs");
-	pins_fd = kernel_private_pins(pins, sizeof(pins));
-	assert_true(pins_fd >= 0);
-	open_on_pins();
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	kernel_close(kernel);
-	kernel = NULL;
-	if (pins_fd >= 0)
-		close(pins_fd);
-	pins_fd = -1;
-	while (event_count)
-		free(events[--event_count]);
-	return 0;
-}
-
-/* Event number `n`, from 0, of that type and process (0: any); NULL where there are fewer. */
-static const void *find(enum bs_event_type type, u32 tgid, int n)
-{
-	for (int i = 0; i < event_count; i++)
-		if (events[i]->type == type && (!tgid || events[i]->tgid == tgid) && !n--)
-			return events[i];
-	return NULL;
-}
-
-/* The same once it has come; the ring's fd wakes whoever waits for it. */
-static const void *await(enum kernel_ring ring, enum bs_event_type type, u32 tgid, int n)
-{
-	struct pollfd p = { .fd = kernel_ring_fd(kernel, ring), .events = POLLIN };
-
-	while (!find(type, tgid, n)) {
-		assert_int_equal(poll(&p, 1, PATIENCE), 1);
-		kernel_consume(kernel, ring, EVENTS);
-		kernel_release(kernel, ring);
-	}
-	return find(type, tgid, n);
-}
-
-/* ---- a child of ours, labelled */
-
-static const struct bs_label label = { .session = SESSION, .approval = 7 };
-
-static void give_label(pid_t pid)
-{
-	struct bs_session s = { .tasks = 1, .root = pid };
-	int pidfd = pidfd_open(pid, 0);
-
-	assert_true(pidfd >= 0);
-	assert_int_equal(kernel_set_session(kernel, SESSION, &s), 0);
-	assert_int_equal(kernel_set_label(kernel, pidfd, &label), 0);
-	close(pidfd);
-}
-
-/* Forks a child that runs fn() once it carries the label. */
-static pid_t start(void (*fn)(void))
-{
-	int go[2];
-	pid_t pid;
-	char c;
-
-	assert_int_equal(pipe2(go, O_CLOEXEC), 0);
-	pid = fork();
-	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		close(go[1]);
-		if (read(go[0], &c, 1) == 1)
-			fn();
-		_exit(99);
-	}
-	give_label(pid);
-	assert_int_equal(write(go[1], "x", 1), 1);
-	close(go[0]);
-	close(go[1]);
-	return pid;
-}
-
-static int wait_for(pid_t pid)
-{
-	int status;
-
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return status;
-}
+#define NOBODY 65534
 
 /* A grandchild runs /bin/true, then the child itself a shell. */
 static void run_both(void)
@@ -273,11 +107,6 @@ static void test_death_by_a_signal(void **state)
 	assert_int_equal(e->code, SIGKILL);
 }
 
-static void wait_forever(void)
-{
-	pause();
-}
-
 static void test_labels(void **state)
 {
 	int own = pidfd_open(getpid(), 0), pidfd;
@@ -349,11 +178,6 @@ static void test_long_argv(void **state)
 
 /* ---- a candidate; no guard answers, so that it is stopped */
 
-static void run_candidate(void)
-{
-	execl("/bin/true", "terraform", "destroy", NULL);
-}
-
 static void test_candidate_is_stopped(void **state)
 {
 	const struct bs_exec_event *e;
@@ -379,18 +203,6 @@ static void test_candidate_is_stopped(void **state)
 }
 
 /* ---- connects */
-
-static int connect_to(u32 ip, u16 port, int type)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET,
-				 .sin_port = htons(port),
-				 .sin_addr.s_addr = htonl(ip) };
-	int fd = socket(AF_INET, type, 0);
-	int r = connect(fd, (void *)&a, sizeof(a)) ? errno : 0;
-
-	close(fd);
-	return r;
-}
 
 static void connect_harmless(void)
 {
@@ -419,11 +231,6 @@ static void test_connect_is_an_event(void **state)
 	assert_int_equal(kernel_get_session(kernel, SESSION, &s), 0);
 	assert_int_equal(s.connects, 1);
 	assert_int_equal(kernel_counters(kernel)->connects, 1);
-}
-
-static void connect_held(void)
-{
-	_exit(connect_to(0x7f000909, 9, SOCK_DGRAM));
 }
 
 /* No guard answers: it is stopped, and restarts into the answer that is left for it. */
@@ -468,144 +275,6 @@ static void test_connect_is_refused(void **state)
 	connect_is_answered(BS_ANSWER_REFUSE, EPERM);
 }
 
-/* ---- the guard after this one */
-
-static void test_pins_are_adopted(void **state)
-{
-	const struct bs_record note = { .agent = "claude", .uid = 7 };
-	struct bs_record got;
-	struct bs_label l;
-	u64 session = 0;
-	int status, pidfd;
-	pid_t pid;
-
-	(void)state;
-	open_kernel();
-	assert_false(kernel_was_adopted(kernel));
-	assert_int_equal(kernel_put_record(kernel, SESSION, &note), 0);
-	kernel_shared(kernel)->state.last_hold = 41;
-	pid = start(wait_forever);
-	kernel_close(kernel);
-	open_on_pins();
-	assert_true(kernel_was_adopted(kernel));
-	assert_int_equal(kernel_shared(kernel)->state.last_hold, 41);
-	assert_int_equal(kernel_next_session(kernel, &session), 0);
-	assert_true(session == SESSION);
-	assert_int_equal(kernel_next_session(kernel, &session), -ENOENT);
-	assert_int_equal(kernel_get_record(kernel, SESSION, &got), 0);
-	assert_memory_equal(&got, &note, sizeof(got));
-	pidfd = pidfd_open(pid, 0);
-	assert_int_equal(kernel_get_label(kernel, pidfd, &l), 0);
-	close(pidfd);
-	kill(pid, SIGKILL);
-	wait_for(pid);
-	assert_non_null(await(KERNEL_EVENTS, BS_EVENT_EXIT, pid, 0));
-	pid = start(run_candidate); /* of programs that replaced others, one acts */
-	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
-	assert_true(WIFSTOPPED(status));
-	kill(pid, SIGKILL);
-	wait_for(pid);
-	assert_int_equal(kernel_counters(kernel)->candidates, 1);
-}
-
-/* ---- programs that cannot be attached */
-
-static int open_limited(rlim_t fds)
-{
-	_cleanup_strbuf_ struct strbuf err = STRBUF_INIT;
-	struct kernel_tables t = tables_with(&net_tables, 1);
-	struct kernel *k = NULL;
-	struct rlimit before, low;
-	int r;
-
-	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-	low = (struct rlimit) { .rlim_cur = fds, .rlim_max = before.rlim_max };
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
-	r = kernel_open(pins, &t, &k, &err);
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
-	kernel_close(k);
-	return r;
-}
-
-static unsigned int count_pins(const char *prefix)
-{
-	_cleanup_free_ char *dir = NULL;
-	unsigned int n = 0;
-	struct dirent *e;
-	DIR *d;
-
-	assert_true(asprintf(&dir, "%s/v%d", pins, BS_ABI) > 0);
-	d = opendir(dir);
-	assert_non_null(d);
-	while ((e = readdir(d)))
-		n += !strncmp(e->d_name, prefix, strlen(prefix));
-	closedir(d);
-	return n;
-}
-
-/* A guard that cannot attach its programs leaves those of the guard before it in place. At each
- * limit another one of its descriptors is the first that it does not get. */
-static void test_failed_adoption(void **state)
-{
-	unsigned int links;
-	int status, failed = 0;
-	pid_t pid;
-
-	(void)state;
-	open_kernel();
-	links = count_pins("g1_");
-	assert_in_range(links, 4, 64);
-	kernel_close(kernel);
-	kernel = NULL;
-	for (rlim_t fds = 20; open_limited(fds); fds++, failed++) {
-		assert_int_equal(count_pins("g1_"), links);
-		assert_int_equal(count_pins("g") - count_pins("guarded"), links);
-	}
-	assert_true(failed > 5);
-	open_on_pins();
-	pid = start(run_candidate);
-	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
-	assert_true(WIFSTOPPED(status));
-	kill(pid, SIGKILL);
-	wait_for(pid);
-}
-
-static void test_reload(void **state)
-{
-	_cleanup_strbuf_ struct strbuf err = STRBUF_INIT;
-	static const struct net_tables none;
-	struct kernel_tables t = tables_with(&none, 0);
-	pid_t pid;
-
-	(void)state;
-	open_kernel();
-	for (int i = 0; i < 3; i++)
-		assert_int_equal(kernel_reload(kernel, &t, &err), 0);
-	pid = start(connect_held); /* no candidate any more */
-	assert_int_equal(wait_for(pid), 0);
-	await(KERNEL_EVENTS, BS_EVENT_END, 0, 0);
-	assert_non_null(find(BS_EVENT_CONNECT, pid, 0));
-	assert_null(find(BS_EVENT_CONNECT, pid, 1));
-	assert_int_equal(kernel_counters(kernel)->candidates, 0);
-}
-
-/* A hold that is open meanwhile needs it. */
-static void test_tripwire_is_reloaded(void **state)
-{
-	_cleanup_strbuf_ struct strbuf err = STRBUF_INIT;
-	struct kernel_tables t = tables_with(&net_tables, 1);
-
-	(void)state;
-	open_kernel();
-	assert_int_equal(kernel_set_tripwire(kernel, true), 0);
-	assert_int_equal(kernel_reload(kernel, &t, &err), 0);
-	assert_int_equal(count_pins("g2_tripwire_enter"), 1);
-	assert_int_equal(kernel_set_tripwire(kernel, false), 0);
-	assert_int_equal(kernel_reload(kernel, &t, &err), 0);
-	assert_int_equal(count_pins("g3_tripwire"), 0);
-	assert_int_equal(count_pins("g") - count_pins("guarded"), count_pins("g3_"));
-}
-
 /* ---- agents */
 
 static void run_untracked(void)
@@ -632,49 +301,7 @@ static void test_untracked_exec_of_an_agent(void **state)
 	assert_int_equal(kernel_slots(kernel)[e->slot].word, BS_SLOT_WORD(e->ticket, BS_SLOT_FREE));
 }
 
-/* ---- nothing stays */
-
-/* Numbers of the programs of which this process holds an fd. */
-static size_t own_programs(u32 *ids, size_t max)
-{
-	DIR *dir = opendir("/proc/self/fdinfo");
-	struct dirent *entry;
-	size_t n = 0;
-
-	while ((entry = readdir(dir))) {
-		char path[300], line[256];
-		bool link = false;
-		u32 id = 0;
-		FILE *f;
-
-		snprintf(path, sizeof(path), "/proc/self/fdinfo/%s", entry->d_name);
-		f = fopen(path, "re");
-		while (f && fgets(line, sizeof(line), f)) {
-			link |= !strncmp(line, "link_type:", 10);
-			sscanf(line, "prog_id: %u", &id);
-		}
-		if (f)
-			fclose(f);
-		if (id && !link && n < max)
-			ids[n++] = id;
-	}
-	closedir(dir);
-	return n;
-}
-
-/* The kernel frees a program a moment after its last user is gone. */
-static bool is_loaded(u32 id)
-{
-	for (int i = 0; i < PATIENCE / 10; i++) {
-		int fd = bpf_prog_get_fd_by_id(id);
-
-		if (fd < 0)
-			return false;
-		close(fd);
-		usleep(10000);
-	}
-	return true;
-}
+/* ---- what runs already */
 
 static void fork_and_wait(void)
 {
@@ -710,45 +337,6 @@ static void test_adopt_where_no_process_can_be_noted(void **state)
 	wait_for(pid);
 }
 
-static void test_everything_is_detached(void **state)
-{
-	u32 ids[64];
-	size_t n;
-
-	(void)state;
-	open_kernel();
-	assert_int_equal(kernel_set_tripwire(kernel, true), 0);
-	assert_int_equal(kernel_set_tripwire(kernel, true), 0);
-	assert_int_equal(kernel_set_tripwire(kernel, false), 0);
-	assert_int_equal(kernel_set_tripwire(kernel, false), 0);
-	assert_int_equal(kernel_set_tripwire(kernel, true), 0);
-	n = own_programs(ids, ARRAY_SIZE(ids));
-	assert_in_range(n, 4, ARRAY_SIZE(ids) - 1);
-	kernel_unpin(kernel);
-	kernel_close(kernel);
-	kernel = NULL;
-	for (size_t i = 0; i < n; i++)
-		assert_false(is_loaded(ids[i]));
-}
-
-static int open_policy(void **state)
-{
-	_cleanup_strbuf_ struct strbuf err = STRBUF_INIT;
-	int r = policy_open(POLICY_IMAGE, &policy, &err);
-
-	(void)state;
-	if (r)
-		printf("%s\n", strbuf_str(&err));
-	return r;
-}
-
-static int free_policy(void **state)
-{
-	(void)state;
-	policy_free(policy);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -761,13 +349,8 @@ int main(void)
 		cmocka_unit_test_teardown(test_connect_is_an_event, tear_down),
 		cmocka_unit_test_teardown(test_connect_passes, tear_down),
 		cmocka_unit_test_teardown(test_connect_is_refused, tear_down),
-		cmocka_unit_test_teardown(test_pins_are_adopted, tear_down),
-		cmocka_unit_test_teardown(test_failed_adoption, tear_down),
-		cmocka_unit_test_teardown(test_reload, tear_down),
-		cmocka_unit_test_teardown(test_tripwire_is_reloaded, tear_down),
 		cmocka_unit_test_teardown(test_untracked_exec_of_an_agent, tear_down),
 		cmocka_unit_test_teardown(test_adopt_where_no_process_can_be_noted, tear_down),
-		cmocka_unit_test_teardown(test_everything_is_detached, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, open_policy, free_policy);
