@@ -23,8 +23,9 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 TESTER = f"backstop-e2e-{os.getpid()}"  # one for each run
 PR_SET_CHILD_SUBREAPER = 36
 KEEP = set()  # the shared guard
-for variable in ("SUDO_UID", "SUDO_GID", "SUDO_USER", "SUDO_COMMAND"):
-    os.environ.pop(variable, None)  # `sudo make test`: sessions here are root's, unless a test says otherwise
+for variable in list(os.environ):  # `sudo make test`: sessions here are root's; a Git hook's `make test`; a service's
+    if variable.startswith(("SUDO_", "GIT_", "LISTEN_")) or variable in ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"):
+        del os.environ[variable]
 for ignored in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):  # as what runs in the background may inherit them
     if signal.getsignal(ignored) == signal.SIG_IGN:
         signal.signal(ignored, signal.SIG_DFL)
