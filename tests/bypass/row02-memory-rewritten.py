@@ -1,9 +1,10 @@
 """A tracer, or who writes into the memory of what is held."""
 import os
 
-from bypass import Open, case, events, expect_not_run, python, until
+from bypass import Open, case, events, expect_not_run, is_gone, python, until
 
 SAME_USER = "a process of the same user can write into a held one's memory: only security hooks see that"
+ANY_USER = "root in a session can do that: only security hooks refuse it"
 REWRITE = """p = subprocess.Popen(args[1:])
 while b"terraform" not in open(f"/proc/{p.pid}/cmdline", "rb").read():
     time.sleep(0.01)
@@ -72,3 +73,28 @@ def _(lab):
     lab.guard.deny(hold)
     agent.finish()
     expect_not_run(lab)
+
+
+def tamper(lab, pid, *ways):
+    agent = lab.run([f"{lab.build}/victims/tamper", *[word for way in ways for word in [*way.split(), str(pid)]]])
+    agent.finish()
+    if ": OK" in agent.out:
+        raise Open(agent.out)
+    assert agent.out.count(": E") == len(ways), agent.all
+
+
+@case("process_vm_writev and /proc/PID/mem, to what is held", limit={"trace": SAME_USER})
+def _(lab):
+    lab.run(lab.words())
+    hold = lab.guard.wait_for_holds()[0]
+    try:
+        tamper(lab, hold["pid"], "vmwrite", "mem")
+    finally:
+        lab.guard.deny(hold)
+    until(lambda: is_gone(hold["pid"]), "it ends")
+    expect_not_run(lab)
+
+
+@case("a tracer attaches to who is not of its session", limit={"trace": ANY_USER})
+def _(lab):
+    tamper(lab, lab.plain(["sleep", "600"]).pid, "seize", "vmwrite", "mem")

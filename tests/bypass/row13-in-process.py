@@ -1,5 +1,5 @@
 """Deletions that no program stands for: by system calls, in any language, one file or thousands."""
-from bypass import AFTER, Open, case, each, kept, python
+from bypass import AFTER, Open, case, each, kept, python, shell
 
 CALLS = ["unlink", "rename", "ftruncate", "open", "punch", "unlinkat", "chdir", "exchange", "truncate", "creat", "openat2",
          "thread", "fork"]
@@ -10,6 +10,12 @@ LIMIT = 20  # of the burst in tests/e2e/packs/del.yaml
 def _(lab, call):
     path, other = lab.area.file(), lab.area.file("other", "other\n")
     kept(lab, [f"{lab.build}/victims/delete", call, path, other], path)
+
+
+@case("one file, by a shell's >", limit={"trace": AFTER})
+def _(lab):
+    path = lab.area.file()
+    kept(lab, shell(': >"$1"', path), path)
 
 
 @case("many files that must stay: none is lost, or only the first")
@@ -24,7 +30,8 @@ def _(lab):
 
 
 @each(["shutil.rmtree('tree')", "[os.unlink('tree/' + p) for p in os.listdir('tree')]",
-       "subprocess.run(['find', 'tree', '-type', 'f', '-delete'])"], "a burst")
+       "subprocess.run(['find', 'tree', '-type', 'f', '-delete'])",
+       "subprocess.run(['node', '-e', 'require(\"fs\").rmSync(\"tree\", {recursive: true})'])"], "a burst")
 def _(lab, code):
     lab.area.files(100)
     agent = lab.run(python("import shutil\n" + code), cwd=lab.area.dir)

@@ -6,7 +6,7 @@ from bypass import Skip, case, deny_words, each, held, held_way, refused, run_pl
 FORMATS = "/proc/sys/fs/binfmt_misc"
 
 
-@each(["ld.so", "busybox env", "busybox sh"], "by")
+@each(["ld.so", "busybox env", "busybox sh", "node spawnSync"], "by")
 def _(lab, way):
     held_way(lab, way)
 

@@ -1,6 +1,7 @@
 """Libraries and code that the environment loads into a tool: the record names the variable."""
 from bypass import Open, case, events, until
 
+LOADERS = ["LD_PRELOAD", "LD_AUDIT", "BASH_ENV"]
 INNOCENT = "the environment is read of what a signature matches alone: to read it of every exec costs too much"
 
 
@@ -9,22 +10,22 @@ def environments(lab, kind):
 
 
 def run(lab, program):
-    lab.run(["env", "LD_PRELOAD=/nonexistent/x.so", "BASH_ENV=/dev/null", *lab.words(program)]).finish()
+    lab.run(["env", *(f"{name}=/nonexistent/{name}" for name in LOADERS), *lab.words(program)]).finish()
 
 
-@case("LD_PRELOAD into what is reported", seen=True)
+@case("LD_PRELOAD, LD_AUDIT into what is reported", seen=True)
 def _(lab):
     run(lab, "victim-alert")
-    until(lambda: ["LD_PRELOAD", "BASH_ENV"] in environments(lab, 2004), "a finding that names them", 5)
+    until(lambda: LOADERS in environments(lab, 2004), "a finding that names them", 5)
 
 
-@case("LD_PRELOAD into what is refused", seen=True)
+@case("LD_PRELOAD, LD_AUDIT into what is refused", seen=True)
 def _(lab):
     run(lab, "victim-deny")
-    until(lambda: ["LD_PRELOAD", "BASH_ENV"] in environments(lab, 2004), "a finding that names them", 5)
+    until(lambda: LOADERS in environments(lab, 2004), "a finding that names them", 5)
 
 
-@case("LD_PRELOAD into what no signature matches", limit=INNOCENT)
+@case("LD_PRELOAD, LD_AUDIT into what no signature matches", limit=INNOCENT)
 def _(lab):
     run(lab, "victim-plain")
     until(lambda: environments(lab, 1007), "its event", 5)

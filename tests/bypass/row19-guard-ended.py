@@ -79,3 +79,15 @@ def _(lab):
     if ": OK" in agent.out:
         raise Open(agent.out)
     assert agent.out.count("EPERM") == 2, agent.all
+
+
+@case("a tracer attaches to guard and keeper, or writes into them", limit={"trace": ROOT})
+def _(lab):
+    guard = lab.new_guard()
+    ways = [word for pid in (guard.pid, guard.child) for way in ("seize", "vmwrite", "mem") for word in (way, str(pid))]
+    agent = lab.run([f"{lab.build}/victims/tamper", *ways], guard=guard)
+    agent.finish()
+    assert guard.answers(), guard.log()
+    if ": OK" in agent.out:
+        raise Open(agent.out)
+    assert agent.out.count(": E") == 6, agent.all

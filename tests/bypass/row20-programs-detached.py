@@ -4,8 +4,8 @@ from bypass import HOOKS, Open, case, each
 ROOT = "root in a session can do that: only security hooks refuse it"
 
 
-def tamper(lab, *words):
-    agent = lab.run([f"{lab.build}/victims/tamper", *words])
+def tamper(lab, *words, guard=None):
+    agent = lab.run([f"{lab.build}/victims/tamper", *words], guard=guard)
     agent.finish()
     if ": OK" in agent.out:
         raise Open(agent.out)
@@ -30,3 +30,9 @@ def _(lab):
 @each(["init-module", "finit-module"], "modules", tiers=HOOKS)
 def _(lab, way):
     tamper(lab, way)
+
+
+@case("a pin is removed", limit={"trace": ROOT})
+def _(lab):
+    guard = lab.new_guard()
+    tamper(lab, "unlink", next(p for p in guard.pinned() if "exec_loaded" in p), guard=guard)

@@ -2,7 +2,7 @@
 import os
 import subprocess
 
-from bypass import Skip, case, each, held, not_connected
+from bypass import HOST, PLAIN, Skip, case, each, held, not_connected, run_plain
 
 MARK = """.globl _start
 _start:	mov $8, %eax
@@ -19,6 +19,14 @@ name:	.asciz "e2e-marker"
 @each(["ia32", "ia32-socketcall", "ia32-sendto", "ia32-sendmmsg"], "connect")
 def _(lab, way):
     not_connected(lab, way)
+
+
+@case("x32, connect")
+def _(lab):
+    probe = run_plain(*lab.net.inside, f"{lab.build}/victims/connect", "x32", HOST, PLAIN)
+    if "ENOSYS" in probe.stdout:
+        raise Skip("this kernel has no x32 system calls")
+    not_connected(lab, "x32")
 
 
 @case("a 32-bit program")
