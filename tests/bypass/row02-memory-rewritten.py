@@ -10,7 +10,7 @@ while b"terraform" not in open(f"/proc/{p.pid}/cmdline", "rb").read():
     time.sleep(0.01)
 time.sleep(0.3)
 what, new = args[0].encode().split(b"=>")
-place = "[stack]" if what.startswith(b"exit") else "terraform"
+done, place = False, "[stack]" if what.startswith(b"exit") else "terraform"
 for line in open(f"/proc/{p.pid}/maps").readlines():
     first, last = (int(x, 16) for x in line.split()[0].split("-"))
     if not line.rstrip().endswith(place):
@@ -22,9 +22,11 @@ for line in open(f"/proc/{p.pid}/maps").readlines():
             if at >= 0:
                 memory.seek(first + at)
                 memory.write(new)
-                print("rewritten", flush=True)
+                done = True
     except OSError as e:
         print("not rewritten", e, flush=True)
+if done:
+    print("rewritten", flush=True)
 sys.exit(p.wait())"""
 
 
