@@ -442,9 +442,8 @@ static __always_inline struct work *work_of(u32 which)
 	return bpf_map_lookup_elem(&works, &which);
 }
 
-/* All of perf are one program to the tracepoint, in the place of the first that came: after a
- * reload, and beside other tracers, the second runs before the first, and then acts where the first
- * cannot. */
+/* All of perf are one program to the tracepoint, in the place of the first that came: beside other
+ * tracers the second runs before the first, and then acts where the first cannot. */
 static __always_inline bool comes_too_early(void)
 {
 	struct work *first = work_of(WORK_LOADED);

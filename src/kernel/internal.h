@@ -34,6 +34,8 @@ struct kernel {
 int kernel_attach_one(const struct kernel *k, u32 generation, struct bpf_program *p, int cgroup,
 		      struct bpf_link **ret);
 void kernel_drop_link(const struct kernel *k, const struct bpf_program *p);
+/* Its pinned link. An fd, or a negative errno. */
+int kernel_open_link(const struct kernel *k, const struct bpf_program *p);
 /* For a security hook: pins_sweep() has yet to do the rest. */
 void kernel_let_go_link(const struct kernel *k, const struct bpf_program *p);
 int kernel_take_back_link(const struct kernel *k, const struct bpf_program *p);
@@ -49,6 +51,11 @@ bool kernel_has_tripwire(const struct kernel *k);
 void late_choose(struct backstop_bpf *s, bool wanted);
 /* Attaches one of them. NULL and errno. */
 struct bpf_link *late_attach(const struct bpf_program *p);
+/* Attaches those of the next generation, which acts already, instead of those of the one before.
+ * All of perf have one place at a tracepoint, that of the first that came: they go first, so that
+ * the new ones come behind what they shall stand in for. What a kernel does not take it may do
+ * without: kernel_missed() counts what that loses. */
+void late_replace(struct kernel *k, struct backstop_bpf *s, u32 generation);
 
 #define SHARED_SLOTS_BYTES (BS_SLOTS * sizeof(struct bs_slot))
 #define SHARED_SLOTS_PIN   "slots"

@@ -138,6 +138,14 @@ void kernel_drop_link(const struct kernel *k, const struct bpf_program *p)
 	pins_drop(&k->pins, name);
 }
 
+int kernel_open_link(const struct kernel *k, const struct bpf_program *p)
+{
+	char name[64];
+
+	link_name(k->generation, p, name, sizeof(name));
+	return pins_get(&k->pins, name);
+}
+
 void kernel_let_go_link(const struct kernel *k, const struct bpf_program *p)
 {
 	char name[64];
@@ -203,23 +211,6 @@ static bool watches_calls(const struct kernel *k, const struct backstop_bpf *s)
 	return k->demand & TIER_BY_DELETES && s->rodata->delete_unhooked;
 }
 
-/* What a kernel does not take it may do without: kernel_missed() counts what that loses. */
-static void attach_late(struct kernel *k, struct backstop_bpf *s, u32 generation)
-{
-	const struct attachment all[] = {
-		{ s->progs.newtask_late, &s->links.newtask_late },
-		{ s->progs.exit_late, &s->links.exit_late },
-		{ s->progs.exec_late, &s->links.exec_late },
-		{ kernel_has_tripwire(k) ? s->progs.tripwire_late : NULL, &s->links.tripwire_late },
-	};
-
-	k->has_late = true;
-	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
-		if (all[i].prog && (!bpf_program__autoload(all[i].prog) ||
-				    kernel_attach_one(k, generation, all[i].prog, -1, all[i].link)))
-			k->has_late = false;
-}
-
 static int attach(struct kernel *k, struct backstop_bpf *s, u32 generation)
 {
 	const struct attachment all[] = {
@@ -239,7 +230,6 @@ static int attach(struct kernel *k, struct backstop_bpf *s, u32 generation)
 			r = kernel_attach_one(k, generation, all[i].prog, -1, all[i].link);
 	if (r)
 		return r;
-	attach_late(k, s, generation); /* behind the others */
 	r = attach_connects(k, s, generation);
 	free(k->blind);
 	k->blind = NULL;
@@ -297,6 +287,7 @@ static int take_over(struct kernel *k, struct backstop_bpf *s, u32 generation)
 	if (r)
 		return r;
 	__atomic_store_n(&s->bss->shared.state.generation, generation, __ATOMIC_SEQ_CST);
+	late_replace(k, s, generation);
 	k->generation = generation;
 	k->skel = s;
 	pins_drop_links(&k->pins, generation);

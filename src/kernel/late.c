@@ -19,16 +19,19 @@
 
 struct pair {
 	struct bpf_program *first, *late;
+	struct bpf_link **link; /* of the latter */
 };
-#define PAIRS 4
+#define PAIRS	 4
+#define TRIPWIRE 3 /* which of them is attached on demand */
 
 static void find_pairs(struct backstop_bpf *s, struct pair ret[PAIRS])
 {
 	const struct pair all[PAIRS] = {
-		{ s->progs.exec_loaded, s->progs.exec_late },
-		{ s->progs.lineage_newtask, s->progs.newtask_late },
-		{ s->progs.lineage_exit, s->progs.exit_late },
-		{ s->progs.tripwire_enter, s->progs.tripwire_late },
+		{ s->progs.exec_loaded, s->progs.exec_late, &s->links.exec_late },
+		{ s->progs.lineage_newtask, s->progs.newtask_late, &s->links.newtask_late },
+		{ s->progs.lineage_exit, s->progs.exit_late, &s->links.exit_late },
+		[TRIPWIRE] = { s->progs.tripwire_enter, s->progs.tripwire_late,
+			       &s->links.tripwire_late },
 	};
 
 	memcpy(ret, all, sizeof(all));
@@ -113,6 +116,39 @@ struct bpf_link *late_attach(const struct bpf_program *p)
 	if (!link)
 		close(event);
 	return link;
+}
+
+/* At once, not when its pin goes: that is done later, by a thread of the kernel. */
+static void drop(struct kernel *k, const struct bpf_program *p, struct bpf_link **link)
+{
+	_cleanup_close_ int last = kernel_open_link(k, p);
+
+	kernel_drop_link(k, p);
+	if (link) {
+		bpf_link__destroy(*link);
+		*link = NULL;
+	}
+}
+
+static bool attach(struct kernel *k, u32 generation, const struct pair *p)
+{
+	return bpf_program__autoload(p->late) &&
+	       !kernel_attach_one(k, generation, p->late, -1, p->link);
+}
+
+void late_replace(struct kernel *k, struct backstop_bpf *s, u32 generation)
+{
+	struct pair pairs[PAIRS], old[PAIRS] = { 0 };
+
+	find_pairs(s, pairs);
+	if (k->skel)
+		find_pairs(k->skel, old);
+	k->has_late = true;
+	for (int i = 0; i < PAIRS; i++) {
+		drop(k, pairs[i].late, old[i].link);
+		if ((i != TRIPWIRE || kernel_has_tripwire(k)) && !attach(k, generation, &pairs[i]))
+			k->has_late = false;
+	}
 }
 
 /* ---- counting */
