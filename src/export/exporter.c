@@ -119,6 +119,16 @@ int exporter_step(struct exporter *e)
 	return r;
 }
 
+const char *exporter_name(const struct exporter *e)
+{
+	return sink_name(e->sink);
+}
+
+const char *exporter_why(const struct exporter *e)
+{
+	return sink_why(e->sink);
+}
+
 unsigned int exporter_delay_ms(unsigned int failures)
 {
 	unsigned int most = failures < 6 ? DELAY_FIRST << failures : DELAY_MAX, random = 0;

@@ -18,6 +18,10 @@ DEFINE_CLEANUP(struct exporter, exporter_free);
  * of the journal, or a negative errno: the same lines come with the next call. */
 int exporter_step(struct exporter *e);
 
+/* As sink_name() and sink_why(). */
+const char *exporter_name(const struct exporter *e);
+const char *exporter_why(const struct exporter *e);
+
 /* How long to wait after so many failures one after the other: full jitter, at most a minute. */
 unsigned int exporter_delay_ms(unsigned int failures);
 

@@ -1,4 +1,5 @@
-/* Where events go: "file:PATH", "stdout:", "syslog+udp://HOST:PORT", "syslog+tcp://HOST:PORT". */
+/* Where events go; sink_words() lists what there is. Options stand behind a '#':
+ * "syslog+tls://log.lan:6514#ca=/etc/backstop/ca.pem&format=ecs". */
 #ifndef EXPORT_SINK_H
 #define EXPORT_SINK_H
 
@@ -8,7 +9,7 @@
 
 struct sink;
 
-/* Nothing is connected yet. 0, -EINVAL where it is none of the above, or -ENOMEM. */
+/* Nothing is connected yet. 0, or -EINVAL where it is none, or -ENOMEM. */
 int sink_new(const char *spec, struct sink **ret);
 void sink_free(struct sink *s); /* NULL is fine */
 DEFINE_CLEANUP(struct sink, sink_free);
@@ -17,7 +18,18 @@ DEFINE_CLEANUP(struct sink, sink_free);
  * so. A negative errno: it may have some; they are to be handed over again. */
 int sink_send(struct sink *s, const char *lines, size_t len);
 
-/* A line as a message of RFC 5424, without framing. */
-void sink_add_syslog(struct strbuf *out, const char *line, size_t len);
+/* Why the last call failed and what may help, in words; NULL where there is no more than the
+ * errno. */
+const char *sink_why(const struct sink *s);
+
+/* What it is called in messages: without what may be secret, which are options, credentials, and
+ * the path of a URL. */
+const char *sink_name(const struct sink *s);
+
+/* "file:/PATH, stdout:, …" */
+const char *sink_words(void);
+
+/* True where a sink's name begins here. */
+bool sink_begins(const char *text);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "export/exporter.h"
+#include "export/sink.h"
 #include "record/store.h"
 
 #define SINKS_MAX 16
@@ -21,7 +22,6 @@ struct worker {
 	pthread_t thread;
 	bool runs;
 	int stop_fd, inotify_fd;
-	char *spec;
 	struct exporter *exporter;
 };
 
@@ -44,6 +44,14 @@ static bool pause_for(const struct worker *w, bool for_more, unsigned int ms)
 	return fds[0].revents & POLLIN;
 }
 
+static void tell_failure(const struct exporter *e, int err)
+{
+	const char *why = exporter_why(e);
+
+	log_error("export: %s takes nothing, events wait in the journal: %s", exporter_name(e),
+		  why ? why : strerror(-err));
+}
+
 /* A failure is told when it begins, and when it is over. */
 static void *run(void *data)
 {
@@ -55,10 +63,9 @@ static void *run(void *data)
 		int n = exporter_step(w->exporter);
 
 		if (n < 0 && !failures)
-			log_errno(n, "export: %s takes nothing (events wait in the journal)",
-				  w->spec);
+			tell_failure(w->exporter, n);
 		if (n >= 0 && failures)
-			log_warning("export: %s takes events again", w->spec);
+			log_warning("export: %s takes events again", exporter_name(w->exporter));
 		failures = n < 0 ? failures + 1 : 0;
 		ends = n < 0 ? pause_for(w, false, exporter_delay_ms(failures - 1))
 			     : pause_for(w, !n, n ? 0 : WAIT_MS);
@@ -91,8 +98,7 @@ static int start(struct export_threads *t, const char *dir, const char *state_di
 	w->inotify_fd = watch(dir);
 	if (w->inotify_fd < 0)
 		return w->inotify_fd;
-	w->spec = strdup(spec);
-	r = w->spec ? exporter_new(dir, spec, cursor, &w->exporter) : -ENOMEM;
+	r = exporter_new(dir, spec, cursor, &w->exporter);
 	if (!r)
 		r = -pthread_create(&w->thread, NULL, run, w);
 	w->runs = !r;
@@ -105,14 +111,25 @@ static int start_logged(struct export_threads *t, const char *dir, const char *s
 	int r = t->count < SINKS_MAX ? start(t, dir, state_dir, spec) : -E2BIG;
 
 	if (r == -EINVAL)
-		log_error("export: '%s' is none of file:/PATH, stdout:, syslog+udp://HOST:PORT, "
-			  "syslog+tcp://HOST:PORT",
-			  spec);
+		log_error("export: '%s' is none of %s", spec, sink_words());
 	else if (r == -E2BIG)
 		log_error("export: more than %d sinks", SINKS_MAX);
 	else if (r)
 		log_errno(r, "export: cannot start %s", spec);
 	return r;
+}
+
+/* A comma that no sink follows is of the one before it. */
+static char *next_spec(char **rest)
+{
+	char *spec = *rest, *comma = spec;
+
+	while (comma && (comma = strchr(comma, ',')) && !sink_begins(comma + 1))
+		comma++;
+	if (comma)
+		*comma++ = '\0';
+	*rest = comma;
+	return spec;
 }
 
 static int start_all(struct export_threads *t, const char *dir, const char *state_dir,
@@ -125,7 +142,7 @@ static int start_all(struct export_threads *t, const char *dir, const char *stat
 	t->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (!r && t->stop_fd < 0)
 		r = -errno;
-	while (!r && (spec = strsep(&rest, ",")))
+	while (!r && (spec = next_spec(&rest)))
 		r = start_logged(t, dir, state_dir, spec);
 	return r;
 }
@@ -157,7 +174,6 @@ void export_stop(struct export_threads *t)
 			pthread_join(w->thread, NULL);
 		exporter_free(w->exporter);
 		close_fd(&w->inotify_fd);
-		free(w->spec);
 	}
 	close_fd(&t->stop_fd);
 	free(t);

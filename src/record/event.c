@@ -49,6 +49,7 @@ static const struct member {
 	{ AT_EVENT, MEMBER_OBJECT, "unmapped", AT_UNMAPPED },
 	{ AT_METADATA, MEMBER_STRING, "uid", IN_EVENT(uid) },
 	{ AT_DEVICE, MEMBER_STRING, "hostname", IN_EVENT(host) },
+	{ AT_DEVICE, MEMBER_STRING, "uid", IN_EVENT(machine) },
 	{ AT_ACTOR, MEMBER_OBJECT, "user", AT_USER },
 	{ AT_ACTOR, MEMBER_OBJECT, "process", AT_PROCESS },
 	{ AT_PROCESS, MEMBER_NUMBER, "pid", IN_PROCESS(pid) },
@@ -96,13 +97,17 @@ struct scan {
 	struct event *event;
 };
 
+static uint8_t first[AT_NOTHING + 1];
+
+/* Before there are threads: several of them read events. */
+__attribute__((constructor)) static void index_members(void)
+{
+	for (size_t i = ARRAY_SIZE(members); i--;)
+		first[members[i].place] = (uint8_t)i;
+}
+
 static const struct member *find_member(enum place place, const char *name, size_t len)
 {
-	static uint8_t first[AT_NOTHING + 1];
-
-	if (!first[AT_METADATA])
-		for (size_t i = ARRAY_SIZE(members); i--;)
-			first[members[i].place] = (uint8_t)i;
 	if (place == AT_NOTHING)
 		return NULL;
 	for (size_t i = first[place]; i < ARRAY_SIZE(members) && members[i].place == place; i++)

@@ -32,7 +32,7 @@ struct event {
 	enum event_kind kind;
 	int64_t class_uid, activity, time_ms;
 	int64_t disposition; /* 0 where it is not stated */
-	struct slice host, uid, message;
+	struct slice host, machine, uid, message;
 	/* of the process that acts; of a finding, that it was found in */
 	struct event_process process;
 	struct slice path, address; /* what was deleted, where it connected */

@@ -1,0 +1,173 @@
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "export/nats_internal.h"
+
+#define CONNECT_MS 3000
+
+bool nats_is(const struct sink *s)
+{
+	return s->type == &sink_nats || s->type == &sink_tls_nats;
+}
+
+const char *nats_stream(const struct sink *s)
+{
+	return ((const struct nats_sink *)s)->stream;
+}
+
+const char *nats_text(natsStatus status)
+{
+	natsStatus last = NATS_OK;
+	const char *text = nats.nats_GetLastError(&last);
+
+	return text && *text && last == status ? text : nats.natsStatus_GetText(status);
+}
+
+/* ---- connecting */
+
+static natsStatus set_security(natsOptions *o, struct nats_sink *s)
+{
+	const char *ca = sink_option(&s->base, "ca"), *creds = sink_option(&s->base, "creds");
+	natsStatus status = NATS_OK;
+
+	if (s->base.type == &sink_tls_nats || ca)
+		status = nats.natsOptions_SetSecure(o, true);
+	if (status == NATS_OK && ca)
+		status = nats.natsOptions_LoadCATrustedCertificates(o, ca);
+	if (status == NATS_OK && creds)
+		status = nats.natsOptions_SetUserCredentialsFromFiles(o, creds, NULL);
+	return status;
+}
+
+static natsStatus set_options(natsOptions *o, struct nats_sink *s, bool stays)
+{
+	natsStatus status =
+		nats.natsOptions_SetServers(o, (const char **)s->urls, (int)s->url_count);
+
+	if (status == NATS_OK)
+		status = nats.natsOptions_SetName(o, "backstop");
+	if (status == NATS_OK)
+		status = nats.natsOptions_SetTimeout(o, CONNECT_MS);
+	if (status == NATS_OK)
+		status = nats.natsOptions_SetAllowReconnect(o, stays);
+	if (status == NATS_OK && stays)
+		status = nats.natsOptions_SetMaxReconnect(o, -1);
+	return status == NATS_OK ? set_security(o, s) : status;
+}
+
+static const char *connect_remedy(natsStatus status)
+{
+	switch (status) {
+	case NATS_NO_SERVER:
+		return ": no server answers there";
+	case NATS_CONNECTION_AUTH_FAILED:
+	case NATS_NOT_PERMITTED:
+		return ": credentials are given as #creds=FILE, or USER:PASSWORD@ before the host";
+	case NATS_SECURE_CONNECTION_REQUIRED:
+		return ": the server wants tls://";
+	case NATS_SECURE_CONNECTION_WANTED:
+		return ": the server has no TLS";
+	case NATS_SSL_ERROR:
+		return ": the server's certificate is checked against #ca=FILE, or the system's "
+		       "authorities, and the host's name";
+	default:
+		return "";
+	}
+}
+
+static int try_connect(struct nats_sink *s, natsOptions *o, bool stays, natsErrHandler on_error,
+		       void *data, natsConnection **ret)
+{
+	natsStatus status = set_options(o, s, stays);
+
+	if (status == NATS_OK && on_error)
+		status = nats.natsOptions_SetErrorHandler(o, on_error, data);
+	if (status == NATS_OK)
+		status = nats.natsConnection_Connect(ret, o);
+	return status == NATS_OK ? 0
+				 : sink_fail(&s->base, -ENOTCONN, "%s%s", nats_text(status),
+					     connect_remedy(status));
+}
+
+int nats_connect(struct sink *base, bool stays, natsErrHandler on_error, void *data,
+		 natsConnection **ret)
+{
+	natsOptions *o = NULL;
+	const char *why = NULL;
+	int r = nats_load(&why);
+
+	if (r)
+		return sink_fail(base, r, "%s: install the package libnats3.4", why);
+	if (nats.natsOptions_Create(&o) != NATS_OK)
+		return -ENOMEM;
+	r = try_connect((struct nats_sink *)base, o, stays, on_error, data, ret);
+	nats.natsOptions_Destroy(o);
+	return r;
+}
+
+/* ---- the stream */
+
+static const char *const subjects[] = { "backstop.*.process", "backstop.*.file",
+					"backstop.*.network", "backstop.*.finding",
+					"backstop.*.application" };
+
+#define REPLICAS      3
+#define DUPLICATES_NS (600LL * 1000000000)
+
+/* A cluster gets three replicas, where the servers can hold as many. */
+static int replicas_for(natsConnection *connection)
+{
+	char **servers = NULL;
+	int count = 0;
+
+	if (nats.natsConnection_GetServers(connection, &servers, &count) != NATS_OK)
+		return 1;
+	for (int i = 0; i < count; i++)
+		free(servers[i]);
+	free(servers);
+	return count >= REPLICAS ? REPLICAS : 1;
+}
+
+static natsStatus add_stream(const char *name, int replicas, jsCtx *js, jsErrCode *ret_code)
+{
+	jsStreamConfig config;
+
+	nats.jsStreamConfig_Init(&config);
+	config.Name = name;
+	config.Description = "events of Backstop";
+	config.Subjects = (const char **)subjects;
+	config.SubjectsLen = ARRAY_SIZE(subjects);
+	config.Storage = js_FileStorage;
+	config.Replicas = replicas;
+	config.Duplicates = DUPLICATES_NS;
+	return nats.js_AddStream(NULL, js, &config, NULL, ret_code);
+}
+
+static bool lacks_peers(jsErrCode code)
+{
+	return code == JSStreamReplicasNotSupportedErr || code == JSClusterNoPeersErr ||
+	       code == JSInsufficientResourcesErr;
+}
+
+int nats_ensure_stream(struct sink *base, natsConnection *connection, jsCtx *js)
+{
+	const char *name = nats_stream(base);
+	jsStreamInfo *info = NULL;
+	jsErrCode code = 0;
+	natsStatus status = nats.js_GetStreamInfo(&info, js, name, NULL, &code);
+
+	nats.jsStreamInfo_Destroy(info);
+	if (status == NATS_NOT_FOUND && code == JSStreamNotFoundErr) {
+		status = add_stream(name, replicas_for(connection), js, &code);
+		if (status != NATS_OK && lacks_peers(code))
+			status = add_stream(name, 1, js, &code);
+	}
+	if (status == NATS_OK)
+		return 0;
+	return sink_fail(base, -ENOTCONN,
+			 "stream %s cannot be found or made (%s): 'nats stream add %s' with the "
+			 "subjects backstop.*.process, .file, .network, .finding and .application "
+			 "makes it",
+			 name, nats_text(status), name);
+}

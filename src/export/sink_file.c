@@ -1,0 +1,96 @@
+/* Files and standard output. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/io.h"
+#include "export/sink_type.h"
+
+#define FILE_MODE 0640
+
+struct file_sink {
+	struct sink base;
+	char *path; /* NULL: standard output */
+	int fd;	    /* -1: not open */
+};
+
+static int set_up_file(struct sink *base, const char *rest)
+{
+	struct file_sink *s = (struct file_sink *)base;
+
+	s->fd = -1;
+	if (rest[0] != '/')
+		return -EINVAL;
+	s->path = strdup(rest);
+	return s->path ? 0 : -ENOMEM;
+}
+
+static void tear_down_file(struct sink *base)
+{
+	struct file_sink *s = (struct file_sink *)base;
+
+	if (s->path)
+		close_fd(&s->fd);
+	free(s->path);
+}
+
+static int set_up_stdout(struct sink *base, const char *rest)
+{
+	struct file_sink *s = (struct file_sink *)base;
+
+	s->fd = STDOUT_FILENO;
+	return *rest ? -EINVAL : 0;
+}
+
+/* Half a line that an earlier write left would run into the next. */
+static int append(int fd, const char *lines, size_t len)
+{
+	off_t before = lseek(fd, 0, SEEK_END);
+	int r = io_write_all(fd, lines, len);
+
+	if (!r && fdatasync(fd) < 0 && errno != EINVAL && errno != EROFS)
+		r = -errno;
+	if (r && before >= 0)
+		(void)!ftruncate(fd, before);
+	return r;
+}
+
+static int send_file(struct sink *base, const char *lines, size_t len)
+{
+	struct file_sink *s = (struct file_sink *)base;
+	int r;
+
+	if (s->fd < 0)
+		s->fd = open(s->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
+			     FILE_MODE);
+	if (s->fd < 0)
+		return -errno;
+	r = append(s->fd, lines, len);
+	if (r) {
+		close_fd(&s->fd);
+		s->fd = -1;
+	}
+	return r;
+}
+
+static int send_stdout(struct sink *base, const char *lines, size_t len)
+{
+	return io_write_all(((struct file_sink *)base)->fd, lines, len);
+}
+
+const struct sink_type sink_file = {
+	.scheme = "file:",
+	.usage = "file:/PATH",
+	.size = sizeof(struct file_sink),
+	.set_up = set_up_file,
+	.send = send_file,
+	.tear_down = tear_down_file,
+};
+
+const struct sink_type sink_stdout = {
+	.scheme = "stdout:",
+	.usage = "stdout:",
+	.size = sizeof(struct file_sink),
+	.set_up = set_up_stdout,
+	.send = send_stdout,
+};

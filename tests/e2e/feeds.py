@@ -1,0 +1,141 @@
+"""What tests of exports and of the fleet share: journals of any length, and NATS servers."""
+import base64
+import itertools
+import json
+import os
+import socket
+import subprocess
+import time
+
+from lab import until
+
+HOST = "build-7.example"
+MACHINE = "0123456789abcdef0123456789abcdef"
+CLASSES = {"process": 1007, "network": 4001, "file": 1001, "finding": 2004, "application": 6002}
+
+
+def event(number, size=0, machine=MACHINE, host=HOST):
+    """A line as a guard writes it, of as many bytes at least; which class it is of hangs on its number."""
+    uid = list(CLASSES.values())[number % len(CLASSES)]
+    return json.dumps(
+        {"class_uid": uid, "activity_id": 1, "time": 1795000000000 + number,
+         "metadata": {"version": "1.8.0", "uid": f"boot:{1795000000000 + number}:{number}", "sequence": number},
+         "device": {"hostname": host, "uid": machine}, "message": f"event {number}", "disposition_id": 1,
+         "pad": "x" * size, "unmapped": {"backstop": {"line": number}}}, separators=(",", ":"))
+
+
+class Journal:
+    """A directory that a guard could have written, without the chain."""
+
+    def __init__(self, path, size=0):
+        self.path, self.size, self.count = path, size, 0
+        os.makedirs(path, exist_ok=True)
+
+    def add(self, count):
+        with open(f"{self.path}/journal-{1:016}.jsonl", "a", encoding="utf-8") as f:
+            for _ in range(count):
+                self.count += 1
+                f.write(event(self.count, self.size) + "\n")
+        return self
+
+
+def free_ports(count):
+    """Of loopback, that nobody has now."""
+    sockets = [socket.socket() for _ in range(count)]
+    for s in sockets:
+        s.bind(("127.0.0.1", 0))
+    ports = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return ports
+
+
+class Nats:
+    """A nats-server with JetStream; `routes` make it one of a cluster."""
+
+    def __init__(self, path, port, more="", cluster=None, routes=()):
+        self.port, self.process = port, None
+        self.config, self.log = f"{path}/nats-{port}.conf", f"{path}/nats-{port}.log"
+        text = f'listen: "127.0.0.1:{port}"\nserver_name: "n{port}"\njetstream {{ store_dir: "{path}/store-{port}" }}\n'
+        if cluster:
+            nodes = ", ".join(f'"nats://127.0.0.1:{r}"' for r in routes)
+            text += f'cluster {{ name: "c", listen: "127.0.0.1:{cluster}", routes: [{nodes}] }}\n'
+        with open(self.config, "w", encoding="utf-8") as f:
+            f.write(text + more)
+
+    def start(self):
+        self.process = subprocess.Popen(["nats-server", "-c", self.config, "-l", self.log], stdin=subprocess.DEVNULL)
+        return self
+
+    def kill(self):
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+
+class NatsClient:
+    """As much of the protocol as asks JetStream."""
+
+    def __init__(self, port, user=""):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=2)
+        self.file = self.socket.makefile("rb")
+        self.numbers = itertools.count(1)
+        self.file.readline()  # INFO
+        self.socket.sendall(b'CONNECT {"verbose":false,"pedantic":false,"headers":true,"no_responders":true' +
+                            user.encode() + b'}\r\nSUB _INBOX.t.* 1\r\n')
+
+    def close(self):
+        self.file.close()
+        self.socket.close()
+
+    def request(self, subject, body=b""):
+        """The reply: its headers, and its body."""
+        inbox = f"_INBOX.t.{next(self.numbers)}"
+        self.socket.sendall(f"PUB {subject} {inbox} {len(body)}\r\n".encode() + body + b"\r\n")
+        while True:
+            words = self.file.readline().decode().split()
+            assert words, "the server went away"
+            if words[0] == "PING":
+                self.socket.sendall(b"PONG\r\n")
+            if words[0] not in ("MSG", "HMSG"):
+                continue
+            payload = self.file.read(int(words[-1]) + 2)[:-2]
+            headers = int(words[-2]) if words[0] == "HMSG" else 0
+            if words[1] == inbox:
+                return payload[:headers].decode(), payload[headers:]
+
+    def api(self, subject, **question):
+        headers, body = self.request(f"$JS.API.{subject}", json.dumps(question).encode() if question else b"")
+        return json.loads(body) if body else {"error": {"description": headers}}
+
+    def stream(self, name="BACKSTOP"):
+        return self.api(f"STREAM.INFO.{name}")
+
+    def messages(self, name="BACKSTOP"):
+        """(subject, headers, body) of all that the stream has, in its order."""
+        def get(sequence):
+            message = self.api(f"STREAM.MSG.GET.{name}", seq=sequence)["message"]
+            return tuple([message["subject"]] + [base64.b64decode(message[k]).decode() for k in ("hdrs", "data")])
+
+        state = self.stream(name)["state"]
+        return [get(n) for n in range(state["first_seq"], state["last_seq"] + 1)]
+
+
+def ready(port):
+    """A client, once JetStream answers there; a cluster without a leader answers nothing."""
+    def answers():
+        client = None
+        try:
+            client = NatsClient(port)
+            if "error" not in client.api("INFO"):
+                client.socket.settimeout(60)
+                return client
+        except OSError:
+            pass
+        if client:
+            client.close()
+        time.sleep(0.05)
+        return None
+
+    return until(answers, f"JetStream answers at {port}", 60)

@@ -1,0 +1,162 @@
+"""What the journal has comes to NATS JetStream: all of it, none of it twice, whatever a server does."""
+import json
+import shutil
+import signal
+import subprocess
+
+import pytest
+
+from feeds import CLASSES, MACHINE, Journal, Nats, free_ports, ready
+from lab import until
+
+pytestmark = pytest.mark.skipif(not shutil.which("nats-server"), reason="no nats-server")
+
+
+@pytest.fixture(name="journal")
+def fixture_journal(tmp_path):
+    return Journal(str(tmp_path / "journal"), 200)
+
+
+@pytest.fixture(name="serve")
+def fixture_serve(build, journal, tmp_path):
+    processes = []
+
+    def start(sinks):
+        processes.append(subprocess.Popen(
+            [f"{build}/backstop", "serve", "--dir", journal.path, "--database", str(tmp_path / "record.db"),
+             "--export", sinks], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+@pytest.fixture(name="nats")
+def fixture_nats(tmp_path):
+    """Makes servers; a cluster where there are several."""
+    servers = []
+
+    def make(count=1, more=""):
+        ports, routes = free_ports(count), free_ports(count) if count > 1 else [None]
+        servers.extend(Nats(str(tmp_path), p, more, r, routes) for p, r in zip(ports, routes))
+        return servers[-count:]
+
+    yield make
+    for server in servers:
+        server.kill()
+
+
+def stop(process):
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    return err.decode()
+
+
+def expect_error(process, text):
+    """It says so, of what it tries to do."""
+    for line in process.stderr:
+        if b"takes nothing" in line:
+            assert text in line.decode(), line
+            return
+    assert False, "it ended"
+
+
+def count(client):
+    return client.stream().get("state", {}).get("messages", -1)
+
+
+def wait_for(client, number):
+    until(lambda: count(client) >= number, lambda: f"{number} are there: {count(client)}", 90)
+    assert count(client) == number, "none is there twice"
+
+
+def expect_all(client, journal, in_order=True):
+    wait_for(client, journal.count)
+    got = client.messages()
+    numbers = [json.loads(body)["unmapped"]["backstop"]["line"] for _, _, body in got]
+    assert (numbers if in_order else sorted(numbers)) == list(range(1, journal.count + 1))
+    words = {uid: word for word, uid in CLASSES.items()}
+    for subject, headers, body in got:
+        event = json.loads(body)
+        assert subject == f"backstop.{MACHINE}.{words[event['class_uid']]}"
+        assert f"Nats-Msg-Id: {event['metadata']['uid']}\r\n" in headers
+
+
+def test_one_server(journal, nats, serve):
+    server, = nats()
+    client = ready(server.start().port)
+    journal.add(500)
+    process = serve(f"nats://127.0.0.1:{server.port}")
+    wait_for(client, 500)
+    journal.add(20)
+    expect_all(client, journal)
+    config = client.stream()["config"]
+    assert config["num_replicas"] == 1 and config["subjects"] == [f"backstop.*.{c}" for c in (
+        "process", "file", "network", "finding", "application")]
+    assert "export:" not in stop(process)
+    client.close()
+
+
+def test_it_is_away_and_comes_back(journal, nats, serve):
+    server, = nats()
+    journal.add(300)
+    process = serve(f"nats://127.0.0.1:{server.port}")
+    expect_error(process, "no server answers there")
+    client = ready(server.start().port)
+    wait_for(client, 300)
+    client.close()
+    for _ in range(3):
+        server.kill()
+        journal.add(700)
+        client = ready(server.start().port)
+        wait_for(client, journal.count)
+        client.close()
+    client = ready(server.port)
+    expect_all(client, journal, in_order=False)
+    client.close()
+    assert "takes events again" in stop(process)
+
+
+def test_a_node_of_a_cluster_is_killed(journal, nats, serve):
+    servers = nats(3)
+    for server in servers:
+        server.start()
+    ready(servers[0].port).close()
+    journal.add(200)
+    process = serve(",".join([f"nats://127.0.0.1:{servers[0].port}"] + [f"127.0.0.1:{s.port}" for s in servers[1:]]))
+    client = ready(servers[0].port)
+    wait_for(client, 200)
+    info = client.stream()
+    assert info["config"]["num_replicas"] == 3
+    client.close()
+    journal.add(4000)
+    leader = next(s for s in servers if info["cluster"]["leader"] == f"n{s.port}")
+    leader.kill()
+    journal.add(4000)
+    rest = [s for s in servers if s is not leader]
+    client = ready(rest[0].port)
+    expect_all(client, journal, in_order=False)
+    client.close()
+    stop(process)
+
+
+def test_killed_again_and_again(journal, nats, serve):
+    server, = nats()
+    client = ready(server.start().port)
+    journal.add(6000)
+    for n in range(10):
+        process = serve(f"nats://127.0.0.1:{server.port}")
+        try:
+            process.wait(0.02 * n)
+        except subprocess.TimeoutExpired:
+            pass
+        process.kill()
+        process.wait()
+    process = serve(f"nats://127.0.0.1:{server.port}")
+    expect_all(client, journal)
+    stop(process)
+    client.close()
