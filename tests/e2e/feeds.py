@@ -5,7 +5,6 @@ import json
 import os
 import socket
 import subprocess
-import time
 
 from lab import until
 
@@ -75,27 +74,43 @@ class Nats:
 
 
 class NatsClient:
-    """As much of the protocol as asks JetStream."""
+    """As much of the protocol as asks JetStream. What has no leader gives no answer: then the next request has a
+    connection of its own."""
 
     def __init__(self, port, user=""):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=2)
-        self.file = self.socket.makefile("rb")
+        self.port, self.user, self.socket, self.file = port, user, None, None
         self.numbers = itertools.count(1)
-        self.file.readline()  # INFO
-        self.socket.sendall(b'CONNECT {"verbose":false,"pedantic":false,"headers":true,"no_responders":true' +
-                            user.encode() + b'}\r\nSUB _INBOX.t.* 1\r\n')
+
+    def connect(self):
+        if not self.socket:
+            self.socket = socket.create_connection(("127.0.0.1", self.port), timeout=2)
+            self.file = self.socket.makefile("rb")
+            self.file.readline()  # INFO
+            self.socket.sendall(b'CONNECT {"verbose":false,"pedantic":false,"headers":true,"no_responders":true' +
+                                self.user.encode() + b'}\r\nSUB _INBOX.t.* 1\r\n')
 
     def close(self):
-        self.file.close()
-        self.socket.close()
+        if self.socket:
+            self.file.close()
+            self.socket.close()
+            self.socket = None
 
     def request(self, subject, body=b""):
         """The reply: its headers, and its body."""
         inbox = f"_INBOX.t.{next(self.numbers)}"
-        self.socket.sendall(f"PUB {subject} {inbox} {len(body)}\r\n".encode() + body + b"\r\n")
+        try:
+            self.connect()
+            self.socket.sendall(f"PUB {subject} {inbox} {len(body)}\r\n".encode() + body + b"\r\n")
+            return self.receive(inbox)
+        except OSError as e:
+            self.close()
+            return str(e), b""
+
+    def receive(self, inbox):
         while True:
             words = self.file.readline().decode().split()
-            assert words, "the server went away"
+            if not words:
+                raise OSError("it went away")
             if words[0] == "PING":
                 self.socket.sendall(b"PONG\r\n")
             if words[0] not in ("MSG", "HMSG"):
@@ -123,19 +138,7 @@ class NatsClient:
 
 
 def ready(port):
-    """A client, once JetStream answers there; a cluster without a leader answers nothing."""
-    def answers():
-        client = None
-        try:
-            client = NatsClient(port)
-            if "error" not in client.api("INFO"):
-                client.socket.settimeout(60)
-                return client
-        except OSError:
-            pass
-        if client:
-            client.close()
-        time.sleep(0.05)
-        return None
-
-    return until(answers, f"JetStream answers at {port}", 60)
+    """A client, once JetStream answers there."""
+    client = NatsClient(port)
+    until(lambda: "error" not in client.api("INFO"), f"JetStream answers at {port}", 60)
+    return client
