@@ -142,3 +142,25 @@ def ready(port):
     client = NatsClient(port)
     until(lambda: "error" not in client.api("INFO"), f"JetStream answers at {port}", 60)
     return client
+
+
+def openssl(*argv):
+    subprocess.run(["openssl", *argv], check=True, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+class Authority:
+    """Signs certificates of servers; `pem` is what clients trust."""
+
+    def __init__(self, path, name="ca"):
+        self.path, self.key, self.pem = path, f"{path}/{name}.key", f"{path}/{name}.pem"
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                "-subj", f"/CN={name}", "-keyout", self.key, "-out", self.pem)
+
+    def sign(self, name, names, days=2):
+        """Key and certificate for "IP:127.0.0.1,DNS:localhost"."""
+        key, request, pem = (f"{self.path}/{name}.{end}" for end in ("key", "csr", "pem"))
+        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
+                "-addext", f"subjectAltName={names}", "-keyout", key, "-out", request)
+        openssl("x509", "-req", "-in", request, "-CA", self.pem, "-CAkey", self.key, "-CAcreateserial",
+                "-copy_extensions", "copy", "-days", str(days), "-out", pem)
+        return key, pem

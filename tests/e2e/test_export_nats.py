@@ -1,12 +1,13 @@
 """What the journal has comes to NATS JetStream: all of it, none of it twice, whatever a server does."""
 import json
+import os
 import shutil
 import signal
 import subprocess
 
 import pytest
 
-from feeds import CLASSES, MACHINE, Journal, Nats, free_ports, ready
+from feeds import CLASSES, MACHINE, Authority, Journal, Nats, NatsClient, free_ports, ready
 from lab import until
 
 pytestmark = pytest.mark.skipif(not shutil.which("nats-server"), reason="no nats-server")
@@ -159,4 +160,72 @@ def test_killed_again_and_again(journal, nats, serve):
     process = serve(f"nats://127.0.0.1:{server.port}")
     expect_all(client, journal)
     stop(process)
+    client.close()
+
+
+def test_tls(journal, nats, serve, tmp_path):
+    """The certificate is checked, and the name in it."""
+    ca, other = Authority(str(tmp_path)), Authority(str(tmp_path), "other")
+    key, pem = ca.sign("server", "DNS:localhost")
+    server, = nats(more=f'tls {{ cert_file: "{pem}", key_file: "{key}" }}\n')
+    server.start()
+    journal.add(50)
+    for spec, why in ((f"nats://localhost:{server.port}", "is checked against #ca=FILE"),
+                      (f"tls://localhost:{server.port}#ca={other.pem}", "is checked against #ca=FILE"),
+                      (f"tls://localhost:{server.port}", "is checked against #ca=FILE"),
+                      (f"tls://127.0.0.1:{server.port}#ca={ca.pem}", "is checked against #ca=FILE"),
+                      (f"tls://localhost:{server.port}#ca={tmp_path}/none", "none")):
+        process = serve(spec)
+        expect_error(process, why)
+        stop(process)
+    process = serve(f"tls://localhost:{server.port}#ca={ca.pem}")
+    until(lambda: cursor_is_at_end(journal, tmp_path), "all is acknowledged")
+    stop(process)
+
+
+def cursor_is_at_end(journal, path):
+    size = os.path.getsize(f"{journal.path}/journal-{1:016}.jsonl")
+    return any(f"offset {size}\n" in c.read_text() for c in path.glob("export-*.cursor"))
+
+
+USERS = """accounts { A { jetstream: enabled, users: [
+  { user: all, password: a }
+  { user: host, password: h, permissions: { publish: ["backstop.*.*"], subscribe: ["_INBOX.>"] } }
+  { user: none, password: n, permissions: { publish: ["x"], subscribe: ["_INBOX.>"] } } ] } }
+"""
+
+
+def test_users(journal, nats, serve):
+    """Who may only publish needs a stream that is there."""
+    server, = nats(more=USERS)
+    server.start()
+    journal.add(50)
+    for who, why in (("", "credentials are given as"), ("host:wrong@", "credentials are given as"),
+                     ("none:n@", "needs the right to publish"), ("host:h@", "no stream takes the subject")):
+        process = serve(f"nats://{who}127.0.0.1:{server.port}")
+        expect_error(process, why)
+        stop(process)
+    process = serve(f"nats://all:a@127.0.0.1:{server.port}")
+    client = NatsClient(server.port, ',"user":"all","pass":"a"')
+    wait_for(client, 50)
+    assert "all:a" not in stop(process)
+    journal.add(50)
+    process = serve(f"nats://host:h@127.0.0.1:{server.port}")
+    expect_all(client, journal)
+    stop(process)
+    client.close()
+
+
+def test_what_is_too_large(journal, nats, serve):
+    """It keeps no other event from its place, and is told."""
+    server, = nats(more="max_payload: 4096\n")
+    client = ready(server.start().port)
+    journal.add(10)
+    journal.size = 8192
+    journal.add(1)
+    journal.size = 10
+    journal.add(10)
+    process = serve(f"nats://127.0.0.1:{server.port}")
+    wait_for(client, 20)
+    assert "max_payload): it is left out" in stop(process)
     client.close()

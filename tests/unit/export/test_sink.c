@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "export/exporter.h"
 #include "export/sink.h"
 
 static void test_specs(void **state _unused_)
@@ -34,47 +33,65 @@ static void test_specs(void **state _unused_)
 	}
 }
 
-static void assert_syslog(const char *line, const char *head)
+static void test_options(void **state _unused_)
 {
-	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	static const char *const good[] = { "nats://a:1#creds=/x&ca=/y",
+					    "tls://a:1,b:2/EVENTS#ca=/y" };
+	static const char *const bad[] = { "file:/x#ca=/y",
+					   "nats://a:1#",
+					   "nats://a:1#creds",
+					   "nats://a:1#creds=",
+					   "nats://a:1#creds=/x&creds=/y",
+					   "nats://a:1#creds=/x&",
+					   "nats://",
+					   "nats://a:1,",
+					   "nats://a:1/a.b" };
+	struct sink *s = NULL;
 
-	sink_add_syslog(&out, line, strlen(line));
-	assert_int_equal(out.len, strlen(head) + strlen(line));
-	assert_memory_equal(out.data, head, strlen(head));
-	assert_string_equal(out.data + strlen(head), line);
-}
-
-static void test_syslog(void **state _unused_)
-{
-	assert_syslog(
-		"{\"class_uid\":1007,\"time\":1795000000123,\"device\":{\"hostname\":\"a b\"}}",
-		"<134>1 2026-11-18T11:06:40.123Z ab backstop - 1007 - ");
-	assert_syslog("{\"class_uid\":2004,\"time\":1795000000000,\"disposition_id\":2}",
-		      "<132>1 2026-11-18T11:06:40.000Z - backstop - 2004 - ");
-	assert_syslog("{\"class_uid\":2004,\"time\":1795000000000,\"disposition_id\":1}",
-		      "<134>1 2026-11-18T11:06:40.000Z - backstop - 2004 - ");
-	assert_syslog("torn {", "<134>1 - - backstop - 0 - ");
-}
-
-static void test_delays(void **state _unused_)
-{
-	unsigned int longest = 0;
-
-	for (int i = 0; i < 200; i++) {
-		assert_in_range(exporter_delay_ms(0), 1, 1000);
-		assert_in_range(exporter_delay_ms(3), 1, 8000);
-		assert_in_range(exporter_delay_ms(1000), 1, 60000);
-		longest = MAX(longest, exporter_delay_ms(1000));
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(sink_new(bad[i], &s), -EINVAL);
+	assert_null(s);
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		assert_int_equal(sink_new(good[i], &s), 0);
+		sink_free(s);
 	}
-	assert_true(longest > 40000);
+}
+
+/* What may be secret stands in no message. */
+static void test_names(void **state _unused_)
+{
+	static const char *const specs[][2] = {
+		{ "file:/x/y", "file:/x/y" },
+		{ "stdout:", "stdout:" },
+		{ "syslog+tcp://a:1", "syslog+tcp://a:1" },
+		{ "nats://me:secret@a:1,b:2/S#creds=/x", "nats://a:1,b:2" },
+		{ "nats://token@a:1,you:p@ss@b:2", "nats://a:1,b:2" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(specs); i++) {
+		_cleanup_(sink_free_ptr) struct sink *s = NULL;
+
+		assert_int_equal(sink_new(specs[i][0], &s), 0);
+		assert_string_equal(sink_name(s), specs[i][1]);
+		assert_null(sink_why(s));
+	}
+}
+
+static void test_where_one_begins(void **state _unused_)
+{
+	assert_true(sink_begins("file:/x"));
+	assert_true(sink_begins("nats://"));
+	assert_false(sink_begins("b:4222"));
+	assert_non_null(strstr(sink_words(), "file:/PATH, stdout:, "));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_specs),
-		cmocka_unit_test(test_syslog),
-		cmocka_unit_test(test_delays),
+		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_where_one_begins),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
