@@ -119,3 +119,10 @@ int dial_wait_for_acknowledgement(int fd)
 	}
 	return -ETIMEDOUT;
 }
+
+int dial_check(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLRDHUP };
+
+	return poll(&p, 1, 0) > 0 ? -EPIPE : 0;
+}

@@ -19,4 +19,7 @@ int dial_send_all(int fd, const char *data, size_t len);
 /* 0 once the other side's kernel has all that was sent: that is not lost with the connection. */
 int dial_wait_for_acknowledgement(int fd);
 
+/* -EPIPE once the other side is gone, else 0. */
+int dial_check(int fd);
+
 #endif

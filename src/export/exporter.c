@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "base/strbuf.h"
@@ -20,6 +21,10 @@ struct exporter {
 	char *path; /* of the cursor */
 	struct sink *sink;
 	struct journal_reader *reader;
+	char *dir;
+	struct cursor kept; /* as the file has it */
+	struct cursor mark; /* at marked_ms the sink was sent all before it */
+	uint64_t marked_ms;
 	struct cursor next;  /* behind the batch */
 	struct strbuf batch; /* lines that the sink does not have yet */
 	int lines;	     /* in the batch */
@@ -33,11 +38,12 @@ void exporter_free(struct exporter *e)
 	journal_reader_close(e->reader);
 	strbuf_free(&e->batch);
 	free(e->path);
+	free(e->dir);
 	free(e);
 }
 
 /* Retention may have taken the segment: what is left comes. */
-static int seek(struct exporter *e, const char *dir, const struct cursor *c)
+static int seek(struct exporter *e, const struct cursor *c)
 {
 	_cleanup_close_ int dir_fd = -1;
 	uint64_t next = 0;
@@ -45,7 +51,7 @@ static int seek(struct exporter *e, const char *dir, const struct cursor *c)
 
 	if (r != -ENOENT)
 		return r;
-	dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	dir_fd = open(e->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir_fd < 0)
 		return -errno;
 	r = segment_find_next(dir_fd, c->segment, &next);
@@ -57,15 +63,23 @@ static int seek(struct exporter *e, const char *dir, const struct cursor *c)
 	return next ? journal_reader_seek(e->reader, next, 0) : 0;
 }
 
-static int set_up(struct exporter *e, const char *dir, const char *spec)
+static int go_to_kept(struct exporter *e)
+{
+	strbuf_reset(&e->batch);
+	e->lines = 0;
+	e->next = e->mark = e->kept;
+	journal_reader_close(e->reader);
+	e->reader = NULL;
+	return journal_reader_open(e->dir, &e->reader) ?: seek(e, &e->kept);
+}
+
+static int set_up(struct exporter *e, const char *spec)
 {
 	int r = sink_new(spec, &e->sink);
 
 	if (!r)
-		r = e->path ? cursor_read(e->path, &e->next) : -ENOMEM;
-	if (!r)
-		r = journal_reader_open(dir, &e->reader);
-	return r ? r : seek(e, dir, &e->next);
+		r = e->path && e->dir ? cursor_read(e->path, &e->kept) : -ENOMEM;
+	return r ? r : go_to_kept(e);
 }
 
 int exporter_new(const char *journal_dir, const char *spec, const char *cursor,
@@ -77,7 +91,8 @@ int exporter_new(const char *journal_dir, const char *spec, const char *cursor,
 	if (!e)
 		return -ENOMEM;
 	e->path = strdup(cursor);
-	r = set_up(e, journal_dir, spec);
+	e->dir = strdup(journal_dir);
+	r = set_up(e, spec);
 	if (r)
 		return r;
 	*ret = TAKE_PTR(e);
@@ -102,21 +117,75 @@ static int fill(struct exporter *e)
 	return MIN(got, 0);
 }
 
-int exporter_step(struct exporter *e)
+static uint64_t now_ms(void)
 {
-	int r = e->lines ? 0 : fill(e);
+	struct timespec t;
 
-	if (r || !e->lines)
-		return r;
-	r = sink_send(e->sink, strbuf_str(&e->batch), e->batch.len);
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static bool is_same(const struct cursor *a, const struct cursor *b)
+{
+	return a->segment == b->segment && a->offset == b->offset;
+}
+
+static int keep(struct exporter *e, const struct cursor *c)
+{
+	int r = is_same(&e->kept, c) ? 0 : cursor_write(e->path, c);
+
 	if (!r)
-		r = cursor_write(e->path, &e->next);
+		e->kept = *c;
+	return r;
+}
+
+/* Remembers what is the sink's own by now. */
+static int settle(struct exporter *e)
+{
+	unsigned int time = sink_settle_ms(e->sink);
+	uint64_t now = now_ms();
+	int r;
+
+	if (!time)
+		return keep(e, &e->next);
+	r = sink_check(e->sink);
+	if (r || now - e->marked_ms < time)
+		return r;
+	r = keep(e, &e->mark);
+	e->mark = e->next;
+	e->marked_ms = now;
+	return r;
+}
+
+static int send_batch(struct exporter *e)
+{
+	int lines = e->lines, r = sink_send(e->sink, strbuf_str(&e->batch), e->batch.len);
+
 	if (r)
 		return r;
-	r = e->lines;
 	strbuf_reset(&e->batch);
 	e->lines = 0;
-	return r;
+	return lines;
+}
+
+static int step(struct exporter *e)
+{
+	int r = e->lines ? 0 : fill(e), lines = 0;
+
+	if (!r && e->lines)
+		lines = r = send_batch(e);
+	if (r >= 0)
+		r = settle(e);
+	return r ? r : lines;
+}
+
+int exporter_step(struct exporter *e)
+{
+	int r = step(e), back = 0;
+
+	if (r < 0 && sink_settle_ms(e->sink))
+		back = go_to_kept(e);
+	return back ? back : r;
 }
 
 const char *exporter_name(const struct exporter *e)

@@ -7,8 +7,8 @@
 #include "base/log.h"
 #include "export/sink_type.h"
 
-static const struct sink_type *const types[] = { &sink_file, &sink_stdout, &sink_udp,
-						 &sink_tcp,  &sink_nats,   &sink_tls_nats };
+static const struct sink_type *const types[] = { &sink_file, &sink_stdout, &sink_udp,	  &sink_tcp,
+						 &sink_tls,  &sink_nats,   &sink_tls_nats };
 
 void sink_free(struct sink *s)
 {
@@ -153,6 +153,16 @@ int sink_send(struct sink *s, const char *lines, size_t len)
 {
 	strbuf_reset(&s->why);
 	return s->type->send(s, lines, len);
+}
+
+unsigned int sink_settle_ms(const struct sink *s)
+{
+	return s->type->settle_ms;
+}
+
+int sink_check(struct sink *s)
+{
+	return s->type->check ? s->type->check(s) : 0;
 }
 
 int sink_fail(struct sink *s, int err, const char *fmt, ...)

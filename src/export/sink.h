@@ -18,6 +18,11 @@ DEFINE_CLEANUP(struct sink, sink_free);
  * so. A negative errno: it may have some; they are to be handed over again. */
 int sink_send(struct sink *s, const char *lines, size_t len);
 
+/* How long what was sent is not surely the sink's own, in ms; 0: it is at once. Where sink_check()
+ * fails by then, all that was sent since has to be sent again. */
+unsigned int sink_settle_ms(const struct sink *s);
+int sink_check(struct sink *s);
+
 /* Why the last call failed and what may help, in words; NULL where there is no more than the
  * errno. */
 const char *sink_why(const struct sink *s);

@@ -1,17 +1,20 @@
-/* Syslog over UDP and TCP. */
+/* Syslog over UDP, TCP and TLS (RFC 5426, 6587, 5425). */
 #include <errno.h>
 #include <sys/socket.h>
 
 #include "export/dial.h"
 #include "export/sink_type.h"
 #include "export/syslog.h"
+#include "export/tls.h"
 
 #define DATAGRAM_MAX 60000 /* bytes of a message in one; the rest of it is cut off */
+#define SETTLE_MS    2000  /* what is in the receiver's kernel for longer, it has read */
 
 struct syslog_sink {
 	struct sink base;
 	char *host, *port;
-	int fd; /* -1: not open */
+	int fd;		 /* -1: not open */
+	struct tls *tls; /* NULL: none */
 };
 
 static int set_up(struct sink *base, const char *rest)
@@ -22,31 +25,42 @@ static int set_up(struct sink *base, const char *rest)
 	return dial_parse(rest, &s->host, &s->port);
 }
 
+static void disconnect(struct syslog_sink *s)
+{
+	tls_free(s->tls);
+	s->tls = NULL;
+	close_fd(&s->fd);
+	s->fd = -1;
+}
+
 static void tear_down(struct sink *base)
 {
 	struct syslog_sink *s = (struct syslog_sink *)base;
 
-	close_fd(&s->fd);
+	disconnect(s);
 	free(s->host);
 	free(s->port);
 }
 
 static int ready(struct syslog_sink *s, int socket_type)
 {
-	int fd = s->fd < 0 ? dial(s->host, s->port, socket_type) : s->fd;
+	int fd;
 
+	if (s->fd >= 0)
+		return 0;
+	fd = dial(s->host, s->port, socket_type);
 	if (fd < 0)
 		return fd;
 	s->fd = fd;
-	return 0;
+	return s->base.type == &sink_tls ? tls_connect(fd, s->host, sink_option(&s->base, "ca"),
+						       &s->tls, &s->base.why)
+					 : 0;
 }
 
 static int finish(struct syslog_sink *s, int err)
 {
-	if (err) {
-		close_fd(&s->fd);
-		s->fd = -1;
-	}
+	if (err)
+		disconnect(s);
 	return err;
 }
 
@@ -65,7 +79,7 @@ static int send_udp(struct sink *base, const char *lines, size_t len)
 	struct syslog_sink *s = (struct syslog_sink *)base;
 	int r = ready(s, SOCK_DGRAM);
 
-	return r ? r : finish(s, sink_for_each(lines, len, send_datagram, &s->fd));
+	return finish(s, r ? r : sink_for_each(lines, len, send_datagram, &s->fd));
 }
 
 /* Each message with its length before it (RFC 6587). */
@@ -80,22 +94,31 @@ static int add_framed(void *data, const char *line, size_t len)
 	return strbuf_error(&message) ?: strbuf_error(out);
 }
 
-static int send_stream(int fd, const char *lines, size_t len)
+static int check(struct sink *base)
+{
+	struct syslog_sink *s = (struct syslog_sink *)base;
+	int r = s->fd < 0 ? 0 : dial_check(s->fd);
+
+	return finish(s, !r && s->tls ? tls_take(s->tls) : r);
+}
+
+static int send_framed(struct syslog_sink *s, const char *lines, size_t len)
 {
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 	int r = sink_for_each(lines, len, add_framed, &out);
 
 	if (!r)
-		r = dial_send_all(fd, out.data, out.len);
-	return r ? r : dial_wait_for_acknowledgement(fd);
+		r = s->tls ? tls_send_all(s->tls, out.data, out.len)
+			   : dial_send_all(s->fd, out.data, out.len);
+	return r ? r : dial_wait_for_acknowledgement(s->fd);
 }
 
-static int send_tcp(struct sink *base, const char *lines, size_t len)
+static int send_stream(struct sink *base, const char *lines, size_t len)
 {
 	struct syslog_sink *s = (struct syslog_sink *)base;
 	int r = ready(s, SOCK_STREAM);
 
-	return r ? r : finish(s, send_stream(s->fd, lines, len));
+	return finish(s, r ? r : send_framed(s, lines, len));
 }
 
 const struct sink_type sink_udp = {
@@ -112,6 +135,22 @@ const struct sink_type sink_tcp = {
 	.usage = "syslog+tcp://HOST:PORT",
 	.size = sizeof(struct syslog_sink),
 	.set_up = set_up,
-	.send = send_tcp,
+	.settle_ms = SETTLE_MS,
+	.send = send_stream,
+	.check = check,
+	.tear_down = tear_down,
+};
+
+static const char *const tls_options[] = { "ca", NULL };
+
+const struct sink_type sink_tls = {
+	.scheme = "syslog+tls://",
+	.usage = "syslog+tls://HOST:PORT[#ca=FILE]",
+	.size = sizeof(struct syslog_sink),
+	.options = tls_options,
+	.settle_ms = SETTLE_MS,
+	.set_up = set_up,
+	.send = send_stream,
+	.check = check,
 	.tear_down = tear_down,
 };

@@ -33,10 +33,15 @@ struct sink_type {
 	/* Reads what stands between scheme and options. 0, -EINVAL or -ENOMEM. */
 	int (*set_up)(struct sink *s, const char *rest);
 	int (*send)(struct sink *s, const char *lines, size_t len);
+	/* Of a sink that tells nothing of what it took: lines that it has for that long without
+	 * going away are its own; all later ones it gets again. 0: it tells. */
+	unsigned int settle_ms;
+	int (*check)(struct sink *s);	   /* with settle_ms: 0, or it went away */
 	void (*tear_down)(struct sink *s); /* of what set_up() and send() made */
 };
 
-extern const struct sink_type sink_file, sink_stdout, sink_udp, sink_tcp, sink_nats, sink_tls_nats;
+extern const struct sink_type sink_file, sink_stdout, sink_udp, sink_tcp, sink_tls, sink_nats,
+	sink_tls_nats;
 
 /* NULL: it was not given. */
 const char *sink_option(const struct sink *s, const char *key);

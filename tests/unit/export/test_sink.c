@@ -36,7 +36,8 @@ static void test_specs(void **state _unused_)
 static void test_options(void **state _unused_)
 {
 	static const char *const good[] = { "nats://a:1#creds=/x&ca=/y",
-					    "tls://a:1,b:2/EVENTS#ca=/y" };
+					    "tls://a:1,b:2/EVENTS#ca=/y", "syslog+tls://a:1",
+					    "syslog+tls://a:1#ca=/y" };
 	static const char *const bad[] = { "file:/x#ca=/y",
 					   "nats://a:1#",
 					   "nats://a:1#creds",
@@ -44,6 +45,7 @@ static void test_options(void **state _unused_)
 					   "nats://a:1#creds=/x&creds=/y",
 					   "nats://a:1#creds=/x&",
 					   "nats://",
+					   "syslog+tcp://a:1#ca=/y",
 					   "nats://a:1,",
 					   "nats://a:1/a.b" };
 	struct sink *s = NULL;
