@@ -80,6 +80,15 @@ static bool is_in_time(const struct filter *f, const json_t *event)
 	return ms >= f->since_ms && (!f->until_ms || ms < f->until_ms);
 }
 
+static bool is_of_host(const char *host, const json_t *event)
+{
+	const json_t *device = json_object_get(event, "device");
+
+	if (!host || is(host, text(part_of(event, "dst_endpoint"), "ip")))
+		return true;
+	return is(host, text(device, "hostname")) || is(host, text(device, "uid"));
+}
+
 bool filter_wants(const struct filter *f, const json_t *event)
 {
 	const json_t *details = feed_details(event);
@@ -89,8 +98,7 @@ bool filter_wants(const struct filter *f, const json_t *event)
 	       is(f->agent, text(details, "agent")) && is(f->kind, feed_kind(event)) &&
 	       is(f->verdict, text(details, "verdict")) &&
 	       (!f->signature || (signature && !fnmatch(f->signature, signature, 0))) &&
-	       is(f->host, text(part_of(event, "dst_endpoint"), "ip")) && runs(event, f->program) &&
-	       is_below(event, f->path);
+	       is_of_host(f->host, event) && runs(event, f->program) && is_below(event, f->path);
 }
 
 /* ---- the database */
@@ -198,7 +206,11 @@ static void add_conditions(struct where *w, struct query *q, const struct filter
 	    f->signature);
 	add_agent(w, q, f->agent);
 	add_program(w, q, f->program);
-	add(w, "e.subject > ? || ':' AND e.subject < ? || ';'", f->host);
+	add(w,
+	    "((e.subject > ? || ':' AND e.subject < ? || ';') OR e.session IN"
+	    " (SELECT s.id FROM sessions s JOIN names n ON n.id IN (s.host, s.machine)"
+	    " WHERE n.text = ?))",
+	    f->host);
 	add(w, "(e.subject = ? OR (e.subject > ? || '/' AND e.subject < ? || '0'))", f->path);
 	add_kind(w, f->kind);
 	add_time_range(w, q, f);

@@ -14,7 +14,7 @@ struct filter {
 	const char *signature;	    /* a glob */
 	const char *program;	    /* a path, or a base name */
 	const char *path;	    /* it, and all below */
-	const char *host;	    /* an address that was connected to */
+	const char *host;	    /* an address that was connected to, or where it happened */
 	int64_t since_ms, until_ms; /* 0: not asked for; until: not itself */
 };
 

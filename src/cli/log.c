@@ -325,7 +325,9 @@ static const struct option_def option_defs[] = {
 	  offsetof(struct options, program) },
 	{ "path", 0, OPTION_STRING, "PATH", "only deletions of it, and of what is below",
 	  offsetof(struct options, path) },
-	{ "host", 0, OPTION_STRING, "ADDRESS", "only connections to it",
+	{ "host", 0, OPTION_STRING, "HOST",
+	  "only connections to this address, or what happened on this host: its name, or machine "
+	  "id",
 	  offsetof(struct options, host) },
 	{ "since", 0, OPTION_STRING, "TIME", "from then on: 2026-01-31, '2026-01-31 12:00', 3h",
 	  offsetof(struct options, since) },

@@ -44,7 +44,10 @@ int record_find_session(const char *command, struct query *q, const char *name,
 		log_error("%s: the record has no session %s: 'backstop stats' lists them", command,
 			  strbuf_str(&word));
 	else if (r == -ENOTUNIQ)
-		log_error("%s: more than one session begins with %s", command, strbuf_str(&word));
+		log_error(
+			"%s: more than one session is, or begins with, %s: write SESSION@HOST for "
+			"that of one host",
+			command, strbuf_str(&word));
 	else if (r)
 		log_errno(r, "%s: cannot read the database", command);
 	return r;

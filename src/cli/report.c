@@ -46,15 +46,18 @@ static int keep_finding(void *data, const char *line, size_t len)
 	return 0;
 }
 
-static int read_findings(struct query *q, const char *session, struct findings *ret)
+static int read_findings(struct query *q, int64_t session, struct findings *ret)
 {
+	char id[24];
+	const char *text = id;
 	_cleanup_statement_ sqlite3_stmt *rows = NULL;
-	int r = query_prepare(q,
-			      "SELECT e.segment, e.offset, e.length FROM findings f"
-			      " JOIN events e ON e.id = f.event WHERE f.session ="
-			      " (SELECT id FROM sessions WHERE name = ?) ORDER BY e.id",
-			      &session, 1, &rows);
+	int r;
 
+	snprintf(id, sizeof(id), "%lld", (long long)session);
+	r = query_prepare(q,
+			  "SELECT e.segment, e.offset, e.length FROM findings f JOIN events e"
+			  " ON e.id = f.event WHERE f.session = CAST(? AS INTEGER) ORDER BY e.id",
+			  &text, 1, &rows);
 	return r ? r : query_lines(q, rows, keep_finding, ret);
 }
 
@@ -74,7 +77,7 @@ static int tell(const struct options *o, struct query *q, const struct tree_sess
 	_cleanup_tree_ struct tree t = { 0 };
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 	struct findings f = { 0 };
-	int r = tree_read(q, s->id, &t) ?: read_findings(q, s->name, &f);
+	int r = tree_read(q, s->id, &t) ?: read_findings(q, s->id, &f);
 
 	if (!r && o->html)
 		report_put_html(&text, &(struct report) { s, &t, f.events, f.count });

@@ -39,6 +39,16 @@ static const char *const steps[] = {
 	"CREATE INDEX findings_signature ON findings (signature);"
 	"CREATE INDEX findings_verdict ON findings (verdict);"
 	"CREATE INDEX findings_session ON findings (session);",
+	/* Two hosts may give two sessions the same name. */
+	"CREATE TABLE hosts_sessions (id INTEGER PRIMARY KEY, name TEXT NOT NULL, host INTEGER,"
+	" agent INTEGER, user INTEGER, began_ms INTEGER, last_ms INTEGER, events INTEGER NOT NULL,"
+	" findings INTEGER NOT NULL, held INTEGER NOT NULL, refused INTEGER NOT NULL,"
+	" machine INTEGER);"
+	"INSERT INTO hosts_sessions SELECT id, name, host, agent, user, began_ms, last_ms, events,"
+	" findings, held, refused, NULL FROM sessions;"
+	"DROP TABLE sessions;"
+	"ALTER TABLE hosts_sessions RENAME TO sessions;"
+	"CREATE INDEX sessions_name ON sessions (name);",
 };
 
 int schema_version(void)

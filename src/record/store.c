@@ -16,8 +16,8 @@
 static const char *const statements[STORE_STATEMENTS] = {
 	[PUT_NAME] = "INSERT INTO names (id, text) VALUES (?, ?)",
 	[PUT_SESSION] = "INSERT INTO sessions (id, name, host, agent, user, began_ms, last_ms,"
-			" events, findings, held, refused)"
-			" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+			" events, findings, held, refused, machine)"
+			" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 			" ON CONFLICT (id) DO UPDATE SET agent = coalesce(agent, excluded.agent),"
 			" last_ms = excluded.last_ms, events = excluded.events,"
 			" findings = excluded.findings, held = excluded.held,"
@@ -53,6 +53,13 @@ uint64_t store_hash(const char *text, size_t len)
 	crypto_shorthash(out, (const uint8_t *)text, len, key);
 	memcpy(&hash, out, sizeof(hash));
 	return hash;
+}
+
+uint64_t store_session_hash(struct slice name, struct slice host)
+{
+	uint64_t of_name = store_hash(name.at, name.len);
+
+	return host.len ? of_name ^ (store_hash(host.at, host.len) >> 1) : of_name;
 }
 
 int64_t store_process_id(const char *uid, size_t len)
@@ -193,7 +200,7 @@ static void count(struct store_session *n, const struct event *e)
 /* 0 and NULL where the event is of none. */
 static int find_session(struct store *s, const struct event *e, struct store_session **ret)
 {
-	uint64_t hash = store_hash(e->session.at, e->session.len);
+	uint64_t hash = store_session_hash(e->session, e->machine.len ? e->machine : e->host);
 	struct store_session *n = e->session.at ? map_get(&s->sessions, hash) : NULL;
 	int r = 0;
 
@@ -201,6 +208,8 @@ static int find_session(struct store *s, const struct event *e, struct store_ses
 		r = store_add_session(s, e->session, hash, &n);
 	if (!r && n && !n->host)
 		r = intern_into(s, e->host, &n->host);
+	if (!r && n && !n->machine)
+		r = intern_into(s, e->machine, &n->machine);
 	if (!r && n && !n->agent)
 		r = intern_into(s, e->agent, &n->agent);
 	if (!r && n && !n->user)
@@ -228,6 +237,7 @@ static int write_session(struct store *s, struct store_session *n)
 	bind_int(put, 9, n->findings);
 	bind_int(put, 10, n->held);
 	bind_int(put, 11, n->refused);
+	bind_known(put, 12, n->machine);
 	n->changed = false;
 	return run(s, PUT_SESSION);
 }

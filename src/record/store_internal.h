@@ -21,7 +21,7 @@ enum store_statement {
 };
 
 struct store_session {
-	int64_t id, host, agent, user, began_ms, last_ms, events, findings, held, refused;
+	int64_t id, host, machine, agent, user, began_ms, last_ms, events, findings, held, refused;
 	bool changed;
 	char name[];
 };
@@ -39,6 +39,8 @@ struct store {
 };
 
 uint64_t store_hash(const char *text, size_t len);
+/* Of a session: `host` is what it is known by, its machine id or its name. */
+uint64_t store_session_hash(struct slice name, struct slice host);
 /* A session of that name, which has no number of the database's yet but the next. 0 or -ENOMEM. */
 int store_add_session(struct store *s, struct slice name, uint64_t hash,
 		      struct store_session **ret);

@@ -23,8 +23,10 @@ static int load_session(struct store *s, sqlite3_stmt *row)
 {
 	const char *name = (const char *)sqlite3_column_text(row, 1);
 	const struct slice slice = { name, (size_t)sqlite3_column_bytes(row, 1) };
+	const char *host = (const char *)sqlite3_column_text(row, 12);
+	const struct slice of = { host, (size_t)sqlite3_column_bytes(row, 12) };
 	struct store_session *n = NULL;
-	int r = store_add_session(s, slice, store_hash(slice.at, slice.len), &n);
+	int r = store_add_session(s, slice, store_session_hash(slice, of), &n);
 
 	if (r)
 		return r;
@@ -38,6 +40,7 @@ static int load_session(struct store *s, sqlite3_stmt *row)
 	n->findings = sqlite3_column_int64(row, 8);
 	n->held = sqlite3_column_int64(row, 9);
 	n->refused = sqlite3_column_int64(row, 10);
+	n->machine = sqlite3_column_int64(row, 11);
 	s->session_count = MAX(s->session_count, n->id);
 	return 0;
 }
@@ -96,6 +99,10 @@ int store_load(struct store *s)
 	if (!r)
 		r = load_rows(s, "SELECT id, text FROM names", load_names);
 	if (!r)
-		r = load_rows(s, "SELECT * FROM sessions", load_sessions);
+		r = load_rows(
+			s,
+			"SELECT s.*, coalesce(m.text, h.text) FROM sessions s LEFT JOIN names m"
+			" ON m.id = s.machine LEFT JOIN names h ON h.id = s.host",
+			load_sessions);
 	return r;
 }

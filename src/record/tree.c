@@ -50,28 +50,52 @@ static int read_session(sqlite3_stmt *row, struct tree_session *ret)
 	return r;
 }
 
-/* One that is the name itself comes first. */
-int tree_find_session(struct query *q, const char *name, struct tree_session *ret)
+/* Is the row behind the one that was found as good an answer? */
+static bool is_another(sqlite3_stmt *rows, const char *name, const struct tree_session *found)
 {
-	static const char by_name[] =
-		SESSION_COLUMNS "WHERE s.name >= ?1 AND s.name < ?1 || 'g' ORDER BY s.name LIMIT 2";
+	bool whole = !strcmp(found->name, name);
+
+	if (query_step(rows) <= 0)
+		return false;
+	return !whole || !strcmp((const char *)sqlite3_column_text(rows, 1), name);
+}
+
+static int find_session(struct query *q, const char *name, const char *host,
+			struct tree_session *ret)
+{
+	/* one that is the name itself comes first */
+	static const char by_name[] = SESSION_COLUMNS "LEFT JOIN names m ON m.id = s.machine"
+						      " WHERE s.name >= ?1 AND s.name < ?1 || 'g'"
+						      " AND (?2 = '' OR h.text = ?2 OR m.text = ?2)"
+						      " ORDER BY s.name LIMIT 2";
 	static const char newest[] = SESSION_COLUMNS "ORDER BY s.last_ms DESC LIMIT 1";
+	const char *const texts[] = { name, host };
 	_cleanup_statement_ sqlite3_stmt *rows = NULL;
 	_cleanup_tree_session_ struct tree_session found = { 0 };
-	int r = query_prepare(q, name ? by_name : newest, &name, name != NULL, &rows);
+	int r = query_prepare(q, name ? by_name : newest, texts, name ? 2 : 0, &rows);
 
 	if (!r)
 		r = query_step(rows);
 	if (r <= 0)
 		return r ? r : -ENOENT;
 	r = read_session(rows, &found);
-	if (!r && name && strcmp(found.name, name) != 0 && query_step(rows) > 0)
+	if (!r && name && is_another(rows, name, &found))
 		r = -ENOTUNIQ;
 	if (r)
 		return r;
 	*ret = found;
 	found = (struct tree_session) { 0 };
 	return 0;
+}
+
+int tree_find_session(struct query *q, const char *name, struct tree_session *ret)
+{
+	const char *at = name ? strchr(name, '@') : NULL;
+	_cleanup_free_ char *alone = at ? strndup(name, (size_t)(at - name)) : NULL;
+
+	if (at && !alone)
+		return -ENOMEM;
+	return find_session(q, at ? alone : name, at ? at + 1 : "", ret);
 }
 
 /* ---- processes */

@@ -12,7 +12,8 @@ struct tree_session {
 void tree_session_free(struct tree_session *s);
 #define _cleanup_tree_session_ _cleanup_(tree_session_free)
 
-/* The session of that name, or of which it is the only beginning; NULL: the newest. 0, -ENOENT,
+/* The session of that name, or of which it is the only beginning, "NAME@HOST" for one of that host;
+ * NULL: the newest. 0, -ENOENT,
  * -ENOTUNIQ, or another negative errno. */
 int tree_find_session(struct query *q, const char *name, struct tree_session *ret);
 

@@ -114,6 +114,46 @@ static void test_goes_on(void **state _unused_)
 	assert_int_equal(get("SELECT count(*) FROM names WHERE text = 'a'"), 1);
 }
 
+static void add_host_line(struct journal *j, const char *device, int i)
+{
+	char line[512];
+	int n = snprintf(line, sizeof(line),
+			 "{\"class_uid\":1007,\"activity_id\":1,\"time\":%d,\"device\":{%s},"
+			 "\"disposition_id\":1,\"process\":{\"pid\":7,\"uid\":\"b:%d:1\"},"
+			 "\"unmapped\":{\"backstop\":{\"session\":\"19ab\"}}}",
+			 1000 + i, device, i);
+
+	assert_int_equal(journal_append(j, line, (size_t)n), 0);
+}
+
+/* A session is known by its name and its host, over a restart too. */
+static void test_hosts(void **state _unused_)
+{
+	static const char *const devices[] = {
+		"\"hostname\":\"web\"",
+		"\"hostname\":\"ci\"",
+		"\"hostname\":\"web\",\"uid\":\"4f2c\"",
+		"\"hostname\":\"web\",\"uid\":\"4f2d\"",
+	};
+	const struct journal_options o = { .dir = dir, .segment_max = 64 << 10 };
+
+	for (int round = 1; round <= 2; round++) {
+		struct journal *j = NULL;
+
+		assert_int_equal(journal_open(&o, &j), 0);
+		for (int i = 0; i < 40; i++)
+			add_host_line(j, devices[i % 4], 40 * round + i);
+		journal_close(j);
+		catch_up();
+		assert_int_equal(get("SELECT count(*) FROM sessions"), 4);
+		assert_int_equal(get("SELECT min(events) FROM sessions"), 10 * round);
+		assert_int_equal(get("SELECT max(events) FROM sessions"), 10 * round);
+		assert_int_equal(get("SELECT count(*) FROM sessions s JOIN names n"
+				     " ON n.id = s.host WHERE n.text = 'web'"),
+				 3);
+	}
+}
+
 /* A recorder that ends at any point: what it did not commit is read again. */
 static void test_killed(void **state _unused_)
 {
@@ -236,6 +276,7 @@ int main(void)
 #define RECORDER_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		RECORDER_TEST(test_goes_on),
+		RECORDER_TEST(test_hosts),
 		RECORDER_TEST(test_killed),
 		RECORDER_TEST(test_lines_that_are_none),
 		RECORDER_TEST(test_segments_that_went),

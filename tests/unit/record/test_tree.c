@@ -122,6 +122,26 @@ static void test_sessions(void **state _unused_)
 	assert_int_equal(find(q, "x", ""), -ENOENT);
 }
 
+/* The same name on two hosts. */
+static void test_hosts(void **state _unused_)
+{
+	_cleanup_(query_close_ptr) struct query *q = ask(
+		"INSERT INTO names VALUES (1, 'web'), (2, 'ci'), (3, '4f2c');"
+		"INSERT INTO sessions (id, name, host, machine, events, findings, held,"
+		" refused) VALUES (1, 'abc1', 1, 3, 0, 0, 0, 0), (2, 'abc1', 2, NULL, 0, 0, 0, 0),"
+		" (3, 'abc12', 2, NULL, 0, 0, 0, 0)");
+	_cleanup_tree_session_ struct tree_session s = { 0 };
+
+	assert_int_equal(find(q, "abc1", ""), -ENOTUNIQ);
+	assert_int_equal(find(q, "abc1@web", "abc1"), 0);
+	assert_int_equal(find(q, "abc1@ci", "abc1"), 0);
+	assert_int_equal(find(q, "abc@web", "abc1"), 0);
+	assert_int_equal(find(q, "abc12", "abc12"), 0);
+	assert_int_equal(find(q, "abc1@db", ""), -ENOENT);
+	assert_int_equal(tree_find_session(q, "abc1@4f2c", &s), 0);
+	assert_string_equal(s.host, "web");
+}
+
 int main(void)
 {
 #define TREE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -130,6 +150,7 @@ int main(void)
 		TREE_TEST(test_circles),
 		TREE_TEST(test_findings_and_counts),
 		TREE_TEST(test_sessions),
+		TREE_TEST(test_hosts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
