@@ -15,17 +15,17 @@ static struct bs_slot *slot_of(const struct guard *g, const struct exec *x)
 	return &kernel_slots(g->kernel)[x->slot];
 }
 
-static void report_decided(struct guard *g, const struct exec *x, const struct decision *d,
-			   enum ocsf_disposition disposition)
+static void report_decision(struct guard *g, const struct exec *x, const struct decision *d,
+			    enum ocsf_disposition disposition)
 {
-	report_unknown(g, x, disposition, d->again ? d->reason : NULL);
+	report_decided(g, x, disposition, d->verdict, d->again ? d->reason : NULL);
 }
 
 static void report_allowed(struct guard *g, const struct exec *x, const struct decision *d)
 {
 	bool alert = d->verdict == VERDICT_ALERT;
 
-	report_decided(g, x, d, alert ? OCSF_ALERT : OCSF_ALLOWED);
+	report_decision(g, x, d, alert ? OCSF_ALERT : OCSF_ALLOWED);
 	if (d->finding.id && !d->again)
 		report_finding(g, x, d, NULL,
 			       alert	     ? OCSF_ALERT
@@ -40,7 +40,7 @@ static void report_allowed(struct guard *g, const struct exec *x, const struct d
 
 static void report_blocked(struct guard *g, const struct exec *x, const struct decision *d)
 {
-	report_decided(g, x, d, OCSF_BLOCKED);
+	report_decision(g, x, d, OCSF_BLOCKED);
 	if (!d->again)
 		report_finding(g, x, d, NULL, OCSF_BLOCKED, boot_ns() - x->time);
 }
@@ -245,7 +245,7 @@ void candidate_passed(struct guard *g, struct exec *x)
 		explain_action(g, x, &d);
 	if (exec_is_deletion(x))
 		delete_is_gone(g, x);
-	report_decided(g, x, &d, d.verdict == VERDICT_ALERT ? OCSF_ALERT : OCSF_ALLOWED);
+	report_decision(g, x, &d, d.verdict == VERDICT_ALERT ? OCSF_ALERT : OCSF_ALLOWED);
 	if (d.finding.id && !d.again)
 		report_finding(g, x, &d, NULL,
 			       d.verdict == VERDICT_ALERT ? OCSF_ALERT : OCSF_ALLOWED, 0);

@@ -383,7 +383,7 @@ static void hold_begin(struct hold *h)
 
 	if (d->verdict == VERDICT_HOLD)
 		hold_open(h, now_ms());
-	report_action(g, h->exec, disposition);
+	report_decided(g, h->exec, disposition, d->verdict, NULL);
 	if (d->finding.id)
 		report_finding(g, h->exec, d, h, disposition, boot_ns() - h->exec->time);
 	if (d->verdict >= VERDICT_HOLD) /* nothing is let go: the disk is not waited for */

@@ -153,6 +153,21 @@ struct report_counts {
 	u64 made, recorded, lost;
 };
 
+/* figures.c: of this guard's life */
+#define FIGURES_BUCKETS 15
+#define FIGURES_KINDS	3
+#define FIGURES_ENDS	4
+struct histogram {
+	u64 counts[FIGURES_BUCKETS + 1]; /* the last is that of all beyond */
+	u64 sum_ns;
+};
+struct figures {
+	u64 actions[FIGURES_KINDS][VERDICT_COUNT];
+	u64 findings[SEVERITY_COUNT][VERDICT_COUNT];
+	u64 ends[FIGURES_ENDS]; /* of holds */
+	struct histogram decision, freeze;
+};
+
 /* The guard's own files, protect.c. */
 struct protected
 {
@@ -174,6 +189,7 @@ struct guard {
 	struct policy *policy;
 	struct journal *journal;
 	struct recorded recorded;
+	struct figures figures;
 	struct control *control;
 	struct users *users;
 	struct paths *paths;
@@ -409,6 +425,9 @@ void recorded_lost(void *data, const char *line, size_t len);
 
 /* report.c: the journal and those who watch */
 void report_action(struct guard *g, const struct exec *x, enum ocsf_disposition disposition);
+/* The same with the verdict, and why it is so; NULL: there is no reason. */
+void report_decided(struct guard *g, const struct exec *x, enum ocsf_disposition disposition,
+		    enum verdict verdict, const char *reason);
 /* The same for an event of which nothing is recorded, with the reason; NULL: there is none. */
 void report_unknown(struct guard *g, const struct exec *x, enum ocsf_disposition disposition,
 		    const char *reason);

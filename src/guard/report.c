@@ -6,6 +6,7 @@
 
 #include "base/escape.h"
 #include "base/log.h"
+#include "guard/figures.h"
 #include "guard/internal.h"
 
 int64_t now_ms(void)
@@ -214,8 +215,13 @@ static bool is_candidate(const struct exec *x)
 	       (x->kind == BS_SLOT_EXEC ? (u32)BS_EXEC_CANDIDATE : (u32)BS_CONNECT_CANDIDATE);
 }
 
-void report_unknown(struct guard *g, const struct exec *x, enum ocsf_disposition disposition,
-		    const char *reason)
+static bool is_frozen(const struct exec *x)
+{
+	return is_candidate(x) && x->slot < BS_SLOTS;
+}
+
+void report_decided(struct guard *g, const struct exec *x, enum ocsf_disposition disposition,
+		    enum verdict verdict, const char *reason)
 {
 	_cleanup_strbuf_ struct strbuf line = STRBUF_INIT;
 	struct told t;
@@ -227,6 +233,9 @@ void report_unknown(struct guard *g, const struct exec *x, enum ocsf_disposition
 	t.event.reason = reason;
 	if (is_candidate(x) && !reason)
 		t.event.latency_ns = boot_ns() - x->time;
+	figures_action(g, x, disposition, verdict);
+	if (is_frozen(x) && t.event.latency_ns)
+		figures_decided(g, disposition, t.event.latency_ns);
 	if (t.event.deletion)
 		ocsf_delete(&line, &g->host, &t.event);
 	else if (t.event.dest)
@@ -234,6 +243,12 @@ void report_unknown(struct guard *g, const struct exec *x, enum ocsf_disposition
 	else
 		ocsf_exec(&line, &g->host, &t.event);
 	publish(g, &line);
+}
+
+void report_unknown(struct guard *g, const struct exec *x, enum ocsf_disposition disposition,
+		    const char *reason)
+{
+	report_decided(g, x, disposition, VERDICT_DENY, reason);
 }
 
 void report_action(struct guard *g, const struct exec *x, enum ocsf_disposition disposition)
@@ -268,6 +283,7 @@ void report_finding(struct guard *g, const struct exec *x, const struct decision
 	e->by = h ? h->by : NULL;
 	e->reason = h && h->because ? h->because : d->reason;
 	e->latency_ns = latency_ns;
+	figures_finding(g, d, h, disposition, latency_ns);
 	ocsf_finding(&line, &g->host, e);
 	publish(g, &line);
 }

@@ -1,6 +1,7 @@
 /* What `backstop status` shows. */
 #include <unistd.h>
 
+#include "guard/figures.h"
 #include "guard/internal.h"
 
 static unsigned int open_holds_of(const struct guard *g, const struct session *s)
@@ -161,4 +162,5 @@ void guard_describe_status(struct guard *g, struct json *j)
 	describe_losses(g, j);
 	describe_events(g, j);
 	describe_counters(g, j);
+	figures_describe(g, j);
 }

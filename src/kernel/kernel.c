@@ -560,6 +560,11 @@ void kernel_release(struct kernel *k, enum kernel_ring ring)
 	ring_release(k->consumers[ring].ring);
 }
 
+struct ring_use kernel_ring_use(const struct kernel *k, enum kernel_ring ring)
+{
+	return ring_use(k->consumers[ring].ring);
+}
+
 struct bs_shared *kernel_shared(const struct kernel *k)
 {
 	return &k->skel->bss->shared;

@@ -5,6 +5,7 @@
 #include "backstop/event.h"
 #include "backstop/hint.h"
 #include "base/util.h"
+#include "kernel/ring.h"
 #include "kernel/tier.h"
 #include "policy/policy.h"
 
@@ -70,6 +71,7 @@ int kernel_ring_fd(const struct kernel *k, enum kernel_ring ring);
  * before it leaves them to the next. Returns how many. */
 int kernel_consume(struct kernel *k, enum kernel_ring ring, int max);
 void kernel_release(struct kernel *k, enum kernel_ring ring);
+struct ring_use kernel_ring_use(const struct kernel *k, enum kernel_ring ring);
 /* While true the guard looks at KERNEL_EVENTS by itself and is not woken for each event. */
 void kernel_set_polling(struct kernel *k, bool polling);
 /* The CPU on which the guard will wake up, as it runs there now with realtime priority; -1: not

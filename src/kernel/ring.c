@@ -17,6 +17,7 @@ struct ring {
 	const unsigned long *producer; /* NULL: not mapped */
 	const char *data;
 	unsigned long next; /* position of what is handed over next */
+	unsigned long peak; /* bytes */
 };
 
 struct record_head {
@@ -97,8 +98,10 @@ static unsigned long record_room(u32 len)
 int ring_consume(struct ring *r, ring_fn fn, void *data, int max)
 {
 	unsigned long end = __atomic_load_n(r->producer, __ATOMIC_ACQUIRE);
+	unsigned long used = end - *r->consumer;
 	int count = 0;
 
+	r->peak = MAX(r->peak, used);
 	while (count < max && r->next < end) {
 		const struct record_head *head =
 			(const void *)(r->data + (r->next & (r->size - 1)));
@@ -118,4 +121,11 @@ int ring_consume(struct ring *r, ring_fn fn, void *data, int max)
 void ring_release(struct ring *r)
 {
 	__atomic_store_n(r->consumer, r->next, __ATOMIC_RELEASE);
+}
+
+struct ring_use ring_use(const struct ring *r)
+{
+	unsigned long used = __atomic_load_n(r->producer, __ATOMIC_ACQUIRE) - *r->consumer;
+
+	return (struct ring_use) { .size = r->size, .used = used, .peak = MAX(r->peak, used) };
 }

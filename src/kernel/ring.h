@@ -3,6 +3,8 @@
 #ifndef KERNEL_RING_H
 #define KERNEL_RING_H
 
+#include <stdint.h>
+
 #include "base/util.h"
 
 struct ring;
@@ -28,5 +30,10 @@ int ring_consume(struct ring *r, ring_fn fn, void *data, int max);
 
 /* All that was handed over is done with. */
 void ring_release(struct ring *r);
+
+struct ring_use {
+	uint64_t size, used, peak; /* bytes; the peak is that of what ring_consume() found */
+};
+struct ring_use ring_use(const struct ring *r);
 
 #endif

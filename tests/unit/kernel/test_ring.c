@@ -150,6 +150,25 @@ static void test_what_is_not_released_takes_room(void **state)
 	assert_int_equal(seen[0], 1001);
 }
 
+static void test_use(void **state)
+{
+	struct ring_use before, now;
+
+	(void)state;
+	need_root();
+	before = ring_use(ring);
+	assert_int_equal(before.size, RING_BYTES);
+	for (u32 i = 1; i <= 4; i++)
+		put(i);
+	assert_int_equal(ring_use(ring).used, 4 * ROOM);
+	assert_int_equal(consume(10), 4);
+	assert_int_equal(ring_use(ring).used, 4 * ROOM);
+	ring_release(ring);
+	now = ring_use(ring);
+	assert_int_equal(now.used, 0);
+	assert_int_equal(now.peak, MAX(before.peak, 4 * ROOM));
+}
+
 /* A record may begin at the ring's end and go on at its start. */
 static void test_goes_round(void **state)
 {
@@ -250,6 +269,7 @@ int main(void)
 		test(test_hands_over_in_order),
 		test(test_what_is_not_released_comes_again),
 		test(test_what_is_not_released_takes_room),
+		test(test_use),
 		test(test_goes_round),
 		test(test_passes_over_discarded),
 		test(test_waits_for_what_is_being_written),
