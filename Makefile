@@ -24,7 +24,7 @@ ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -DBACKSTOP_VERSION='"$(VERSION)"' $(WARN) 
 LDLIBS    = $(shell pkg-config --libs $(LIBS)) -lpthread
 
 # The folders of src/, from the ground up: each may call those before it.
-PARTS    := base policy kernel journal guard record export cli
+PARTS    := base policy kernel journal guard record export serve cli
 SRC_OF    = $(filter-out src/cli/main.c,$(wildcard src/$(1)/*.c))
 OBJ_OF    = $(patsubst src/%.c,$(BUILD)/obj/%.o,$(call SRC_OF,$(1)))
 ARCHIVES := $(foreach p,$(PARTS),$(BUILD)/lib$(p).a)

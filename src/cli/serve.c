@@ -16,19 +16,21 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/notify.h"
+#include "cli/client.h"
 #include "cli/command.h"
 #include "cli/feed.h"
 #include "cli/filter.h"
 #include "export/threads.h"
 #include "guard/guard.h"
 #include "record/recorder.h"
+#include "serve/server.h"
 
 #define USER	"backstop"
 #define WAIT_MS 1000 /* for a journal whose changes are not told */
 
 struct options {
 	bool once;
-	const char *dir, *database, *export;
+	const char *dir, *database, *export, *listen, *socket;
 };
 
 /* ---- privileges */
@@ -119,14 +121,59 @@ static bool is_asked_to_end(int signal_fd)
 	return poll(&fd, 1, 0) > 0;
 }
 
-static int catch_up(struct recorder *r, int signal_fd)
+static int catch_up(struct recorder *r, struct server *server, int signal_fd)
 {
 	int n;
 
-	do
+	do {
+		struct recorder_counts counts;
+
 		n = recorder_step(r);
-	while (n > 0 && !is_asked_to_end(signal_fd));
+		counts = recorder_counts(r);
+		server_set_recorder(server, &counts);
+	} while (n > 0 && !is_asked_to_end(signal_fd));
 	return MIN(n, 0);
+}
+
+/* ---- metrics */
+
+#define ASK_MS 3000
+
+/* That the guard gives no answer is told when it begins. */
+static int ask_guard(void *data, json_t **ret)
+{
+	static bool told;
+	_cleanup_client_ struct client c = CLIENT_INIT;
+	_cleanup_json_ json_t *request = json_pack("{ss}", "op", "status");
+	int r = client_connect(data, &c);
+
+	if (!r)
+		r = client_ask_silently(&c, request, ASK_MS, ret);
+	if (r && !told)
+		log_errno(r, "the guard does not tell its status: metrics go without it");
+	told = r;
+	return r;
+}
+
+static int start_server(const struct options *o, const char *dir, const char *database,
+			struct export_threads *exports, struct server **ret)
+{
+	const struct server_options options = {
+		.listen = o->listen,
+		.journal_dir = dir,
+		.database = database,
+		.ask = ask_guard,
+		.data = (void *)o->socket,
+		.exports = exports,
+	};
+	int r = server_start(&options, ret);
+
+	if (r == -EINVAL)
+		log_error("--listen: '%s' is no [ADDRESS:]PORT, such as 9794 or [::1]:9794",
+			  o->listen);
+	else if (r)
+		log_errno(r, "cannot listen on %s", o->listen);
+	return r;
 }
 
 static int start_exports(const char *dir, const char *database, const char *specs,
@@ -142,6 +189,7 @@ static int follow(const struct options *o, const char *dir, const char *database
 {
 	_cleanup_(recorder_close_ptr) struct recorder *r = NULL;
 	_cleanup_(export_stop_ptr) struct export_threads *exports = NULL;
+	_cleanup_(server_stop_ptr) struct server *server = NULL;
 	_cleanup_close_ int signal_fd = open_signals(), inotify_fd = watch(dir);
 	int err = signal_fd < 0 ? signal_fd : MIN(inotify_fd, 0);
 
@@ -149,11 +197,13 @@ static int follow(const struct options *o, const char *dir, const char *database
 		err = recorder_open(dir, database, &r);
 	if (!err && o->export)
 		err = start_exports(dir, database, o->export, &exports);
+	if (!err && o->listen)
+		err = start_server(o, dir, database, exports, &server);
 	if (!err)
-		err = catch_up(r, signal_fd);
+		err = catch_up(r, server, signal_fd);
 	(void)notify("READY=1\n");
 	while (!err && !o->once && (err = wait_for_more(signal_fd, inotify_fd)) > 0)
-		err = catch_up(r, signal_fd);
+		err = catch_up(r, server, signal_fd);
 	if (!err && o->once)
 		printf("%" PRIu64 " events, %" PRIu64 " lines that are none\n",
 		       recorder_counts(r).lines, recorder_counts(r).skipped);
@@ -181,6 +231,11 @@ static const struct option_def option_defs[] = {
 	  "bring events there, too: file:/PATH, stdout:, syslog+udp://HOST:PORT, "
 	  "syslog+tcp://HOST:PORT, with commas between them",
 	  offsetof(struct options, export) },
+	{ "listen", 0, OPTION_STRING, "[ADDRESS:]PORT",
+	  "answer GET /metrics there, on the loopback where no address is given",
+	  offsetof(struct options, listen) },
+	{ "socket", 0, OPTION_STRING, "PATH", "the guard's socket, whose figures these are",
+	  offsetof(struct options, socket) },
 	{ "dir", 0, OPTION_STRING, "DIR", "the journal's directory (" JOURNAL_DIR ")",
 	  offsetof(struct options, dir) },
 	{ "database", 0, OPTION_STRING, "FILE", "the database (" DATABASE ")",

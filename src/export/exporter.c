@@ -198,6 +198,11 @@ const char *exporter_why(const struct exporter *e)
 	return sink_why(e->sink);
 }
 
+struct cursor exporter_cursor(const struct exporter *e)
+{
+	return e->kept;
+}
+
 unsigned int exporter_delay_ms(unsigned int failures)
 {
 	unsigned int most = failures < 6 ? DELAY_FIRST << failures : DELAY_MAX, random = 0;

@@ -4,6 +4,7 @@
 #define EXPORT_EXPORTER_H
 
 #include "base/util.h"
+#include "export/cursor.h"
 
 struct exporter;
 
@@ -21,6 +22,9 @@ int exporter_step(struct exporter *e);
 /* As sink_name() and sink_why(). */
 const char *exporter_name(const struct exporter *e);
 const char *exporter_why(const struct exporter *e);
+
+/* Behind what the sink has. */
+struct cursor exporter_cursor(const struct exporter *e);
 
 /* How long to wait after so many failures one after the other: full jitter, at most a minute. */
 unsigned int exporter_delay_ms(unsigned int failures);

@@ -15,19 +15,20 @@
 #include "export/sink.h"
 #include "record/store.h"
 
-#define SINKS_MAX 16
-#define WAIT_MS	  1000 /* for a journal whose changes are not told */
+#define WAIT_MS 1000 /* for a journal whose changes are not told */
 
 struct worker {
 	pthread_t thread;
 	bool runs;
 	int stop_fd, inotify_fd;
 	struct exporter *exporter;
+	pthread_mutex_t lock; /* of the figures */
+	struct export_figures figures;
 };
 
 struct export_threads {
 	int stop_fd; /* eventfd: readable once they are to end */
-	struct worker workers[SINKS_MAX];
+	struct worker workers[EXPORT_SINKS_MAX];
 	size_t count;
 };
 
@@ -52,6 +53,19 @@ static void tell_failure(const struct exporter *e, int err)
 		  why ? why : strerror(-err));
 }
 
+static void count(struct worker *w, int n)
+{
+	struct cursor c = exporter_cursor(w->exporter);
+
+	pthread_mutex_lock(&w->lock);
+	w->figures.segment = c.segment;
+	w->figures.offset = c.offset;
+	w->figures.lines += MAX(n, 0);
+	w->figures.failures += n < 0;
+	w->figures.failing = n < 0;
+	pthread_mutex_unlock(&w->lock);
+}
+
 /* A failure is told when it begins, and when it is over. */
 static void *run(void *data)
 {
@@ -62,6 +76,7 @@ static void *run(void *data)
 	while (!ends) {
 		int n = exporter_step(w->exporter);
 
+		count(w, n);
 		if (n < 0 && !failures)
 			tell_failure(w->exporter, n);
 		if (n >= 0 && failures)
@@ -91,6 +106,7 @@ static int start(struct export_threads *t, const char *dir, const char *state_di
 	char cursor[PATH_MAX];
 	int r;
 
+	pthread_mutex_init(&w->lock, NULL);
 	w->inotify_fd = -1;
 	snprintf(cursor, sizeof(cursor), "%s/export-%016" PRIx64 ".cursor", state_dir,
 		 (uint64_t)store_process_id(spec, strlen(spec)));
@@ -108,12 +124,12 @@ static int start(struct export_threads *t, const char *dir, const char *state_di
 static int start_logged(struct export_threads *t, const char *dir, const char *state_dir,
 			const char *spec)
 {
-	int r = t->count < SINKS_MAX ? start(t, dir, state_dir, spec) : -E2BIG;
+	int r = t->count < EXPORT_SINKS_MAX ? start(t, dir, state_dir, spec) : -E2BIG;
 
 	if (r == -EINVAL)
 		log_error("export: '%s' is none of %s", spec, sink_words());
 	else if (r == -E2BIG)
-		log_error("export: more than %d sinks", SINKS_MAX);
+		log_error("export: more than %d sinks", EXPORT_SINKS_MAX);
 	else if (r)
 		log_errno(r, "export: cannot start %s", spec);
 	return r;
@@ -173,8 +189,22 @@ void export_stop(struct export_threads *t)
 		if (w->runs)
 			pthread_join(w->thread, NULL);
 		exporter_free(w->exporter);
+		pthread_mutex_destroy(&w->lock);
 		close_fd(&w->inotify_fd);
 	}
 	close_fd(&t->stop_fd);
 	free(t);
+}
+
+size_t export_figures(struct export_threads *t, struct export_figures ret[EXPORT_SINKS_MAX])
+{
+	for (size_t i = 0; t && i < t->count; i++) {
+		struct worker *w = &t->workers[i];
+
+		pthread_mutex_lock(&w->lock);
+		ret[i] = w->figures;
+		pthread_mutex_unlock(&w->lock);
+		snprintf(ret[i].name, sizeof(ret[i].name), "%s", exporter_name(w->exporter));
+	}
+	return t ? t->count : 0;
 }

@@ -2,6 +2,8 @@
 #ifndef EXPORT_THREADS_H
 #define EXPORT_THREADS_H
 
+#include <stdint.h>
+
 #include "base/util.h"
 
 struct export_threads;
@@ -13,5 +15,17 @@ int export_start(const char *journal_dir, const char *state_dir, const char *spe
 /* Ends them; what a sink does not have yet it gets after the next start. NULL is fine. */
 void export_stop(struct export_threads *t);
 DEFINE_CLEANUP(struct export_threads, export_stop);
+
+#define EXPORT_SINKS_MAX 16
+
+/* What became of a sink since the start. */
+struct export_figures {
+	char name[128];		  /* without secrets; cut where it is longer */
+	uint64_t segment, offset; /* behind what it has; segment 0: nothing */
+	uint64_t lines, failures;
+	bool failing;
+};
+/* Of each sink: how many there are. NULL is fine. */
+size_t export_figures(struct export_threads *t, struct export_figures ret[EXPORT_SINKS_MAX]);
 
 #endif

@@ -31,13 +31,11 @@ static void close_dir(DIR **dir)
 		closedir(*dir);
 }
 
-/* The least or the greatest index between the two. */
-static int find(int dir_fd, uint64_t above, uint64_t below, bool least, uint64_t *ret_index)
+int segment_list(int dir_fd, void (*fn)(void *data, uint64_t index), void *data)
 {
 	_cleanup_close_ int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_(close_dir) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *entry;
-	uint64_t found = 0;
 
 	if (!dir)
 		return -errno;
@@ -45,13 +43,34 @@ static int find(int dir_fd, uint64_t above, uint64_t below, bool least, uint64_t
 	for (errno = 0; (entry = readdir(dir)); errno = 0) {
 		uint64_t index = parse_index(entry->d_name);
 
-		if (index > above && index < below && (!found || (index < found) == least))
-			found = index;
+		if (index)
+			fn(data, index);
 	}
-	if (errno)
-		return -errno;
-	*ret_index = found;
-	return 0;
+	return -errno;
+}
+
+struct search {
+	uint64_t above, below, found;
+	bool least;
+};
+
+static void take(void *data, uint64_t index)
+{
+	struct search *s = data;
+
+	if (index > s->above && index < s->below && (!s->found || (index < s->found) == s->least))
+		s->found = index;
+}
+
+/* The least or the greatest index between the two. */
+static int find(int dir_fd, uint64_t above, uint64_t below, bool least, uint64_t *ret_index)
+{
+	struct search s = { .above = above, .below = below, .least = least };
+	int r = segment_list(dir_fd, take, &s);
+
+	if (!r)
+		*ret_index = s.found;
+	return r;
 }
 
 int segment_find_newest(int dir_fd, uint64_t *ret_index)

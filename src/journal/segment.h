@@ -22,4 +22,7 @@ int segment_find_next(int dir_fd, uint64_t index, uint64_t *ret_index);
 /* The index of the newest segment that is older than `index`; 0: there is none. */
 int segment_find_before(int dir_fd, uint64_t index, uint64_t *ret_index);
 
+/* Hands over each segment, in no order. 0 or a negative errno. */
+int segment_list(int dir_fd, void (*fn)(void *data, uint64_t index), void *data);
+
 #endif
