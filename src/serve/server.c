@@ -194,11 +194,10 @@ static int listen_on(struct server *s, const struct sockaddr *a)
 			     (a->sa_family == AF_INET6 ? MHD_USE_IPv6 : 0);
 
 	errno = 0;
-	s->daemon = http.MHD_start_daemon(flags, 0, NULL, NULL, on_request, s,
-					  MHD_OPTION_EXTERNAL_LOGGER, log_http, NULL,
-					  MHD_OPTION_SOCK_ADDR, a, MHD_OPTION_CONNECTION_LIMIT,
-					  CLIENTS, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S,
-					  MHD_OPTION_LISTENING_ADDRESS_REUSE, 1U, MHD_OPTION_END);
+	s->daemon = http.MHD_start_daemon(
+		flags, 0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, log_http, NULL,
+		MHD_OPTION_SOCK_ADDR, a, MHD_OPTION_CONNECTION_LIMIT, CLIENTS,
+		MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S, MHD_OPTION_END);
 	if (!s->daemon)
 		return errno ? -errno : -EIO;
 	if (!is_loopback(a))
