@@ -323,7 +323,8 @@ void delete_forget_all(struct guard *g)
 static void report_refused(struct guard *g, const struct exec *x)
 {
 	deny_burst(g, x);
-	report_unknown(g, x, OCSF_BLOCKED, "its process was denied a burst of deletions");
+	report_decided(g, x, OCSF_BLOCKED, VERDICT_DENY,
+		       "its process was denied a burst of deletions");
 }
 
 /* ---- events */

@@ -220,8 +220,8 @@ static bool is_frozen(const struct exec *x)
 	return is_candidate(x) && x->slot < BS_SLOTS;
 }
 
-void report_decided(struct guard *g, const struct exec *x, enum ocsf_disposition disposition,
-		    enum verdict verdict, const char *reason)
+void report_unknown(struct guard *g, const struct exec *x, enum ocsf_disposition disposition,
+		    const char *reason)
 {
 	_cleanup_strbuf_ struct strbuf line = STRBUF_INIT;
 	struct told t;
@@ -233,9 +233,6 @@ void report_decided(struct guard *g, const struct exec *x, enum ocsf_disposition
 	t.event.reason = reason;
 	if (is_candidate(x) && !reason)
 		t.event.latency_ns = boot_ns() - x->time;
-	figures_action(g, x, disposition, verdict);
-	if (is_frozen(x) && t.event.latency_ns)
-		figures_decided(g, disposition, t.event.latency_ns);
 	if (t.event.deletion)
 		ocsf_delete(&line, &g->host, &t.event);
 	else if (t.event.dest)
@@ -245,15 +242,22 @@ void report_decided(struct guard *g, const struct exec *x, enum ocsf_disposition
 	publish(g, &line);
 }
 
-void report_unknown(struct guard *g, const struct exec *x, enum ocsf_disposition disposition,
-		    const char *reason)
+/* One that was asked about had its line before its decision, which counts all the same; what comes
+ * again was counted by the guard before this one. */
+void report_decided(struct guard *g, const struct exec *x, enum ocsf_disposition disposition,
+		    enum verdict verdict, const char *reason)
 {
-	report_decided(g, x, disposition, VERDICT_DENY, reason);
+	if (!numbers_has(&g->recorded.before, x->number)) {
+		figures_action(g, x, disposition, verdict);
+		if (is_frozen(x) && !reason)
+			figures_decided(g, disposition, boot_ns() - x->time);
+	}
+	report_unknown(g, x, disposition, reason);
 }
 
 void report_action(struct guard *g, const struct exec *x, enum ocsf_disposition disposition)
 {
-	report_unknown(g, x, disposition, NULL);
+	report_decided(g, x, disposition, VERDICT_ALLOW, NULL);
 }
 
 /* What a guard before this one found in an event that comes again is not found twice. */

@@ -155,7 +155,8 @@ static void test_rings(void **state _unused_)
 	json_decref(j);
 }
 
-/* An event that comes again is counted once, and only what was frozen has a duration. */
+/* What a guard before this one recorded is not counted again; only what was frozen has a duration.
+ */
 static void test_reports(void **state _unused_)
 {
 	_cleanup_(exec_free_ptr) struct exec *x = NEW_EXEC("zap\0held");
@@ -165,7 +166,9 @@ static void test_reports(void **state _unused_)
 	x->number = 7;
 	x->flags = BS_EXEC_CANDIDATE;
 	x->slot = 1;
+	report_unknown(&guard, x, OCSF_DELAYED, "it is asked about");
 	report_decided(&guard, x, OCSF_BLOCKED, VERDICT_KILL, NULL);
+	assert_int_equal(numbers_add(&guard.recorded.before, 7), 1);
 	report_decided(&guard, x, OCSF_BLOCKED, VERDICT_KILL, NULL);
 	x->number = 8;
 	x->slot = BS_NO_SLOT;
