@@ -136,7 +136,10 @@ static void put_group(struct exposition *e, const struct group *g, const json_t 
 		put_members(e, g, NULL, object);
 		return;
 	}
-	json_object_foreach((json_t *)object, name, value) put_members(e, g, name, value);
+	json_object_foreach((json_t *)object, name, value)
+	{
+		put_members(e, g, name, value);
+	}
 }
 
 static void put_groups(struct exposition *e, const json_t *status)
@@ -209,7 +212,10 @@ static void put_sessions(struct exposition *e, const json_t *sessions)
 	json_t *agents = json_object(), *session;
 	size_t i;
 
-	json_array_foreach((json_t *)sessions, i, session) add_session(agents, session);
+	json_array_foreach((json_t *)sessions, i, session)
+	{
+		add_session(agents, session);
+	}
 	for (i = 0; i < ARRAY_SIZE(by_agent); i++)
 		put_group(e, &by_agent[i], agents);
 	json_decref(agents);

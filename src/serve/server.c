@@ -18,6 +18,7 @@
 #define IDLE_S	     10	  /* until one that says nothing is dropped */
 #define FRESH_MS     1000 /* the guard is asked no more often, however many ask us */
 #define LOOPBACK     "127.0.0.1"
+#define LISTEN_MAX   80
 #define PAGE	     "/metrics"
 #define NOT_FOUND    "Metrics are at " PAGE ".\n"
 #define NO_METHOD    "Only GET and HEAD are answered.\n"
@@ -139,12 +140,14 @@ static int parse(const char *listen, struct addrinfo **ret)
 {
 	const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
 					.ai_socktype = SOCK_STREAM };
-	_cleanup_free_ char *copy = strdup(listen);
-	char *colon = copy ? strrchr(copy, ':') : NULL;
-	const char *address = colon ? copy : LOOPBACK, *port = colon ? colon + 1 : copy;
+	char copy[LISTEN_MAX], *colon;
+	const char *address, *port;
 
-	if (!copy)
-		return -ENOMEM;
+	if (snprintf(copy, sizeof(copy), "%s", listen) >= (int)sizeof(copy))
+		return -EINVAL;
+	colon = strrchr(copy, ':');
+	address = colon ? copy : LOOPBACK;
+	port = colon ? colon + 1 : copy;
 	if (colon)
 		*colon = '\0';
 	if (colon && *copy == '[' && colon > copy + 1 && colon[-1] == ']') {
