@@ -80,7 +80,8 @@ def test_once(lab, own, recorder):
     recorder.expect_whole()
     assert recorder.rows("SELECT count(*) FROM sessions") == [(3,)]
     assert recorder.rows("SELECT status FROM processes WHERE command LIKE '%echo%' AND status IS NOT NULL")
-    commands = [c for (c,) in recorder.rows("SELECT command FROM processes")]
+    # The subshell execs nothing: whether its command is known hangs on how long it lives.
+    commands = [c for (c,) in recorder.rows("SELECT command FROM processes WHERE command IS NOT NULL")]
     assert any('a "b"' in c and "ü" in c for c in commands), commands
     found = recorder.rows("SELECT n.text, count(*) FROM findings f JOIN names n ON n.id = f.verdict GROUP BY 1 ORDER BY 1")
     assert [v for v, _ in found] == ["alert", "deny"], found
