@@ -228,8 +228,8 @@ static const struct option_def option_defs[] = {
 	{ "once", 0, OPTION_FLAG, NULL, "end when the database has all that the journal has",
 	  offsetof(struct options, once) },
 	{ "export", 0, OPTION_STRING, "SINKS",
-	  "bring events there, too: file:/PATH, stdout:, syslog+udp://HOST:PORT, "
-	  "syslog+tcp://HOST:PORT, with commas between them",
+	  "bring events there, too: file:/PATH, stdout:, syslog+udp://HOST:PORT, or syslog+tcp, "
+	  "syslog+tls://HOST:PORT#ca=FILE, nats://HOST:PORT, with commas between them",
 	  offsetof(struct options, export) },
 	{ "listen", 0, OPTION_STRING, "[ADDRESS:]PORT",
 	  "answer GET /metrics there, on the loopback where no address is given",
