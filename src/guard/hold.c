@@ -32,6 +32,13 @@ bool hold_has_slot(const struct guard *g, u32 slot, u32 ticket)
 	return find_slot(g, slot, ticket);
 }
 
+bool hold_is_undecided(const struct guard *g, u32 slot, u32 ticket)
+{
+	const struct hold *h = find_slot(g, slot, ticket);
+
+	return h && h->inquiry && !h->id;
+}
+
 static struct bs_slot *slot_of(const struct hold *h)
 {
 	return &kernel_slots(h->guard->kernel)[h->slot];
@@ -523,6 +530,8 @@ void hold_gone(struct guard *g, u32 slot, u32 ticket)
 		h->because = strdup("the process was killed");
 		report_finding(g, h->exec, &h->decision, h, OCSF_BLOCKED,
 			       boot_ns() - h->exec->time);
+	} else if (h->inquiry) {
+		report_unknown(g, h->exec, OCSF_BLOCKED, "the process was killed");
 	}
 	hold_free(h);
 }

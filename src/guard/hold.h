@@ -13,6 +13,8 @@ void hold_inquire(struct hold *h);
 void hold_end_inquiries(struct guard *g); /* what was not answered is not known */
 
 bool hold_has_slot(const struct guard *g, u32 slot, u32 ticket);
+/* No guard has decided it yet: what is around it is being asked. */
+bool hold_is_undecided(const struct guard *g, u32 slot, u32 ticket);
 
 /* What the keeper says of one. Nothing happens where there is none. */
 void hold_trapped(struct guard *g, u32 slot, u32 ticket);

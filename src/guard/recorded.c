@@ -195,6 +195,8 @@ static struct exec *decode(struct guard *g, const struct bs_event *e)
 
 static void report_decoded(struct guard *g, const struct exec *x)
 {
+	if (hold_is_undecided(g, x->slot, x->ticket))
+		return; /* its decision tells of it */
 	if (hold_has_slot(g, x->slot, x->ticket))
 		report_unknown(g, x, OCSF_DELAYED, "it was held by a guard that was killed");
 	else if (boot_to_ms(x->time) < g->started_ms)

@@ -242,8 +242,7 @@ void report_unknown(struct guard *g, const struct exec *x, enum ocsf_disposition
 	publish(g, &line);
 }
 
-/* One that was asked about had its line before its decision, which counts all the same; what comes
- * again was counted by the guard before this one. */
+/* What comes again was counted by the guard before this one. */
 void report_decided(struct guard *g, const struct exec *x, enum ocsf_disposition disposition,
 		    enum verdict verdict, const char *reason)
 {

@@ -11,6 +11,9 @@ import fuse
 from lab import KEEP, TOP, Guard, children, copy_readable, stat_of, until
 
 
+ALLOWED, BLOCKED, DELAYED = 1, 2, 14  # dispositions
+
+
 @pytest.fixture(scope="module")
 def packs(build, session_dir, no_program_left):
     """A guard with the packs that are shipped, and no profile of an agent."""
@@ -69,8 +72,16 @@ def no_reader_left():
     return not [line for line in done.stdout.splitlines() if "backstop-contex" in line and line[0] != "Z"]
 
 
+def told(guard, command):
+    """Disposition and reason of each line on the command itself."""
+    events = [e for e in guard.journal() if e["class_uid"] == 1007 and e["activity_id"] == 1
+              and e["process"]["cmd_line"] == command]
+    return [(e["disposition_id"], e["unmapped"]["backstop"].get("reason")) for e in events]
+
+
 def test_dirty_is_held_and_clean_is_not(bench, packs):
     repo = make_repository(bench)
+    before = len(told(packs, "git reset --hard"))
     for n in range(2):
         write(f"{repo}/src/{n}", "changed\n")
     expect_held(bench, packs, ["git", "reset", "--hard"], repo,
@@ -83,6 +94,7 @@ def test_dirty_is_held_and_clean_is_not(bench, packs):
     assert agent.out.startswith("HEAD is now at")
     assert not packs.holds() and no_reader_left()
     bench.expect_no_stop(agent)
+    assert told(packs, "git reset --hard")[before:] == [(DELAYED, None), (ALLOWED, None)]
 
 
 def test_in_the_journal(bench, packs):
@@ -214,6 +226,7 @@ def test_killed_while_it_is_asked(bench, packs):
     agent.finish()
     until(lambda: no_reader_left(), "the reader is gone")
     until(lambda: not packs.holds(), "no hold")
+    assert told(packs, "git reset --hard")[-1] == (BLOCKED, "the process was killed")
 
 
 def test_guard_ends_while_it_is_asked(bench, build):
@@ -240,6 +253,7 @@ def test_guard_dies_while_it_is_asked(bench, build):
     guard.deny(guard.holds()[0])
     assert agent.finish() == 126
     until(lambda: no_reader_left(), "the readers are gone")
+    assert told(guard, "git reset --hard") == [(DELAYED, None)]
 
 
 @pytest.mark.parametrize("words", [[], ["-u"], ["-k"], ["--", "src/0"]])

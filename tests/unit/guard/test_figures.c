@@ -166,7 +166,6 @@ static void test_reports(void **state _unused_)
 	x->number = 7;
 	x->flags = BS_EXEC_CANDIDATE;
 	x->slot = 1;
-	report_unknown(&guard, x, OCSF_DELAYED, "it is asked about");
 	report_decided(&guard, x, OCSF_BLOCKED, VERDICT_KILL, NULL);
 	assert_int_equal(numbers_add(&guard.recorded.before, 7), 1);
 	report_decided(&guard, x, OCSF_BLOCKED, VERDICT_KILL, NULL);

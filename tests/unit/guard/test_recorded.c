@@ -173,8 +173,7 @@ static void test_rest(void **state _unused_)
 	assert_int_equal(mark(3, "event"), 3);
 }
 
-/* Its slot is free, and this guard has not decided it. */
-static void assert_undecided(u64 number, const char *reason)
+static void rest_of_connect(u64 number)
 {
 	const struct bs_connect_event e = { .head = { .type = BS_EVENT_CONNECT,
 						      .number = number,
@@ -184,15 +183,26 @@ static void assert_undecided(u64 number, const char *reason)
 					    .flags = BS_CONNECT_CANDIDATE,
 					    .slot = 3,
 					    .ticket = 4 };
-	json_t *line;
 
 	report_rest(&guard, &e.head);
-	line = journal_line(line_count());
+}
+
+static void assert_connect(u64 number, int disposition, const char *reason)
+{
+	json_t *line = journal_line(line_count());
+
 	assert_int_equal(number_at(line, "class_uid"), 4001);
-	assert_int_equal(number_at(line, "disposition_id"), OCSF_UNKNOWN);
+	assert_int_equal(number_at(line, "disposition_id"), disposition);
 	assert_int_equal(number_at(line, "unmapped.backstop.event"), number);
 	assert_string_equal(text_at(line, "unmapped.backstop.reason"), reason);
 	json_decref(line);
+}
+
+/* Its slot is free, and this guard has not decided it. */
+static void assert_undecided(u64 number, const char *reason)
+{
+	rest_of_connect(number);
+	assert_connect(number, OCSF_UNKNOWN, reason);
 }
 
 static void test_decided_by_a_guard_that_was_killed(void **state _unused_)
@@ -205,6 +215,31 @@ static void test_not_waited_for(void **state _unused_)
 {
 	guard.started_ms = now_ms() - 1000;
 	assert_undecided(9, "its thread did not wait to be answered");
+}
+
+static void test_held_by_a_guard_that_was_killed(void **state _unused_)
+{
+	struct hold h = { .slot = 3, .ticket = 4, .id = 1 };
+
+	LIST_INSERT_HEAD(&guard.holds, &h, entry);
+	rest_of_connect(9);
+	assert_connect(9, OCSF_DELAYED, "it was held by a guard that was killed");
+	h.inquiry = (struct inquiry *)&h; /* its number was given by that guard */
+	rest_of_connect(10);
+	assert_connect(10, OCSF_DELAYED, "it was held by a guard that was killed");
+	LIST_REMOVE(&h, entry);
+}
+
+/* It is told with its decision. */
+static void test_asked_about(void **state _unused_)
+{
+	struct hold h = { .slot = 3, .ticket = 4, .inquiry = (struct inquiry *)&h };
+
+	LIST_INSERT_HEAD(&guard.holds, &h, entry);
+	rest_of_connect(9);
+	assert_int_equal(line_count(), 0);
+	assert_false(report_is_recorded(&guard, 9));
+	LIST_REMOVE(&h, entry);
 }
 
 static void test_line_of_the_guards_own(void **state _unused_)
@@ -316,6 +351,8 @@ int main(void)
 		RECORDED_TEST(test_rest),
 		RECORDED_TEST(test_decided_by_a_guard_that_was_killed),
 		RECORDED_TEST(test_not_waited_for),
+		RECORDED_TEST(test_held_by_a_guard_that_was_killed),
+		RECORDED_TEST(test_asked_about),
 		RECORDED_TEST(test_line_of_the_guards_own),
 		RECORDED_TEST(test_found_by_its_slot),
 		RECORDED_TEST(test_unwritten),
