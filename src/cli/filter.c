@@ -123,13 +123,6 @@ static void add(struct where *w, const char *condition, const char *value)
 	}
 }
 
-#define OF_AGENT                                                                                   \
-	"session IN (SELECT id FROM sessions WHERE agent IN (SELECT id FROM names WHERE text = "   \
-	"?))"
-#define PROGRAMS                                                                                   \
-	"program IN (SELECT id FROM names WHERE text = ? OR"                                       \
-	" substr(text, -length(?) - 1) = '/' || ?)"
-
 /* Is it so small a part of all events that an index is of use? What the last events are is quicker
  * found from the end, where many are wanted ones. */
 static bool is_rare(struct query *q, const char *sql, const char *value)
@@ -138,28 +131,6 @@ static bool is_rare(struct query *q, const char *sql, const char *value)
 
 	return !query_prepare(q, sql, &value, 1, &row) && query_step(row) > 0 &&
 	       sqlite3_column_int64(row, 0);
-}
-
-static void add_agent(struct where *w, struct query *q, const char *agent)
-{
-	static const char rare[] =
-		"SELECT total(events) * 100 < (SELECT total(events) FROM sessions) FROM sessions"
-		" WHERE agent IN (SELECT id FROM names WHERE text = ?)";
-
-	if (agent)
-		add(w, is_rare(q, rare, agent) ? "e." OF_AGENT : "+e." OF_AGENT, agent);
-}
-
-static void add_program(struct where *w, struct query *q, const char *program)
-{
-	static const char rare[] =
-		"SELECT total(events) * 100 < (SELECT total(events) FROM sessions) FROM sessions"
-		" WHERE id IN (SELECT session FROM processes WHERE program IN (SELECT id FROM names"
-		" WHERE text = ?1 OR substr(text, -length(?1) - 1) = '/' || ?1))";
-
-	if (program && is_rare(q, rare, program))
-		add(w, "e.session IN (SELECT session FROM processes WHERE " PROGRAMS ")", program);
-	add(w, "+e.process IN (SELECT id FROM processes WHERE " PROGRAMS ")", program);
 }
 
 static void add_kind(struct where *w, const char *name)
@@ -204,8 +175,6 @@ static void add_conditions(struct where *w, struct query *q, const struct filter
 	    "e.id IN (SELECT event FROM findings WHERE signature IN"
 	    " (SELECT id FROM names WHERE text GLOB ?))",
 	    f->signature);
-	add_agent(w, q, f->agent);
-	add_program(w, q, f->program);
 	add(w,
 	    "((e.subject > ? || ':' AND e.subject < ? || ';') OR e.session IN"
 	    " (SELECT s.id FROM sessions s JOIN names n ON n.id IN (s.host, s.machine)"
@@ -216,17 +185,108 @@ static void add_conditions(struct where *w, struct query *q, const struct filter
 	add_time_range(w, q, f);
 }
 
+/* ---- agents and programs: the names that are meant, and for each a statement in the order of the
+ * index, which SQLite merges */
+
+#define ARMS_MAX 100
+
+struct ids {
+	int64_t ids[ARMS_MAX + 1];
+	size_t count;
+};
+
+static int read_ids(struct query *q, const char *sql, const char *value, struct ids *ret)
+{
+	_cleanup_statement_ sqlite3_stmt *rows = NULL;
+	int r = value ? query_prepare(q, sql, &value, 1, &rows) : 0;
+
+	ret->count = 0;
+	while (value && !r && ret->count < ARRAY_SIZE(ret->ids) && (r = query_step(rows)) > 0) {
+		ret->ids[ret->count++] = sqlite3_column_int64(rows, 0);
+		r = 0;
+	}
+	return MIN(r, 0);
+}
+
+static void add_any(struct strbuf *sql, const char *column, const struct ids *ids)
+{
+	strbuf_addf(sql, " AND %s IN (", column);
+	for (size_t i = 0; i < ids->count; i++)
+		strbuf_addf(sql, "%s%lld", i ? ", " : "", (long long)ids->ids[i]);
+	strbuf_addc(sql, ')');
+}
+
+struct arms {
+	struct ids agents, programs;
+	bool by_agent, by_program; /* the index of it is used */
+};
+
+/* The rarer one leads, and none where something else finds fewer. */
+static int find_arms(const struct filter *f, struct query *q, struct arms *ret)
+{
+	static const char rare[] =
+		"SELECT total(events) * 20 < (SELECT total(events) FROM sessions) FROM sessions"
+		" WHERE agent IN (SELECT id FROM names WHERE text = ?)";
+	bool free = !f->session && !f->verdict && !f->signature && !f->host && !f->path;
+	int r = read_ids(q, "SELECT id FROM names WHERE text = ?", f->agent, &ret->agents);
+
+	if (!r)
+		r = read_ids(q,
+			     "SELECT id FROM names WHERE text = ?1"
+			     " OR substr(text, -length(?1) - 1) = '/' || ?1",
+			     f->program, &ret->programs);
+	if (r)
+		return r;
+	ret->by_agent = free && f->agent && (!f->program || is_rare(q, rare, f->agent));
+	ret->by_program = free && f->program && !ret->by_agent && ret->programs.count <= ARMS_MAX;
+	return 0;
+}
+
+static void put_arm(struct strbuf *sql, const struct filter *f, const struct arms *a,
+		    const struct strbuf *conditions)
+{
+	strbuf_adds(sql, "SELECT e.segment, e.offset, e.length, e.id FROM events e WHERE TRUE");
+	strbuf_adds(sql, strbuf_str(conditions));
+	if (f->agent && !a->by_agent)
+		add_any(sql, "+e.agent", &a->agents);
+	if (f->program && !a->by_program && a->programs.count <= ARMS_MAX)
+		add_any(sql, "+e.program", &a->programs);
+}
+
+static void put_arms(struct strbuf *sql, const struct filter *f, const struct arms *a,
+		     const struct strbuf *conditions)
+{
+	const struct ids *leading = a->by_agent ? &a->agents : &a->programs;
+	const char *column = a->by_agent ? "agent" : "program";
+
+	if (!a->by_agent && !a->by_program) {
+		put_arm(sql, f, a, conditions);
+		return;
+	}
+	for (size_t i = 0; i < leading->count; i++) {
+		strbuf_adds(sql, i ? " UNION ALL " : "");
+		put_arm(sql, f, a, conditions);
+		strbuf_addf(sql, " AND e.%s = %lld", column, (long long)leading->ids[i]);
+	}
+	if (!leading->count)
+		strbuf_adds(sql, "SELECT segment, offset, length, id FROM events WHERE FALSE");
+}
+
 int filter_prepare(const struct filter *f, struct query *q, unsigned int count, sqlite3_stmt **ret)
 {
+	_cleanup_strbuf_ struct strbuf sql = STRBUF_INIT;
 	struct where w = { .sql = STRBUF_INIT };
-	int r;
+	struct arms arms;
+	int r = find_arms(f, q, &arms);
 
-	strbuf_adds(&w.sql, "SELECT e.segment, e.offset, e.length, e.id FROM events e WHERE TRUE");
+	if (r)
+		return r;
 	add_conditions(&w, q, f);
-	strbuf_adds(&w.sql, count ? " ORDER BY e.id DESC" : " ORDER BY e.id");
-	r = strbuf_error(&w.sql);
+	put_arms(&sql, f, &arms, &w.sql);
+	strbuf_adds(&sql, count ? " ORDER BY 4 DESC" : " ORDER BY 4");
+	r = strbuf_error(&w.sql) ?: strbuf_error(&sql);
 	if (!r)
-		r = query_prepare(q, strbuf_str(&w.sql), w.texts, w.count, ret);
+		r = query_prepare(q, strbuf_str(&sql), w.texts, w.count, ret);
 	strbuf_free(&w.sql);
 	return r;
 }

@@ -414,7 +414,7 @@ int trail_read(const char *dir, const char *path, unsigned int limit, struct tra
 /* ---- the database */
 
 /* Deletions of the path, of what is below and of what it is in, the execs of those who did it, and
- * all findings on commands, whose words may name it. */
+ * the findings on commands whose words may name it. */
 static const char rows_sql[] =
 	"WITH m (event, process) AS (SELECT id, process FROM events WHERE subject = ?1"
 	" OR (subject > ?1 || '/' AND subject < ?1 || '0')"
@@ -424,8 +424,9 @@ static const char rows_sql[] =
 	" OR i.path IN (SELECT value FROM json_each(?2)))"
 	" SELECT segment, offset, length FROM events WHERE id IN (SELECT event FROM m"
 	" UNION SELECT p.event FROM processes p WHERE p.id IN (SELECT process FROM m)"
-	" UNION SELECT f.event FROM findings f JOIN events e ON e.id = f.event"
-	" WHERE e.subject IS NULL) ORDER BY id DESC";
+	" UNION SELECT event FROM named WHERE path = ?1"
+	" OR (path > ?1 || '/' AND path < ?1 || '0')"
+	" OR path IN (SELECT value FROM json_each(?2))) ORDER BY id DESC";
 
 /* The directories that the path is in, as a JSON array. */
 static void put_above(struct strbuf *out, const char *path)

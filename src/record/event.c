@@ -22,7 +22,7 @@ enum place {
 	AT_NOTHING, /* passed over */
 };
 
-enum member_kind { MEMBER_OBJECT, MEMBER_STRING, MEMBER_NUMBER };
+enum member_kind { MEMBER_OBJECT, MEMBER_STRING, MEMBER_NUMBER, MEMBER_ARRAY };
 
 #define IN_EVENT(m)   offsetof(struct event, m)
 #define IN_PROCESS(m) offsetof(struct event, process.m)
@@ -88,6 +88,7 @@ static const struct member {
 	{ AT_DETAILS, MEMBER_STRING, "reason", IN_EVENT(reason) },
 	{ AT_DETAILS, MEMBER_NUMBER, "latency_ns", IN_EVENT(latency_ns) },
 	{ AT_DETAILS, MEMBER_NUMBER, "signal", IN_EVENT(signal) },
+	{ AT_DETAILS, MEMBER_ARRAY, "argv", IN_EVENT(argv) },
 };
 
 #define DEPTH_MAX 32
@@ -223,6 +224,17 @@ static bool read_array(struct scan *s, enum place place, int depth)
 	return take(s, ']');
 }
 
+/* As it stands there. */
+static bool note_array(struct scan *s, const struct member *m, int depth)
+{
+	const char *start = s->at - 1;
+
+	if (!read_array(s, AT_NOTHING, depth))
+		return false;
+	*(struct slice *)((char *)s->event + m->target) = (struct slice) { start, s->at - start };
+	return true;
+}
+
 static bool read_text(struct scan *s, const struct member *m)
 {
 	struct slice text;
@@ -256,7 +268,8 @@ static bool read_value(struct scan *s, const struct member *m, int depth)
 	if (take(s, '{'))
 		return read_object(s, inside, depth + 1);
 	if (take(s, '['))
-		return read_array(s, inside, depth + 1);
+		return m && m->kind == MEMBER_ARRAY ? note_array(s, m, depth + 1)
+						    : read_array(s, inside, depth + 1);
 	if (s->at >= s->end)
 		return false;
 	if (*s->at >= 'a' && *s->at <= 'z')
@@ -369,4 +382,16 @@ void event_add_text(struct strbuf *out, struct slice s)
 	}
 	if (at < end)
 		strbuf_add(out, at, end - at);
+}
+
+bool event_next_word(struct slice *array, struct slice *ret)
+{
+	struct scan s = { .at = array->at, .end = array->at + array->len };
+
+	if (!take(&s, '[') && !take(&s, ','))
+		return false;
+	if (!take(&s, '"') || !read_string(&s, ret))
+		return false;
+	*array = (struct slice) { s.at, s.end - s.at };
+	return true;
 }

@@ -37,6 +37,7 @@ struct event {
 	struct event_process process;
 	struct slice path, address; /* what was deleted, where it connected */
 	struct slice inner;	    /* path inside its file system, where that is another */
+	struct slice argv;    /* of a finding on a command: an array of strings, brackets and all */
 	struct slice program; /* uid of the process whose exec the program is of; none: its own */
 	int64_t port;
 	int64_t exit_code, signal;
@@ -50,5 +51,8 @@ bool event_read(const char *line, size_t len, struct event *ret);
 
 /* Appends the string itself. */
 void event_add_text(struct strbuf *out, struct slice s);
+
+/* Takes the next string off an array of strings: false where there is none. */
+bool event_next_word(struct slice *array, struct slice *ret);
 
 #endif

@@ -49,6 +49,18 @@ static const char *const steps[] = {
 	"DROP TABLE sessions;"
 	"ALTER TABLE hosts_sessions RENAME TO sessions;"
 	"CREATE INDEX sessions_name ON sessions (name);",
+	/* named: paths that the words of a command with a finding stand for. Of findings from
+	 * before any path may be named. */
+	"ALTER TABLE events ADD COLUMN agent INTEGER;"
+	"ALTER TABLE events ADD COLUMN program INTEGER;"
+	"UPDATE events SET agent = (SELECT agent FROM sessions WHERE id = session),"
+	" program = (SELECT program FROM processes WHERE id = process);"
+	"CREATE INDEX events_agent ON events (agent) WHERE agent IS NOT NULL;"
+	"CREATE INDEX events_program ON events (program) WHERE program IS NOT NULL;"
+	"CREATE TABLE named (path TEXT NOT NULL, event INTEGER NOT NULL,"
+	" PRIMARY KEY (path, event)) WITHOUT ROWID;"
+	"INSERT INTO named SELECT '/', f.event FROM findings f JOIN events e ON e.id = f.event"
+	" WHERE e.subject IS NULL;",
 };
 
 int schema_version(void)

@@ -35,8 +35,10 @@ static const char *const statements[STORE_STATEMENTS] = {
 		     " parent = coalesce(parent, excluded.parent), status = excluded.status,"
 		     " signal = excluded.signal",
 	[PUT_EVENT] = "INSERT INTO events (id, time_ms, kind, session, process, disposition,"
-		      " subject, segment, offset, length) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		      " subject, segment, offset, length, agent, program)"
+		      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[PUT_INNER] = "INSERT INTO inners (path, event) VALUES (?, ?)",
+	[PUT_NAMED] = "INSERT OR IGNORE INTO named (path, event) VALUES (?, ?)",
 	[PUT_FINDING] = "INSERT INTO findings (event, session, process, signature, severity,"
 			" verdict, disposition, hold, by, reason, latency_ns, run, number)"
 			" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -83,7 +85,7 @@ static void bind_known(sqlite3_stmt *s, int at, int64_t n)
 		sqlite3_bind_null(s, at);
 }
 
-static int run(struct store *s, enum store_statement which)
+int store_run(struct store *s, enum store_statement which)
 {
 	sqlite3_stmt *statement = s->statements[which];
 	int r = sqlite3_step(statement);
@@ -92,8 +94,7 @@ static int run(struct store *s, enum store_statement which)
 	return schema_errno(r);
 }
 
-/* The text of a string; valid until the next call. */
-static const char *text_of(struct store *s, struct slice from, size_t *ret_len)
+const char *store_text(struct store *s, struct slice from, size_t *ret_len)
 {
 	if (!from.len || !memchr(from.at, '\\', from.len)) {
 		*ret_len = from.len;
@@ -108,7 +109,7 @@ static const char *text_of(struct store *s, struct slice from, size_t *ret_len)
 static void bind_slice(struct store *s, sqlite3_stmt *to, int at, struct slice from, size_t max)
 {
 	size_t len;
-	const char *text = text_of(s, from, &len);
+	const char *text = store_text(s, from, &len);
 
 	if (!from.at) {
 		sqlite3_bind_null(to, at);
@@ -129,7 +130,7 @@ static int add_name(struct store *s, const char *text, size_t len, uint64_t hash
 
 	bind_int(put, 1, s->name_count + 1);
 	sqlite3_bind_text(put, 2, text, (int)len, SQLITE_TRANSIENT);
-	r = run(s, PUT_NAME);
+	r = store_run(s, PUT_NAME);
 	if (!r)
 		r = map_set(&s->names, hash, (void *)(uintptr_t)(s->name_count + 1));
 	s->name_count += !r;
@@ -147,7 +148,7 @@ static int64_t intern(struct store *s, struct slice name)
 
 	if (!name.at)
 		return 0;
-	text = text_of(s, name, &len);
+	text = store_text(s, name, &len);
 	hash = store_hash(text, len);
 	id = (int64_t)(uintptr_t)map_get(&s->names, hash);
 	if (id)
@@ -239,7 +240,7 @@ static int write_session(struct store *s, struct store_session *n)
 	bind_int(put, 11, n->refused);
 	bind_known(put, 12, n->machine);
 	n->changed = false;
-	return run(s, PUT_SESSION);
+	return store_run(s, PUT_SESSION);
 }
 
 static int write_sessions(struct store *s)
@@ -273,14 +274,12 @@ static void bind_process(struct store *s, sqlite3_stmt *put, const struct event 
 	bind_slice(s, put, 6, p->command, COMMAND_MAX);
 }
 
-static int put_exec(struct store *s, const struct event *e, int64_t session)
+static int put_exec(struct store *s, const struct event *e, int64_t session, int64_t program)
 {
 	sqlite3_stmt *put = s->statements[PUT_EXEC];
-	int64_t program = 0, cwd = 0;
-	int r = intern_into(s, e->process.path.at ? e->process.path : e->process.name, &program);
+	int64_t cwd = 0;
+	int r = intern_into(s, e->process.cwd, &cwd);
 
-	if (!r)
-		r = intern_into(s, e->process.cwd, &cwd);
 	if (r)
 		return r;
 	bind_process(s, put, e, session, program);
@@ -288,32 +287,28 @@ static int put_exec(struct store *s, const struct event *e, int64_t session)
 	bind_int(put, 8, e->time_ms);
 	bind_int(put, 9, e->disposition);
 	bind_int(put, 10, (int64_t)s->cursor.lines);
-	return run(s, PUT_EXEC);
+	return store_run(s, PUT_EXEC);
 }
 
-static int put_exit(struct store *s, const struct event *e, int64_t session)
+static int put_exit(struct store *s, const struct event *e, int64_t session, int64_t program)
 {
 	sqlite3_stmt *put = s->statements[PUT_EXIT];
-	int64_t program = 0;
-	int r = intern_into(s, e->process.path.at ? e->process.path : e->process.name, &program);
 
-	if (r)
-		return r;
 	bind_process(s, put, e, session, program);
 	bind_int(put, 7, e->time_ms);
 	bind_int(put, 8, e->exit_code);
 	bind_known(put, 9, e->signal);
-	return run(s, PUT_EXIT);
+	return store_run(s, PUT_EXIT);
 }
 
-static int put_process(struct store *s, const struct event *e, int64_t session)
+static int put_process(struct store *s, const struct event *e, int64_t session, int64_t program)
 {
 	if (!e->process.uid.at)
 		return 0;
 	if (e->kind == EVENT_EXIT)
-		return put_exit(s, e, session);
+		return put_exit(s, e, session, program);
 	if (e->kind == EVENT_EXEC || (e->kind == EVENT_FINDING && !e->path.at && !e->address.at))
-		return put_exec(s, e, session);
+		return put_exec(s, e, session, program);
 	return 0;
 }
 
@@ -333,11 +328,15 @@ static void bind_subject(struct store *s, sqlite3_stmt *put, int at, const struc
 	sqlite3_bind_text(put, at, text, n, SQLITE_TRANSIENT);
 }
 
-static int put_event(struct store *s, const struct event *e, int64_t session,
+static int put_event(struct store *s, const struct event *e, int64_t session, int64_t program,
 		     const struct store_place *at)
 {
 	sqlite3_stmt *put = s->statements[PUT_EVENT];
+	int64_t agent = 0;
+	int r = intern_into(s, e->agent, &agent);
 
+	if (r)
+		return r;
 	bind_int(put, 1, (int64_t)s->cursor.lines);
 	bind_int(put, 2, e->time_ms);
 	bind_int(put, 3, e->kind);
@@ -348,7 +347,9 @@ static int put_event(struct store *s, const struct event *e, int64_t session,
 	bind_int(put, 8, (int64_t)at->segment);
 	bind_int(put, 9, (int64_t)at->offset);
 	bind_int(put, 10, (int64_t)at->length);
-	return run(s, PUT_EVENT);
+	bind_known(put, 11, agent);
+	bind_known(put, 12, program);
+	return store_run(s, PUT_EVENT);
 }
 
 static int put_inner(struct store *s, const struct event *e)
@@ -359,7 +360,7 @@ static int put_inner(struct store *s, const struct event *e)
 		return 0;
 	bind_slice(s, put, 1, e->inner, SIZE_MAX >> 1);
 	bind_int(put, 2, (int64_t)s->cursor.lines);
-	return run(s, PUT_INNER);
+	return store_run(s, PUT_INNER);
 }
 
 static int put_finding(struct store *s, const struct event *e, int64_t session)
@@ -385,7 +386,7 @@ static int put_finding(struct store *s, const struct event *e, int64_t session)
 	bind_slice(s, put, 10, e->reason, COMMAND_MAX);
 	bind_known(put, 11, e->latency_ns);
 	bind_known(put, 13, e->number);
-	return run(s, PUT_FINDING);
+	return store_run(s, PUT_FINDING);
 }
 
 static int begin(struct store *s)
@@ -399,22 +400,27 @@ static int begin(struct store *s)
 int store_put(struct store *s, const struct event *e, const struct store_place *at)
 {
 	struct store_session *session = NULL;
-	int64_t id;
+	int64_t id, program = 0;
 	int r = begin(s);
 
 	s->cursor.lines++;
 	s->counts[e->kind]++;
 	if (!r)
+		r = intern_into(s, e->process.path.at ? e->process.path : e->process.name,
+				&program);
+	if (!r)
 		r = find_session(s, e, &session);
 	id = session ? session->id : 0;
 	if (!r)
-		r = put_process(s, e, id);
+		r = put_process(s, e, id, program);
 	if (!r)
-		r = put_event(s, e, id, at);
+		r = put_event(s, e, id, program, at);
 	if (!r)
 		r = put_inner(s, e);
 	if (!r && e->kind == EVENT_FINDING)
 		r = put_finding(s, e, id);
+	if (!r && e->kind == EVENT_FINDING)
+		r = store_put_named(s, e);
 	return r ? r : strbuf_error(&s->text);
 }
 
@@ -433,7 +439,7 @@ static int write_counts(struct store *s)
 			continue;
 		bind_int(put, 1, kind);
 		bind_int(put, 2, s->counts[kind]);
-		r = run(s, PUT_COUNT);
+		r = store_run(s, PUT_COUNT);
 	}
 	return r;
 }
@@ -455,7 +461,7 @@ int store_commit(struct store *s, uint64_t segment, uint64_t offset)
 	bind_int(put, 2, (int64_t)offset);
 	bind_int(put, 3, (int64_t)s->cursor.lines);
 	bind_int(put, 4, (int64_t)s->cursor.skipped);
-	r = run(s, PUT_CURSOR);
+	r = store_run(s, PUT_CURSOR);
 	if (!r)
 		r = schema_run(s->db, "COMMIT");
 	if (r)

@@ -14,6 +14,7 @@ enum store_statement {
 	PUT_EXIT,
 	PUT_EVENT,
 	PUT_INNER,
+	PUT_NAMED,
 	PUT_FINDING,
 	PUT_COUNT,
 	PUT_CURSOR,
@@ -46,5 +47,11 @@ int store_add_session(struct store *s, struct slice name, uint64_t hash,
 		      struct store_session **ret);
 /* What the database has, into memory. 0 or a negative errno. */
 int store_load(struct store *s);
+
+/* The text of a string; valid until the next call. */
+const char *store_text(struct store *s, struct slice from, size_t *ret_len);
+int store_run(struct store *s, enum store_statement which); /* 0 or a negative errno */
+/* The paths that the words of a finding's command stand for. 0 or a negative errno. */
+int store_put_named(struct store *s, const struct event *e);
 
 #endif
