@@ -242,6 +242,32 @@ static void test_escapes(void **state _unused_)
 		assert_slice((struct slice) { pairs[i][0], strlen(pairs[i][0]) }, pairs[i][1]);
 }
 
+/* The words of `array`, with bars between them; what follows a value that is no string is not read.
+ */
+static void assert_words(const char *array, const char *want)
+{
+	_cleanup_strbuf_ struct strbuf got = STRBUF_INIT;
+	struct slice rest = { array, strlen(array) }, word;
+
+	while (event_next_word(&rest, &word)) {
+		event_add_text(&got, word);
+		strbuf_addc(&got, '|');
+	}
+	assert_string_equal(strbuf_str(&got), want);
+	assert_false(event_next_word(&rest, &word));
+}
+
+static void test_words(void **state _unused_)
+{
+	assert_words("[\"rm\",\"-r\",\"a b\"]", "rm|-r|a b|");
+	assert_words("[ \"rm\" , \"\\u00fc\\\"],[\" ]", "rm|\xc3\xbc\"],[|");
+	assert_words("[]", "");
+	assert_words("", "");
+	assert_words("\"rm\"", "");
+	assert_words("[\"rm\",7,\"x\"]", "rm|");
+	assert_words("[\"rm\",\"tor", "rm|");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -255,6 +281,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_no_event),
 		cmocka_unit_test(test_other_spellings),
 		cmocka_unit_test(test_escapes),
+		cmocka_unit_test(test_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -75,6 +75,32 @@ static void test_migrations(void **state _unused_)
 	}
 }
 
+/* What a row of the third version says only through its session and its process, its own columns
+ * say since; a command of then may have named any path, one on a file or an address none. */
+static void test_names_of_older_events(void **state _unused_)
+{
+	_cleanup_(schema_close_ptr) sqlite3 *old = NULL, *db = NULL;
+
+	assert_int_equal(sqlite3_open(path, &old), SQLITE_OK);
+	assert_int_equal(schema_migrate(old, 3), 0);
+	assert_int_equal(
+		schema_run(
+			old,
+			"INSERT INTO sessions VALUES (4, 's', 0, 11, 0, 1, 1, 3, 2, 0, 0, 0);"
+			"INSERT INTO processes (id, session, program) VALUES (50, 4, 12);"
+			"INSERT INTO events VALUES (1, 1, 1, 4, 50, 1, NULL, 1, 0, 9),"
+			" (2, 2, 5, 4, 50, 2, NULL, 1, 9, 9), (3, 3, 5, 4, 51, 2, '/x', 1, 18, 9),"
+			" (4, 4, 6, NULL, NULL, 0, NULL, 1, 27, 9);"
+			"INSERT INTO findings (event, session) VALUES (2, 4), (3, 4);"),
+		0);
+	assert_int_equal(schema_open(path, &db), 0);
+	assert_int_equal(get(db, "SELECT sum(id) FROM events WHERE agent = 11"), 1 + 2 + 3);
+	assert_int_equal(get(db, "SELECT sum(id) FROM events WHERE program = 12"), 1 + 2);
+	assert_int_equal(get(db, "SELECT sum(event) FROM named WHERE path = '/'"), 2);
+	assert_int_equal(get(db, "SELECT count(*) FROM named"), 1);
+	assert_int_equal(get(db, "SELECT sum(id * length) FROM events"), 10 * 9);
+}
+
 static void test_newer_version(void **state _unused_)
 {
 	sqlite3 *db = NULL, *other = NULL;
@@ -121,7 +147,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SCHEMA_TEST(test_made_once),	 SCHEMA_TEST(test_migrations),
 		SCHEMA_TEST(test_newer_version), SCHEMA_TEST(test_no_database),
-		SCHEMA_TEST(test_errors),
+		SCHEMA_TEST(test_errors),	 SCHEMA_TEST(test_names_of_older_events),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
