@@ -1,4 +1,4 @@
-# make              everything into build/: build/backstop and build/policy.image
+# make              everything into build/: backstop, the programs it starts, and policy.image
 # make install      DESTDIR, PREFIX, SYSCONFDIR; make uninstall takes it away again
 # sudo make demo    installs what is missing, builds, re-enacts the incident
 # sudo make test    installs what is missing, builds, runs all tests
@@ -16,19 +16,21 @@ BPFTOOL  ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
 PYTHON   ?= /usr/bin/python3
 
 LIBS     := libbpf libfyaml libpcre2-8 smartcols jansson libsodium sqlite3
+SERVE_LIBS := libnats openssl libmicrohttpd # of backstop-serve alone
 WARN     := -Wall -Wextra -Werror -Wmissing-prototypes -Wwrite-strings -Wno-unknown-pragmas
 CFLAGS   ?= -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2
 SAN      ?=
 ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -DBACKSTOP_VERSION='"$(VERSION)"' $(WARN) -Iinclude -Isrc -I$(BUILD)/gen \
-	     $(shell pkg-config --cflags $(LIBS)) $(CFLAGS) $(SAN) -MMD -MP
+	     $(shell pkg-config --cflags $(LIBS) $(SERVE_LIBS)) $(CFLAGS) $(SAN) -MMD -MP
 LDLIBS    = $(shell pkg-config --libs $(LIBS)) -lpthread
 
 # The folders of src/, from the ground up: each may call those before it.
-PARTS    := base policy kernel journal guard record export serve cli
-SRC_OF    = $(filter-out src/cli/main.c,$(wildcard src/$(1)/*.c))
+PARTS    := base policy kernel journal guard record cli export serve
+SRC_OF    = $(filter-out %/main.c,$(wildcard src/$(1)/*.c))
 OBJ_OF    = $(patsubst src/%.c,$(BUILD)/obj/%.o,$(call SRC_OF,$(1)))
 ARCHIVES := $(foreach p,$(PARTS),$(BUILD)/lib$(p).a)
-ALL_LIBS  = -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LDLIBS)
+LINK_LIBS = -Wl,--as-needed -Wl,--start-group $(1) -Wl,--end-group $(LDLIBS)
+ALL_LIBS  = $(call LINK_LIBS,$(ARCHIVES)) $(shell pkg-config --libs $(SERVE_LIBS))
 
 # what is done is named; V=1 shows the commands
 ifndef V
@@ -39,9 +41,13 @@ endif
 .SECONDARY:
 .PHONY: all docs unit policy e2e bypass vm test-vm fuzz bench check test demo install uninstall clean deps
 
-all: $(BUILD)/backstop $(BUILD)/backstop-context $(BUILD)/policy.image
+all: $(addprefix $(BUILD)/,backstop backstop-context backstop-serve policy.image)
 
-$(BUILD)/backstop: $(BUILD)/obj/cli/main.o $(ARCHIVES)
+$(BUILD)/backstop: $(BUILD)/obj/cli/main.o $(filter-out %/libexport.a %/libserve.a,$(ARCHIVES))
+	echo "  LINK  $@"
+	$(CC) $(SAN) -o $@ $< $(call LINK_LIBS,$(filter %.a,$^))
+
+$(BUILD)/backstop-serve: $(BUILD)/obj/serve/main.o $(ARCHIVES)
 	echo "  LINK  $@"
 	$(CC) $(SAN) -o $@ $< $(ALL_LIBS)
 
@@ -199,7 +205,8 @@ SETTINGS    = $(DESTDIR)$(SYSCONFDIR)/backstop/backstop.yaml
 
 install: all
 	install -D -m 755 $(BUILD)/backstop $(DESTDIR)$(PREFIX)/bin/backstop
-	install -D -m 755 $(BUILD)/backstop-context $(LIBEXEC)/backstop-context
+	install -d $(LIBEXEC)
+	install -m 755 $(BUILD)/backstop-context $(BUILD)/backstop-serve $(LIBEXEC)
 	rm -rf $(SHARE) # what a former release had and this one has not
 	install -d $(SHARE)/signatures $(SHARE)/agents $(DOC)/signatures $(DOC)/agents
 	install -m 644 $(BUILD)/policy.image $(SHARE)/policy.image

@@ -139,6 +139,24 @@ char *io_exe_dir(void)
 	return path;
 }
 
+int io_find_program(const char *name, char **ret)
+{
+	static const char *const places[] = { "", "../libexec/backstop/" };
+	_cleanup_free_ char *dir = io_exe_dir();
+
+	for (size_t i = 0; dir && i < ARRAY_SIZE(places); i++) {
+		_cleanup_free_ char *path = NULL;
+
+		if (asprintf(&path, "%s/%s%s", dir, places[i], name) < 0)
+			return -ENOMEM;
+		if (access(path, X_OK) == 0) {
+			*ret = TAKE_PTR(path);
+			return 0;
+		}
+	}
+	return -errno;
+}
+
 uint64_t io_mtime(const struct stat *st)
 {
 	return (uint64_t)st->st_mtim.tv_sec * 1000000000ULL + (uint64_t)st->st_mtim.tv_nsec;

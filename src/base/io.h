@@ -31,4 +31,8 @@ char *io_readlink(int dirfd, const char *path);
 /* The directory of the running executable, owned by the caller; NULL with errno. */
 char *io_exe_dir(void);
 
+/* Another of our executables, beside the running one or in ../libexec/backstop: its path, owned by
+ * the caller. 0 or a negative errno. */
+int io_find_program(const char *name, char **ret);
+
 #endif

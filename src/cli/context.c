@@ -11,7 +11,7 @@
 
 static _Noreturn void run_reader(const char *path, const char *cwd, int in, int out)
 {
-	static char *const argv[] = { (char *)"backstop-context", NULL }, *const none[] = { NULL };
+	static char *const argv[] = { (char *)CONTEXT_READER, NULL }, *const none[] = { NULL };
 
 	dup2(in, STDIN_FILENO);
 	dup2(out, STDOUT_FILENO);
@@ -77,7 +77,7 @@ static int ask(const struct strbuf *request, const char *cwd, struct strbuf *ret
 {
 	_cleanup_free_ char *path = NULL;
 	_cleanup_close_ int in = -1;
-	int ends[2], r = context_find_reader(&path);
+	int ends[2], r = io_find_program(CONTEXT_READER, &path);
 
 	if (r || pipe2(ends, O_CLOEXEC))
 		return r ?: -errno;

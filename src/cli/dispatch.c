@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/escape.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "cli/options.h"
 
@@ -85,6 +86,20 @@ static int run_command(const struct command *c, int argc, char **argv)
 	return finish(c->run(options, operands, argv));
 }
 
+/* It takes the whole command line, and comes back only where it fails. */
+static int become(const struct command *c, char **argv)
+{
+	_cleanup_free_ char *path = NULL;
+	int r = io_find_program(c->program, &path);
+
+	if (!r) {
+		execv(path, argv);
+		r = -errno;
+	}
+	log_errno(r, "%s: cannot run %s, which is installed with backstop", c->name, c->program);
+	return EXIT_FAILURE;
+}
+
 static const char *command_name_at(const void *data, size_t i)
 {
 	const struct command *const *commands = data;
@@ -117,7 +132,8 @@ int dispatch(const struct command *const *commands, int argc, char **argv)
 	}
 	for (size_t i = 0; commands[i]; i++)
 		if (strcmp(commands[i]->name, word) == 0)
-			return run_command(commands[i], argc - 2, argv + 2);
+			return commands[i]->program ? become(commands[i], argv)
+						    : run_command(commands[i], argc - 2, argv + 2);
 	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
 		usage_all(&text, commands);
 	else if (strcmp(word, "--version") == 0)

@@ -3,7 +3,8 @@
 #ifndef EXPORT_NATS_H
 #define EXPORT_NATS_H
 
-#include "export/nats_api.h"
+#include <nats/nats.h>
+
 #include "export/sink.h"
 
 #define NATS_SUBJECT_MAX 128

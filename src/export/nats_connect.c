@@ -19,9 +19,9 @@ const char *nats_stream(const struct sink *s)
 const char *nats_text(natsStatus status)
 {
 	natsStatus last = NATS_OK;
-	const char *text = nats.nats_GetLastError(&last);
+	const char *text = nats_GetLastError(&last);
 
-	return text && *text && last == status ? text : nats.natsStatus_GetText(status);
+	return text && *text && last == status ? text : natsStatus_GetText(status);
 }
 
 /* ---- connecting */
@@ -32,27 +32,26 @@ static natsStatus set_security(natsOptions *o, struct nats_sink *s)
 	natsStatus status = NATS_OK;
 
 	if (s->base.type == &sink_tls_nats || ca)
-		status = nats.natsOptions_SetSecure(o, true);
+		status = natsOptions_SetSecure(o, true);
 	if (status == NATS_OK && ca)
-		status = nats.natsOptions_LoadCATrustedCertificates(o, ca);
+		status = natsOptions_LoadCATrustedCertificates(o, ca);
 	if (status == NATS_OK && creds)
-		status = nats.natsOptions_SetUserCredentialsFromFiles(o, creds, NULL);
+		status = natsOptions_SetUserCredentialsFromFiles(o, creds, NULL);
 	return status;
 }
 
 static natsStatus set_options(natsOptions *o, struct nats_sink *s, bool stays)
 {
-	natsStatus status =
-		nats.natsOptions_SetServers(o, (const char **)s->urls, (int)s->url_count);
+	natsStatus status = natsOptions_SetServers(o, (const char **)s->urls, (int)s->url_count);
 
 	if (status == NATS_OK)
-		status = nats.natsOptions_SetName(o, "backstop");
+		status = natsOptions_SetName(o, "backstop");
 	if (status == NATS_OK)
-		status = nats.natsOptions_SetTimeout(o, CONNECT_MS);
+		status = natsOptions_SetTimeout(o, CONNECT_MS);
 	if (status == NATS_OK)
-		status = nats.natsOptions_SetAllowReconnect(o, stays);
+		status = natsOptions_SetAllowReconnect(o, stays);
 	if (status == NATS_OK && stays)
-		status = nats.natsOptions_SetMaxReconnect(o, -1);
+		status = natsOptions_SetMaxReconnect(o, -1);
 	return status == NATS_OK ? set_security(o, s) : status;
 }
 
@@ -82,9 +81,9 @@ static int try_connect(struct nats_sink *s, natsOptions *o, bool stays, natsErrH
 	natsStatus status = set_options(o, s, stays);
 
 	if (status == NATS_OK && on_error)
-		status = nats.natsOptions_SetErrorHandler(o, on_error, data);
+		status = natsOptions_SetErrorHandler(o, on_error, data);
 	if (status == NATS_OK)
-		status = nats.natsConnection_Connect(ret, o);
+		status = natsConnection_Connect(ret, o);
 	return status == NATS_OK ? 0
 				 : sink_fail(&s->base, -ENOTCONN, "%s%s", nats_text(status),
 					     connect_remedy(status));
@@ -94,15 +93,12 @@ int nats_connect(struct sink *base, bool stays, natsErrHandler on_error, void *d
 		 natsConnection **ret)
 {
 	natsOptions *o = NULL;
-	const char *why = NULL;
-	int r = nats_load(&why);
+	int r;
 
-	if (r)
-		return sink_fail(base, r, "%s: install the package libnats3.4", why);
-	if (nats.natsOptions_Create(&o) != NATS_OK)
+	if (natsOptions_Create(&o) != NATS_OK)
 		return -ENOMEM;
 	r = try_connect((struct nats_sink *)base, o, stays, on_error, data, ret);
-	nats.natsOptions_Destroy(o);
+	natsOptions_Destroy(o);
 	return r;
 }
 
@@ -121,7 +117,7 @@ static int replicas_for(natsConnection *connection)
 	char **servers = NULL;
 	int count = 0;
 
-	if (nats.natsConnection_GetServers(connection, &servers, &count) != NATS_OK)
+	if (natsConnection_GetServers(connection, &servers, &count) != NATS_OK)
 		return 1;
 	for (int i = 0; i < count; i++)
 		free(servers[i]);
@@ -133,7 +129,7 @@ static natsStatus add_stream(const char *name, int replicas, jsCtx *js, jsErrCod
 {
 	jsStreamConfig config;
 
-	nats.jsStreamConfig_Init(&config);
+	jsStreamConfig_Init(&config);
 	config.Name = name;
 	config.Description = "events of Backstop";
 	config.Subjects = (const char **)subjects;
@@ -141,7 +137,7 @@ static natsStatus add_stream(const char *name, int replicas, jsCtx *js, jsErrCod
 	config.Storage = js_FileStorage;
 	config.Replicas = replicas;
 	config.Duplicates = DUPLICATES_NS;
-	return nats.js_AddStream(NULL, js, &config, NULL, ret_code);
+	return js_AddStream(NULL, js, &config, NULL, ret_code);
 }
 
 static bool lacks_peers(jsErrCode code)
@@ -155,9 +151,9 @@ int nats_ensure_stream(struct sink *base, natsConnection *connection, jsCtx *js)
 	const char *name = nats_stream(base);
 	jsStreamInfo *info = NULL;
 	jsErrCode code = 0;
-	natsStatus status = nats.js_GetStreamInfo(&info, js, name, NULL, &code);
+	natsStatus status = js_GetStreamInfo(&info, js, name, NULL, &code);
 
-	nats.jsStreamInfo_Destroy(info);
+	jsStreamInfo_Destroy(info);
 	if (status == NATS_NOT_FOUND && code == JSStreamNotFoundErr) {
 		status = add_stream(name, replicas_for(connection), js, &code);
 		if (status != NATS_OK && lacks_peers(code))

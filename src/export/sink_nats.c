@@ -51,9 +51,9 @@ static int set_up(struct sink *base, const char *rest)
 static void disconnect(struct nats_sink *s)
 {
 	if (s->js)
-		nats.jsCtx_Destroy(s->js);
+		jsCtx_Destroy(s->js);
 	if (s->connection)
-		nats.natsConnection_Destroy(s->connection);
+		natsConnection_Destroy(s->connection);
 	s->js = NULL;
 	s->connection = NULL;
 }
@@ -99,7 +99,7 @@ static void on_refused(jsCtx *js _unused_, jsPubAckErr *e, void *data)
 	struct nats_sink *s = data;
 
 	if (e->ErrCode == JSStreamMessageExceedsMaximumErr)
-		sink_refuse(&s->base, (size_t)nats.natsMsg_GetDataLength(e->Msg),
+		sink_refuse(&s->base, (size_t)natsMsg_GetDataLength(e->Msg),
 			    "the stream has a limit for messages");
 	else
 		note(s, e->Err, e->ErrCode, e->ErrText);
@@ -140,10 +140,10 @@ static int open_stream(struct nats_sink *s)
 	natsStatus status;
 	int r;
 
-	nats.jsOptions_Init(&options);
+	jsOptions_Init(&options);
 	options.PublishAsync.ErrHandler = on_refused;
 	options.PublishAsync.ErrHandlerClosure = s;
-	status = nats.natsConnection_JetStream(&s->js, s->connection, &options);
+	status = natsConnection_JetStream(&s->js, s->connection, &options);
 	if (status != NATS_OK)
 		return sink_fail(&s->base, -ENOMEM, "%s", nats_text(status));
 	r = nats_ensure_stream(&s->base, s->connection, s->js);
@@ -177,10 +177,10 @@ static int publish(void *data, const char *line, size_t len)
 	(void)event_read(line, len, &e);
 	nats_subject(&e, subject, sizeof(subject));
 	snprintf(uid, sizeof(uid), "%.*s", (int)e.uid.len, e.uid.len ? e.uid.at : "");
-	nats.jsPubOptions_Init(&options);
+	jsPubOptions_Init(&options);
 	options.MsgId = uid[0] ? uid : NULL;
 	options.ExpectStream = s->stream;
-	status = nats.js_PublishAsync(s->js, subject, line, (int)len, &options);
+	status = js_PublishAsync(s->js, subject, line, (int)len, &options);
 	if (status == NATS_MAX_PAYLOAD)
 		sink_refuse(&s->base, len, "the server has a limit for messages, max_payload");
 	else if (status != NATS_OK)
@@ -192,7 +192,7 @@ static bool has_failed(struct nats_sink *s)
 {
 	bool failed;
 
-	if (nats.natsConnection_IsClosed(s->connection))
+	if (natsConnection_IsClosed(s->connection))
 		note(s, NATS_CONNECTION_CLOSED, 0, "the connection is lost");
 	pthread_mutex_lock(&s->lock);
 	failed = s->status != NATS_OK;
@@ -205,11 +205,11 @@ static void wait_for_acknowledgements(struct nats_sink *s)
 	jsPubOptions options;
 	natsStatus status = NATS_TIMEOUT;
 
-	nats.jsPubOptions_Init(&options);
+	jsPubOptions_Init(&options);
 	options.MaxWait = STEP_MS;
 	for (int waited = 0; status == NATS_TIMEOUT && waited < SINK_TIMEOUT_MS;
 	     waited += STEP_MS) {
-		status = nats.js_PublishAsyncComplete(s->js, &options);
+		status = js_PublishAsyncComplete(s->js, &options);
 		if (has_failed(s))
 			return;
 	}

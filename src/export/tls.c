@@ -5,42 +5,11 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 
-#include "base/library.h"
 #include "export/dial.h"
 
-#define LIBRARY	   "libssl.so.3"
 #define REASON_MAX 256
-
-/* clang-format off */
-#define CALLS(call)                                                                                \
-	call(ERR_clear_error) call(ERR_error_string_n) call(ERR_peek_last_error)                   \
-	call(SSL_CTX_ctrl) call(SSL_CTX_free) call(SSL_CTX_load_verify_locations)                  \
-	call(SSL_CTX_new) call(SSL_CTX_set_default_verify_paths) call(SSL_CTX_set_verify)          \
-	call(SSL_connect) call(SSL_ctrl) call(SSL_free) call(SSL_get0_param)                       \
-	call(SSL_get_error) call(SSL_get_verify_result) call(SSL_new) call(SSL_read)               \
-	call(SSL_set1_host) call(SSL_set_fd) call(SSL_shutdown) call(SSL_write)                    \
-	call(TLS_client_method) call(X509_VERIFY_PARAM_set1_ip_asc)                                \
-	call(X509_verify_cert_error_string)
-/* clang-format on */
-
-static struct {
-	CALLS(LIBRARY_MEMBER)
-} api;
-
-#define CALL(name) { #name, (void **)&api.name },
-static const struct library_call calls[] = { CALLS(CALL) };
-
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static int load_result;
-static char *load_why;
-
-static void load(void)
-{
-	load_result = library_load(LIBRARY, calls, ARRAY_SIZE(calls), &load_why);
-}
 
 struct tls {
 	SSL_CTX *context;
@@ -54,11 +23,11 @@ void tls_free(struct tls *t)
 		return;
 	if (t->ssl) {
 		(void)tls_take(t);
-		api.ERR_clear_error();
-		(void)api.SSL_shutdown(t->ssl);
+		ERR_clear_error();
+		(void)SSL_shutdown(t->ssl);
 	}
-	api.SSL_free(t->ssl);
-	api.SSL_CTX_free(t->context);
+	SSL_free(t->ssl);
+	SSL_CTX_free(t->context);
 	free(t);
 }
 
@@ -77,10 +46,10 @@ static void block_sigpipe(void)
 static int say_error(struct strbuf *why, int err)
 {
 	char text[REASON_MAX] = "";
-	unsigned long error = api.ERR_peek_last_error();
+	unsigned long error = ERR_peek_last_error();
 
 	if (error)
-		api.ERR_error_string_n(error, text, sizeof(text));
+		ERR_error_string_n(error, text, sizeof(text));
 	strbuf_adds(why, text);
 	return err;
 }
@@ -91,16 +60,16 @@ static int make_context(struct tls *t, const char *ca, struct strbuf *why)
 {
 	int ok;
 
-	t->context = api.SSL_CTX_new(api.TLS_client_method());
+	t->context = SSL_CTX_new(TLS_client_method());
 	if (!t->context)
 		return -ENOMEM;
-	(void)api.SSL_CTX_ctrl(t->context, SSL_CTRL_SET_MIN_PROTO_VERSION, TLS1_2_VERSION, NULL);
-	(void)api.SSL_CTX_ctrl(t->context, SSL_CTRL_MODE,
-			       SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER,
-			       NULL);
-	api.SSL_CTX_set_verify(t->context, SSL_VERIFY_PEER, NULL);
-	ok = ca ? api.SSL_CTX_load_verify_locations(t->context, ca, NULL)
-		: api.SSL_CTX_set_default_verify_paths(t->context);
+	(void)SSL_CTX_ctrl(t->context, SSL_CTRL_SET_MIN_PROTO_VERSION, TLS1_2_VERSION, NULL);
+	(void)SSL_CTX_ctrl(t->context, SSL_CTRL_MODE,
+			   SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER,
+			   NULL);
+	SSL_CTX_set_verify(t->context, SSL_VERIFY_PEER, NULL);
+	ok = ca ? SSL_CTX_load_verify_locations(t->context, ca, NULL)
+		: SSL_CTX_set_default_verify_paths(t->context);
 	if (ok == 1)
 		return 0;
 	strbuf_addf(why, "certificates of authorities in %s: ", ca ? ca : "the system's store");
@@ -112,18 +81,17 @@ static int set_host(struct tls *t, const char *host)
 	struct in6_addr address;
 
 	if (inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1)
-		return api.X509_VERIFY_PARAM_set1_ip_asc(api.SSL_get0_param(t->ssl), host) == 1
-			       ? 0
-			       : -EINVAL;
-	(void)api.SSL_ctrl(t->ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
-			   (void *)host);
-	return api.SSL_set1_host(t->ssl, host) == 1 ? 0 : -EINVAL;
+		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(t->ssl), host) == 1 ? 0
+											: -EINVAL;
+	(void)SSL_ctrl(t->ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+		       (void *)host);
+	return SSL_set1_host(t->ssl, host) == 1 ? 0 : -EINVAL;
 }
 
 /* What a call that returned `n` waits for: 0 once it can be done again, or a negative errno. */
 static int wait_for(struct tls *t, int n)
 {
-	switch (api.SSL_get_error(t->ssl, n)) {
+	switch (SSL_get_error(t->ssl, n)) {
 	case SSL_ERROR_WANT_READ:
 		return dial_wait(t->fd, POLLIN);
 	case SSL_ERROR_WANT_WRITE:
@@ -142,18 +110,18 @@ static int shake_hands(struct tls *t, struct strbuf *why)
 
 	do {
 		errno = 0;
-		api.ERR_clear_error();
-		n = api.SSL_connect(t->ssl);
+		ERR_clear_error();
+		n = SSL_connect(t->ssl);
 		if (n <= 0)
 			r = wait_for(t, n);
 	} while (n <= 0 && !r);
 	if (!r)
 		return 0;
-	verified = api.SSL_get_verify_result(t->ssl);
+	verified = SSL_get_verify_result(t->ssl);
 	if (verified == X509_V_OK)
 		return say_error(why, r);
 	strbuf_addf(why, "the server's certificate is not good: %s",
-		    api.X509_verify_cert_error_string(verified));
+		    X509_verify_cert_error_string(verified));
 	return -EKEYREJECTED;
 }
 
@@ -162,11 +130,6 @@ int tls_connect(int fd, const char *host, const char *ca, struct tls **ret, stru
 	_cleanup_(tls_free_ptr) struct tls *t = NULL;
 	int r;
 
-	pthread_once(&once, load);
-	if (load_result) {
-		strbuf_addf(why, "%s: install the package libssl3", load_why ? load_why : LIBRARY);
-		return load_result;
-	}
 	block_sigpipe();
 	t = calloc(1, sizeof(*t));
 	if (!t)
@@ -175,8 +138,8 @@ int tls_connect(int fd, const char *host, const char *ca, struct tls **ret, stru
 	r = make_context(t, ca, why);
 	if (r)
 		return r;
-	t->ssl = api.SSL_new(t->context);
-	if (!t->ssl || api.SSL_set_fd(t->ssl, fd) != 1)
+	t->ssl = SSL_new(t->context);
+	if (!t->ssl || SSL_set_fd(t->ssl, fd) != 1)
 		return -ENOMEM;
 	r = set_host(t, host) ?: shake_hands(t, why);
 	if (r)
@@ -193,8 +156,8 @@ int tls_send_all(struct tls *t, const char *data, size_t len)
 		int n, r;
 
 		errno = 0;
-		api.ERR_clear_error();
-		n = api.SSL_write(t->ssl, data, (int)MIN(len, (size_t)INT32_MAX));
+		ERR_clear_error();
+		n = SSL_write(t->ssl, data, (int)MIN(len, (size_t)INT32_MAX));
 		if (n <= 0) {
 			r = wait_for(t, n);
 			if (r)
@@ -213,8 +176,8 @@ int tls_take(struct tls *t)
 	int n;
 
 	do {
-		api.ERR_clear_error();
-		n = api.SSL_read(t->ssl, buf, sizeof(buf));
+		ERR_clear_error();
+		n = SSL_read(t->ssl, buf, sizeof(buf));
 	} while (n > 0);
-	return api.SSL_get_error(t->ssl, n) == SSL_ERROR_WANT_READ ? 0 : -EPIPE;
+	return SSL_get_error(t->ssl, n) == SSL_ERROR_WANT_READ ? 0 : -EPIPE;
 }

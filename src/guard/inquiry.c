@@ -77,7 +77,7 @@ static void on_late(void *data)
 static int spawn(const char *path, pid_t task, int in, int out, pid_t *ret)
 {
 	static char *const environment[] = { NULL };
-	char name[] = "backstop-context", pid[16], *const argv[] = { name, pid, NULL };
+	char name[] = CONTEXT_READER, pid[16], *const argv[] = { name, pid, NULL };
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
 	sigset_t all, none;
@@ -125,7 +125,8 @@ int inquiry_start(struct guard *g, const struct exec *x, inquiry_fn fn, void *da
 {
 	_cleanup_(inquiry_free_ptr) struct inquiry *q = NULL;
 	_cleanup_free_ char *path = NULL;
-	int r = running + reaper_count() < INQUIRIES_MAX ? context_find_reader(&path) : -EAGAIN;
+	int r = running + reaper_count() < INQUIRIES_MAX ? io_find_program(CONTEXT_READER, &path)
+							 : -EAGAIN;
 
 	if (r)
 		return r;

@@ -95,8 +95,7 @@ void context_settle(struct context *c, const char *points);
 
 /* ---- for who asks */
 
-/* The reader's executable, beside ours or in ../libexec/backstop; owned by the caller. */
-int context_find_reader(char **ret);
+#define CONTEXT_READER "backstop-context" /* as io_find_program() finds it */
 /* Is the answer to some question worth waiting for? */
 bool context_is_pending(const struct context *c);
 /* The questions without an answer, for the reader's standard input. 0 or a negative errno. */

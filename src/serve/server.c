@@ -9,29 +9,18 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/library.h"
 #include "base/log.h"
 #include "serve/exposition.h"
 #include "serve/metrics.h"
 
-#define CLIENTS	     32	  /* at once */
-#define IDLE_S	     10	  /* until one that says nothing is dropped */
-#define FRESH_MS     1000 /* the guard is asked no more often, however many ask us */
-#define LOOPBACK     "127.0.0.1"
-#define LISTEN_MAX   80
-#define PAGE	     "/metrics"
-#define NOT_FOUND    "Metrics are at " PAGE ".\n"
-#define NO_METHOD    "Only GET and HEAD are answered.\n"
-
-#define HTTP_LIBRARY "libmicrohttpd.so.12"
-#define HTTP_CALLS(call)                                                                           \
-	call(MHD_start_daemon) call(MHD_stop_daemon) call(MHD_lookup_connection_value)             \
-		call(MHD_create_response_from_buffer) call(MHD_add_response_header)                \
-			call(MHD_queue_response) call(MHD_destroy_response)
-
-static struct {
-	HTTP_CALLS(LIBRARY_MEMBER)
-} http;
+#define CLIENTS	   32	/* at once */
+#define IDLE_S	   10	/* until one that says nothing is dropped */
+#define FRESH_MS   1000 /* the guard is asked no more often, however many ask us */
+#define LOOPBACK   "127.0.0.1"
+#define LISTEN_MAX 80
+#define PAGE	   "/metrics"
+#define NOT_FOUND  "Metrics are at " PAGE ".\n"
+#define NO_METHOD  "Only GET and HEAD are answered.\n"
 
 struct server {
 	struct MHD_Daemon *daemon;
@@ -83,20 +72,20 @@ static void write_page(struct server *s, bool openmetrics, struct strbuf *out)
 static enum MHD_Result respond(struct MHD_Connection *c, unsigned int status, const char *type,
 			       char *text)
 {
-	struct MHD_Response *r = text ? http.MHD_create_response_from_buffer(strlen(text), text,
-									     MHD_RESPMEM_MUST_FREE)
-				      : NULL;
+	struct MHD_Response *r =
+		text ? MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE)
+		     : NULL;
 	enum MHD_Result done;
 
 	if (!r) {
 		free(text);
 		return MHD_NO;
 	}
-	http.MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+	MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, type);
 	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
-		http.MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
-	done = http.MHD_queue_response(c, status, r);
-	http.MHD_destroy_response(r);
+		MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+	done = MHD_queue_response(c, status, r);
+	MHD_destroy_response(r);
 	return done;
 }
 
@@ -104,7 +93,7 @@ static enum MHD_Result answer_page(struct server *s, struct MHD_Connection *c)
 {
 	_cleanup_strbuf_ struct strbuf page = STRBUF_INIT;
 	bool openmetrics = exposition_is_openmetrics(
-		http.MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT));
+		MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT));
 
 	write_page(s, openmetrics, &page);
 	if (strbuf_error(&page))
@@ -179,28 +168,16 @@ static void log_http(void *data _unused_, const char *fmt, va_list args)
 	log_debug("http: %s", text);
 }
 
-static int load(void)
-{
-#define CALL(name) { #name, (void **)&http.name },
-	static const struct library_call calls[] = { HTTP_CALLS(CALL) };
-	_cleanup_free_ char *why = NULL;
-	int r = library_load(HTTP_LIBRARY, calls, ARRAY_SIZE(calls), &why);
-
-	if (r)
-		log_error("no metrics without " HTTP_LIBRARY ": %s", why ? why : "out of memory");
-	return r;
-}
-
 static int listen_on(struct server *s, const struct sockaddr *a)
 {
 	unsigned int flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG |
 			     (a->sa_family == AF_INET6 ? MHD_USE_IPv6 : 0);
 
 	errno = 0;
-	s->daemon = http.MHD_start_daemon(
-		flags, 0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, log_http, NULL,
-		MHD_OPTION_SOCK_ADDR, a, MHD_OPTION_CONNECTION_LIMIT, CLIENTS,
-		MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S, MHD_OPTION_END);
+	s->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, s,
+				     MHD_OPTION_EXTERNAL_LOGGER, log_http, NULL,
+				     MHD_OPTION_SOCK_ADDR, a, MHD_OPTION_CONNECTION_LIMIT, CLIENTS,
+				     MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S, MHD_OPTION_END);
 	if (!s->daemon)
 		return errno ? -errno : -EIO;
 	if (!is_loopback(a))
@@ -215,9 +192,7 @@ static int start(struct server *s)
 
 	if (r)
 		return r;
-	r = load();
-	if (!r)
-		r = listen_on(s, found->ai_addr);
+	r = listen_on(s, found->ai_addr);
 	freeaddrinfo(found);
 	return r;
 }
@@ -245,7 +220,7 @@ void server_stop(struct server *s)
 	if (!s)
 		return;
 	if (s->daemon)
-		http.MHD_stop_daemon(s->daemon);
+		MHD_stop_daemon(s->daemon);
 	pthread_mutex_destroy(&s->lock);
 	json_decref(s->status);
 	free(s->journal_dir);

@@ -51,7 +51,15 @@ def read(path):
     return path.read_text().splitlines() if path.exists() else []
 
 
+def takes_signals(process):
+    """It has seen to it that they do not just kill it."""
+    with open(f"/proc/{process.pid}/status", encoding="ascii") as f:
+        blocked = next(line.split()[1] for line in f if line.startswith("SigBlk:"))
+    return int(blocked, 16) >> (signal.SIGTERM - 1) & 1
+
+
 def stop(process):
+    until(lambda: takes_signals(process), "serve is up")
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=20)
     assert process.returncode == 0, err

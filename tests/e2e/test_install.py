@@ -73,6 +73,28 @@ def test_it_works_from_where_it_is(build, root):
     assert done.returncode == 11, done.stdout + done.stderr
 
 
+def serve(prefix, *before):
+    return subprocess.run([*before, f"{prefix}/bin/backstop", "serve", "--help"], capture_output=True, text=True)
+
+
+def test_serve_is_a_program_of_its_own(build, root):
+    """Where it, or a library of it alone, is not there, that is told, and the rest of backstop runs."""
+    make(build, "install", root)
+    prefix = f"{root}/usr/local"
+    assert serve(prefix).stdout.startswith("Usage: backstop serve [OPTION")
+    libraries = subprocess.run(["ldd", f"{prefix}/libexec/backstop/backstop-serve"], capture_output=True, text=True).stdout
+    nats = next(line.split()[2] for line in libraries.splitlines() if "libnats" in line)
+    without = ["unshare", "-m", "sh", "-c", f'mount --bind /dev/null {os.path.realpath(nats)} && exec "$@"', "-"]
+    done = serve(prefix, *without)
+    assert done.returncode == 127 and "error while loading shared libraries" in done.stderr and "libnats" in done.stderr
+    assert subprocess.run([*without, f"{prefix}/bin/backstop", "--version"], capture_output=True).returncode == 0
+    os.unlink(f"{prefix}/libexec/backstop/backstop-serve")
+    done = serve(prefix)
+    assert done.returncode == 1
+    assert done.stderr == ("backstop: serve: cannot run backstop-serve, which is installed with backstop: "
+                           "No such file or directory\n")
+
+
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="there is no systemd-analyze")
 def test_systemd_takes_the_unit(build, tmp_path):
     """Every line is known to it, and the exposure is what a root service of this kind can have."""

@@ -149,6 +149,19 @@ static void test_exe_dir(void **state _unused_)
 	assert_null(strchr(exe + strlen(exe_dir) + 1, '/'));
 }
 
+/* Beside this test are its like, and nowhere near is a libexec/backstop. */
+static void test_find_program(void **state _unused_)
+{
+	_cleanup_free_ char *dir = io_exe_dir(), *found = NULL;
+
+	assert_int_equal(io_find_program("test_io", &found), 0);
+	assert_int_equal(strncmp(found, dir, strlen(dir)), 0);
+	assert_string_equal(found + strlen(dir), "/test_io");
+	free(TAKE_PTR(found));
+	assert_int_equal(io_find_program("no-such", &found), -ENOENT);
+	assert_null(found);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -160,6 +173,7 @@ int main(void)
 		cmocka_unit_test(test_mkdir_p),
 		cmocka_unit_test(test_readlink),
 		cmocka_unit_test(test_exe_dir),
+		cmocka_unit_test(test_find_program),
 	};
 
 	umask(022);

@@ -51,7 +51,10 @@ static const struct command deny = {
 static const struct command status = {
 	.name = "status", .help = "show the guard", .example = "backstop status", .run = run_status
 };
-static const struct command *const commands[] = { &deny, &status, NULL };
+static const struct command absent = { .name = "absent",
+				       .help = "be another program",
+				       .program = "no-such-program" };
+static const struct command *const commands[] = { &deny, &status, &absent, NULL };
 
 /* What one run printed on both streams. */
 static char out[4096];
@@ -130,6 +133,14 @@ static void wrong_usage_is_told_and_exits_2(void **state)
 	assert_non_null(strstr(out, "did you mean --json?"));
 }
 
+static void a_program_that_is_not_installed_is_told(void **state)
+{
+	(void)state;
+	assert_int_equal(RUN("absent", "--help"), EXIT_FAILURE);
+	assert_non_null(strstr(out, ": absent: cannot run no-such-program, which is installed with "
+				    "backstop: No such file or directory\n"));
+}
+
 static void output_that_cannot_be_written_is_a_failure(void **state)
 {
 	char *argv[] = { (char *)"backstop", (char *)"--version", NULL };
@@ -157,6 +168,7 @@ int main(void)
 		cmocka_unit_test(runs_the_command),
 		cmocka_unit_test(the_table_makes_the_help),
 		cmocka_unit_test(wrong_usage_is_told_and_exits_2),
+		cmocka_unit_test(a_program_that_is_not_installed_is_told),
 		cmocka_unit_test(output_that_cannot_be_written_is_a_failure),
 	};
 

@@ -1,9 +1,11 @@
-/* serve: keeps the database that questions are answered from. */
+/* backstop-serve, which `backstop serve` becomes: keeps the database that questions are answered
+ * from, brings events to other systems and answers for metrics. */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <locale.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
@@ -17,7 +19,7 @@
 #include "base/log.h"
 #include "base/notify.h"
 #include "cli/client.h"
-#include "cli/command.h"
+#include "cli/dispatch.h"
 #include "cli/feed.h"
 #include "cli/filter.h"
 #include "export/threads.h"
@@ -243,11 +245,19 @@ static const struct option_def option_defs[] = {
 	{ 0 },
 };
 
-const struct command command_serve = {
+static const struct command serve = {
 	.name = "serve",
-	.help = "keep the database that log, tree, who, report and stats are answered from",
+	.help = SERVE_HELP,
 	.example = "backstop serve --once",
 	.options = option_defs,
 	.options_size = sizeof(struct options),
 	.run = run,
 };
+
+int main(int argc, char **argv)
+{
+	static const struct command *const commands[] = { &serve, NULL };
+
+	setlocale(LC_CTYPE, "");
+	return dispatch(commands, argc, argv);
+}
