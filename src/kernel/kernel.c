@@ -12,6 +12,7 @@
 #include <bpf/libbpf.h>
 
 #include "kernel/internal.h"
+#include "kernel/probe.h"
 #include "kernel/tables.h"
 
 /* libbpf has one print function for the whole process, without an argument. */
@@ -440,10 +441,7 @@ static int with_messages(int (*fn)(struct kernel *k, const char *pins,
 	libbpf_set_print(before);
 	load_messages = NULL;
 	if (r && err->len == said)
-		strbuf_addf(err,
-			    "the kernel refused the BPF programs (%s): 'backstop doctor' says what "
-			    "is missing\n%s",
-			    strerror(-r), strbuf_str(&messages));
+		probe_explain(r, strbuf_str(&messages), err);
 	return r;
 }
 

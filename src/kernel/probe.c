@@ -25,8 +25,7 @@ const struct probe probes[] = {
 	{ "tracepoints", "programs on exec, new task, exit and system call", NEED_REQUIRED, true,
 	  "actions are not seen", NULL, try_tracepoints, advise_tracepoints },
 	{ "helpers", "what those programs call", NEED_REQUIRED, true, "actions are not decided",
-	  "use Linux 6.1 or later, and do not lock it down to 'confidentiality'", try_helpers,
-	  NULL },
+	  NULL, try_helpers, advise_helpers },
 	{ "ring-buffer", "maps that carry events", NEED_REQUIRED, true, "the guard learns nothing",
 	  "use Linux 6.1 or later", try_ring_buffer, NULL },
 	{ "task-storage", "maps that carry labels", NEED_REQUIRED, true,
@@ -94,4 +93,33 @@ void probe_advise(const struct probe *p, struct strbuf *text)
 	else
 		strbuf_adds(text, p->remedy);
 	libbpf_set_print(print);
+}
+
+/* All that is required and missing, in one line. */
+static void add_missing(struct strbuf *text)
+{
+	for (size_t i = 0; i < probes_count; i++) {
+		_cleanup_strbuf_ struct strbuf detail = STRBUF_INIT;
+
+		if (probes[i].need != NEED_REQUIRED ||
+		    probe_run(&probes[i], &detail) != PROBE_MISSING)
+			continue;
+		strbuf_addf(text, "%s%s (%s): ", text->len ? "; " : "", strbuf_str(&detail),
+			    probes[i].name);
+		probe_advise(&probes[i], text);
+	}
+}
+
+void probe_explain(int err, const char *messages, struct strbuf *text)
+{
+	_cleanup_strbuf_ struct strbuf missing = STRBUF_INIT;
+
+	add_missing(&missing);
+	if (missing.len)
+		strbuf_addf(text, "no guard can run here: %s", strbuf_str(&missing));
+	else
+		strbuf_addf(text,
+			    "the kernel refused the BPF programs (%s): 'backstop doctor' says "
+			    "what is missing\n%s",
+			    strerror(-err), messages);
 }

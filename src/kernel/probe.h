@@ -38,5 +38,8 @@ extern const size_t probes_count;
 enum probe_state probe_run(const struct probe *p, struct strbuf *detail);
 /* What to do where it is missing. */
 void probe_advise(const struct probe *p, struct strbuf *text);
+/* Why the programs were refused: all that is required and missing, with its remedy, in one line.
+ * Where nothing is, the kernel's own `err` and `messages` must do. */
+void probe_explain(int err, const char *messages, struct strbuf *text);
 
 #endif

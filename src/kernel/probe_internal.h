@@ -16,6 +16,7 @@ int try_lsm(struct strbuf *detail);
 int try_fmod_ret(struct strbuf *detail);
 const char *tracepoints_remedy(bool btf);
 void advise_tracepoints(struct strbuf *text);
+void advise_helpers(struct strbuf *text);
 void advise_lsm(struct strbuf *text);
 void advise_fmod_ret(struct strbuf *text);
 

@@ -193,6 +193,12 @@ static bool advise_confidential(struct strbuf *text)
 	return true;
 }
 
+void advise_helpers(struct strbuf *text)
+{
+	if (!advise_confidential(text))
+		strbuf_adds(text, "use Linux 6.1 or later");
+}
+
 static bool has_hooks(enum bs_tier tier)
 {
 	struct tier_targets targets;

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 #include <bpf/bpf.h>
+#include <errno.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -128,9 +129,22 @@ static void tracepoints_without_btf(void **state)
 	assert_non_null(strstr(tracepoints_remedy(true), "CONFIG_BPF_EVENTS"));
 }
 
+/* Nothing is missing here: then the kernel's words must do. */
+static void test_explain(void **state _unused_)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+
+	need_root();
+	probe_explain(-EINVAL, "  libbpf: no\n", &text);
+	assert_string_equal(strbuf_str(&text),
+			    "the kernel refused the BPF programs (Invalid argument): 'backstop "
+			    "doctor' says what is missing\n  libbpf: no\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_explain),
 		cmocka_unit_test(each_says_what_it_costs_and_what_to_do),
 		cmocka_unit_test(nothing_is_left_behind),
 		cmocka_unit_test(without_root_it_is_unknown_or_missing),
