@@ -52,6 +52,15 @@ static int grow(struct numbers *s)
 	return 0;
 }
 
+int numbers_append(struct numbers *s, struct number_range range)
+{
+	int err = s->count == s->cap ? grow(s) : 0;
+
+	if (!err)
+		s->ranges[s->count++] = range;
+	return err;
+}
+
 static int insert_range(struct numbers *s, size_t at, uint64_t n)
 {
 	if (s->count == s->cap) {

@@ -24,6 +24,8 @@ struct numbers {
 void numbers_free(struct numbers *s);
 /* 1 where it was not in the set before, 0 where it was, or -ENOMEM. */
 int numbers_add(struct numbers *s, uint64_t n);
+/* A range behind all others, with a gap before it. 0 or -ENOMEM. */
+int numbers_append(struct numbers *s, struct number_range range);
 bool numbers_has(const struct numbers *s, uint64_t n);
 
 #endif

@@ -17,6 +17,7 @@ enum place {
 	AT_TARGET,
 	AT_UNMAPPED,
 	AT_DETAILS,
+	AT_CHECKPOINT,
 	AT_EVIDENCES,
 	AT_EVIDENCE,
 	AT_NOTHING, /* passed over */
@@ -89,6 +90,9 @@ static const struct member {
 	{ AT_DETAILS, MEMBER_NUMBER, "latency_ns", IN_EVENT(latency_ns) },
 	{ AT_DETAILS, MEMBER_NUMBER, "signal", IN_EVENT(signal) },
 	{ AT_DETAILS, MEMBER_ARRAY, "argv", IN_EVENT(argv) },
+	{ AT_DETAILS, MEMBER_NUMBER, "line", IN_EVENT(line) },
+	{ AT_DETAILS, MEMBER_OBJECT, "checkpoint", AT_CHECKPOINT },
+	{ AT_CHECKPOINT, MEMBER_STRING, "key", IN_EVENT(key) },
 };
 
 #define DEPTH_MAX 32
@@ -182,12 +186,13 @@ static bool skip_word(struct scan *s)
 
 static bool read_value(struct scan *s, const struct member *m, int depth);
 
+/* No name is written with an escape: one that is says something else to other readers of JSON. */
 static bool read_member(struct scan *s, enum place place, int depth)
 {
 	struct slice name;
 
-	return take(s, '"') && read_string(s, &name) && take(s, ':') &&
-	       read_value(s, find_member(place, name.at, name.len), depth);
+	return take(s, '"') && read_string(s, &name) && !memchr(name.at, '\\', name.len) &&
+	       take(s, ':') && read_value(s, find_member(place, name.at, name.len), depth);
 }
 
 /* The user, who may be named beside it, stays. */

@@ -44,6 +44,8 @@ struct event {
 	/* what the guard says */
 	struct slice session, agent, verdict, signature, severity, by, reason, run;
 	int64_t hold, number, latency_ns;
+	int64_t line;	  /* its number in its journal; 0: it has none */
+	struct slice key; /* of a line that begins a segment: that signs the journal */
 };
 
 /* False: it is no event of ours. Slices point into the line. */

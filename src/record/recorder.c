@@ -244,3 +244,8 @@ struct sqlite3 *recorder_database(struct recorder *r)
 {
 	return store_database(r->store);
 }
+
+struct hosts *recorder_hosts(struct recorder *r)
+{
+	return store_hosts(r->store);
+}

@@ -19,6 +19,11 @@ DEFINE_CLEANUP(struct recorder, recorder_close);
  * negative errno. */
 int recorder_step(struct recorder *r);
 
+/* What there is of each host. A line that hosts_take() is told before it is in the journal has to
+ * be there before the next step. Valid until the next step. */
+struct hosts;
+struct hosts *recorder_hosts(struct recorder *r);
+
 struct sqlite3;
 struct sqlite3 *recorder_database(struct recorder *r); /* not owned */
 

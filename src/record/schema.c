@@ -61,6 +61,12 @@ static const char *const steps[] = {
 	" PRIMARY KEY (path, event)) WITHOUT ROWID;"
 	"INSERT INTO named SELECT '/', f.event FROM findings f JOIN events e ON e.id = f.event"
 	" WHERE e.subject IS NULL;",
+	/* Which lines of whose journal came, as ranges; and what is held. */
+	"CREATE TABLE hosts (id INTEGER PRIMARY KEY, known TEXT NOT NULL, name INTEGER, key TEXT,"
+	" events INTEGER NOT NULL, last_ms INTEGER NOT NULL);"
+	"CREATE TABLE host_lines (host INTEGER NOT NULL, first INTEGER NOT NULL,"
+	" last INTEGER NOT NULL, PRIMARY KEY (host, first)) WITHOUT ROWID;"
+	"CREATE INDEX findings_hold ON findings (hold, process) WHERE hold IS NOT NULL;",
 };
 
 int schema_version(void)

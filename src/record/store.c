@@ -44,6 +44,10 @@ static const char *const statements[STORE_STATEMENTS] = {
 			" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[PUT_COUNT] = "INSERT OR REPLACE INTO counts (kind, events) VALUES (?, ?)",
 	[PUT_CURSOR] = "UPDATE cursor SET segment = ?, offset = ?, lines = ?, skipped = ?",
+	[PUT_HOST] = "INSERT OR REPLACE INTO hosts (id, known, name, key, events, last_ms)"
+		     " VALUES (?, ?, ?, ?, ?, ?)",
+	[DROP_LINES] = "DELETE FROM host_lines WHERE host = ? AND last >= ?",
+	[PUT_LINES] = "INSERT OR REPLACE INTO host_lines (host, first, last) VALUES (?, ?, ?)",
 };
 
 uint64_t store_hash(const char *text, size_t len)
@@ -254,6 +258,21 @@ static int write_sessions(struct store *s)
 	return r;
 }
 
+/* ---- hosts */
+
+static int put_host(struct store *s, const struct event *e)
+{
+	struct host *n = NULL;
+	int r = hosts_take(&s->hosts, e, &n);
+
+	if (r < 0 || !n)
+		return MIN(r, 0);
+	n->events++;
+	n->last_ms = MAX(n->last_ms, e->time_ms);
+	n->changed = true;
+	return n->name ? 0 : intern_into(s, e->host, &n->name);
+}
+
 /* ---- processes */
 
 static int64_t process_of(struct slice uid)
@@ -406,6 +425,8 @@ int store_put(struct store *s, const struct event *e, const struct store_place *
 	s->cursor.lines++;
 	s->counts[e->kind]++;
 	if (!r)
+		r = put_host(s, e);
+	if (!r)
 		r = intern_into(s, e->process.path.at ? e->process.path : e->process.name,
 				&program);
 	if (!r)
@@ -453,6 +474,8 @@ int store_commit(struct store *s, uint64_t segment, uint64_t offset)
 		r = write_sessions(s);
 	if (!r)
 		r = write_counts(s);
+	if (!r)
+		r = store_write_hosts(s);
 	if (r)
 		return r;
 	s->cursor.segment = segment;
@@ -489,6 +512,11 @@ int store_last(struct store *s, struct store_place *ret, int64_t *ret_time_ms)
 	}
 	sqlite3_finalize(row);
 	return r == SQLITE_DONE ? -ENOENT : schema_errno(r);
+}
+
+struct hosts *store_hosts(struct store *s)
+{
+	return &s->hosts;
 }
 
 struct sqlite3 *store_database(struct store *s)
@@ -545,6 +573,7 @@ void store_close(struct store *s)
 		free(n);
 	map_free(&s->sessions);
 	map_free(&s->names);
+	hosts_free(&s->hosts);
 	strbuf_free(&s->text);
 	free(s);
 }

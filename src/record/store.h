@@ -26,6 +26,9 @@ DEFINE_CLEANUP(struct store, store_close);
 struct sqlite3;
 struct sqlite3 *store_database(struct store *s); /* not owned */
 
+struct hosts;
+struct hosts *store_hosts(struct store *s); /* not owned; what changes there is committed too */
+
 struct store_cursor store_cursor(const struct store *s); /* as of the last commit */
 
 /* The event that came last; -ENOENT where there is none, or another negative errno. */

@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 
 #include "base/map.h"
+#include "record/hosts.h"
 #include "record/store.h"
 
 enum store_statement {
@@ -18,6 +19,9 @@ enum store_statement {
 	PUT_FINDING,
 	PUT_COUNT,
 	PUT_CURSOR,
+	PUT_HOST,
+	DROP_LINES,
+	PUT_LINES,
 	STORE_STATEMENTS,
 };
 
@@ -34,6 +38,7 @@ struct store {
 	bool open;	     /* a transaction */
 	struct map names;    /* hash of the text -> id, as a pointer */
 	struct map sessions; /* hash of the name -> struct store_session */
+	struct hosts hosts;
 	int64_t name_count, session_count;
 	int64_t counts[EVENT_KINDS];
 	struct strbuf text;
@@ -45,6 +50,10 @@ uint64_t store_session_hash(struct slice name, struct slice host);
 /* A session of that name, which has no number of the database's yet but the next. 0 or -ENOMEM. */
 int store_add_session(struct store *s, struct slice name, uint64_t hash,
 		      struct store_session **ret);
+/* What changed of hosts into the database, and all of them from there. 0 or a negative errno. */
+int store_write_hosts(struct store *s);
+int store_load_hosts(struct store *s, sqlite3_stmt *rows);
+extern const char store_hosts_sql[];
 /* What the database has, into memory. 0 or a negative errno. */
 int store_load(struct store *s);
 

@@ -104,5 +104,7 @@ int store_load(struct store *s)
 			"SELECT s.*, coalesce(m.text, h.text) FROM sessions s LEFT JOIN names m"
 			" ON m.id = s.machine LEFT JOIN names h ON h.id = s.host",
 			load_sessions);
+	if (!r)
+		r = load_rows(s, store_hosts_sql, store_load_hosts);
 	return r;
 }

@@ -126,6 +126,51 @@ static void add_host_line(struct journal *j, const char *device, int i)
 	assert_int_equal(journal_append(j, line, (size_t)n), 0);
 }
 
+static void add_numbered(struct journal *j, const char *machine, int from, int to)
+{
+	char line[512];
+
+	for (int i = from; i < to; i++) {
+		int n = snprintf(line, sizeof(line),
+				 "{\"class_uid\":1007,\"activity_id\":1,\"time\":%d,"
+				 "\"device\":{\"hostname\":\"h\",\"uid\":\"%s\"},"
+				 "\"unmapped\":{\"backstop\":{\"line\":%d}}}",
+				 1000 + i, machine, i);
+
+		assert_int_equal(journal_append(j, line, (size_t)n), 0);
+	}
+}
+
+/* Of each host the numbers of its lines are kept as ranges, from one start to the next. */
+static void test_lines_of_hosts(void **state _unused_)
+{
+	static const struct {
+		int from, to, ranges;
+		int64_t sum; /* of what the ranges begin and end with */
+	} steps[] = { { 10, 20, 1, 29 }, { 20, 30, 1, 39 }, { 40, 41, 2, 119 },
+		      { 1, 3, 3, 122 },	 { 3, 10, 2, 110 }, { 30, 40, 1, 41 } };
+	const struct journal_options o = { .dir = dir, .segment_max = 64 << 10 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		struct journal *j = NULL;
+
+		assert_int_equal(journal_open(&o, &j), 0);
+		add_numbered(j, "4f2c", steps[i].from, steps[i].to);
+		add_numbered(j, "4f2d", (int)i + 1, (int)i + 2);
+		journal_close(j);
+		catch_up();
+		assert_int_equal(get("SELECT count(*) FROM host_lines WHERE host = 1"),
+				 steps[i].ranges);
+		assert_int_equal(get("SELECT sum(first + last) FROM host_lines WHERE host = 1"),
+				 steps[i].sum);
+		assert_int_equal(get("SELECT last FROM host_lines WHERE host = 2"), i + 1);
+	}
+	assert_int_equal(get("SELECT events FROM hosts WHERE known = '4f2c'"), 40);
+	assert_int_equal(get("SELECT count(*) FROM hosts h JOIN names n ON n.id = h.name"
+			     " WHERE n.text = 'h'"),
+			 2);
+}
+
 /* A session is known by its name and its host, over a restart too. */
 static void test_hosts(void **state _unused_)
 {
@@ -277,6 +322,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		RECORDER_TEST(test_goes_on),
 		RECORDER_TEST(test_hosts),
+		RECORDER_TEST(test_lines_of_hosts),
 		RECORDER_TEST(test_killed),
 		RECORDER_TEST(test_lines_that_are_none),
 		RECORDER_TEST(test_segments_that_went),
