@@ -25,7 +25,7 @@ ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -DBACKSTOP_VERSION='"$(VERSION)"' $(WARN) 
 LDLIBS    = $(shell pkg-config --libs $(LIBS)) -lpthread
 
 # The folders of src/, from the ground up: each may call those before it.
-PARTS    := base policy kernel journal guard record cli export serve
+PARTS    := base policy kernel journal guard record cli export fleet serve
 SRC_OF    = $(filter-out %/main.c,$(wildcard src/$(1)/*.c))
 OBJ_OF    = $(patsubst src/%.c,$(BUILD)/obj/%.o,$(call SRC_OF,$(1)))
 ARCHIVES := $(foreach p,$(PARTS),$(BUILD)/lib$(p).a)
@@ -43,7 +43,7 @@ endif
 
 all: $(addprefix $(BUILD)/,backstop backstop-context backstop-serve policy.image)
 
-$(BUILD)/backstop: $(BUILD)/obj/cli/main.o $(filter-out %/libexport.a %/libserve.a,$(ARCHIVES))
+$(BUILD)/backstop: $(BUILD)/obj/cli/main.o $(filter-out %/libexport.a %/libfleet.a %/libserve.a,$(ARCHIVES))
 	echo "  LINK  $@"
 	$(CC) $(SAN) -o $@ $< $(call LINK_LIBS,$(filter %.a,$^))
 

@@ -8,6 +8,9 @@
 
 #define JOURNAL_DIR GUARD_STATE_DIR "/journal"
 #define DATABASE    GUARD_STATE_DIR "/record/record.db"
+/* What `serve --fleet` keeps of all hosts. */
+#define FLEET_DIR      GUARD_STATE_DIR "/fleet/journal"
+#define FLEET_DATABASE GUARD_STATE_DIR "/fleet/record.db"
 
 struct filter {
 	const char *session, *verdict, *kind, *agent;

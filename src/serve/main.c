@@ -23,6 +23,7 @@
 #include "cli/feed.h"
 #include "cli/filter.h"
 #include "export/threads.h"
+#include "fleet/fleet.h"
 #include "guard/guard.h"
 #include "record/recorder.h"
 #include "serve/server.h"
@@ -32,7 +33,7 @@
 
 struct options {
 	bool once;
-	const char *dir, *database, *export, *listen, *socket;
+	const char *dir, *database, *export, *fleet, *listen, *socket;
 };
 
 /* ---- privileges */
@@ -103,13 +104,13 @@ static int watch(const char *dir)
 }
 
 /* 1: go on, 0: we are asked to end. */
-static int wait_for_more(int signal_fd, int inotify_fd)
+static int wait_for_more(int signal_fd, int inotify_fd, unsigned int ms)
 {
 	struct pollfd fds[] = { { .fd = signal_fd, .events = POLLIN },
 				{ .fd = inotify_fd, .events = POLLIN } };
 	char events[4096];
 
-	if (poll(fds, ARRAY_SIZE(fds), WAIT_MS) < 0 && errno != EINTR)
+	if (poll(fds, ARRAY_SIZE(fds), (int)ms) < 0 && errno != EINTR)
 		return -errno;
 	while (read(inotify_fd, events, sizeof(events)) > 0)
 		;
@@ -187,37 +188,84 @@ static int start_exports(const char *dir, const char *database, const char *spec
 	return export_start(dir, state_dir, specs, ret);
 }
 
+/* ---- the fleet */
+
+static int open_fleet(const char *spec, const char *dir, struct fleet **ret)
+{
+	int r = fleet_open(spec, dir, ret);
+
+	if (r == -EINVAL)
+		log_error("--fleet: '%s' is no nats://HOST:PORT[,HOST:PORT][/STREAM][#creds=FILE]",
+			  spec);
+	else if (r == -EBUSY)
+		log_error("--fleet: another serve writes the spool in %s", dir);
+	return r;
+}
+
+struct sources {
+	struct fleet *fleet; /* NULL: the guard writes the journal */
+	int signal_fd, inotify_fd;
+	bool once;
+};
+
+/* 1: there may be more, 0: it is time to end. */
+static int wait_for_lines(const struct sources *s, struct recorder *r)
+{
+	int n = s->fleet ? fleet_step(s->fleet, recorder_hosts(r)) : 0;
+
+	if (n < 0 || s->once)
+		return n;
+	return wait_for_more(s->signal_fd, s->inotify_fd,
+			     s->fleet ? fleet_pause(s->fleet) : WAIT_MS);
+}
+
+static int go_on(const struct sources *s, struct recorder *r, struct server *server)
+{
+	int err = catch_up(r, server, s->signal_fd);
+
+	(void)notify("READY=1\n");
+	while (!err && (err = wait_for_lines(s, r)) > 0)
+		err = catch_up(r, server, s->signal_fd);
+	if (!err && s->once)
+		printf("%" PRIu64 " events, %" PRIu64 " lines that are none\n",
+		       recorder_counts(r).lines, recorder_counts(r).skipped);
+	return err;
+}
+
 static int follow(const struct options *o, const char *dir, const char *database)
 {
 	_cleanup_(recorder_close_ptr) struct recorder *r = NULL;
+	_cleanup_(fleet_close_ptr) struct fleet *fleet = NULL;
 	_cleanup_(export_stop_ptr) struct export_threads *exports = NULL;
 	_cleanup_(server_stop_ptr) struct server *server = NULL;
-	_cleanup_close_ int signal_fd = open_signals(), inotify_fd = watch(dir);
-	int err = signal_fd < 0 ? signal_fd : MIN(inotify_fd, 0);
+	_cleanup_close_ int signal_fd = open_signals(), inotify_fd = -1;
+	int err = MIN(signal_fd, 0);
 
+	if (!err && o->fleet)
+		err = open_fleet(o->fleet, dir, &fleet);
+	if (!err)
+		err = MIN(inotify_fd = watch(dir), 0);
 	if (!err)
 		err = recorder_open(dir, database, &r);
 	if (!err && o->export)
 		err = start_exports(dir, database, o->export, &exports);
 	if (!err && o->listen)
 		err = start_server(o, dir, database, exports, &server);
-	if (!err)
-		err = catch_up(r, server, signal_fd);
-	(void)notify("READY=1\n");
-	while (!err && !o->once && (err = wait_for_more(signal_fd, inotify_fd)) > 0)
-		err = catch_up(r, server, signal_fd);
-	if (!err && o->once)
-		printf("%" PRIu64 " events, %" PRIu64 " lines that are none\n",
-		       recorder_counts(r).lines, recorder_counts(r).skipped);
-	return err;
+	if (err)
+		return err;
+	return go_on(&(struct sources) { fleet, signal_fd, inotify_fd, o->once }, r, server);
 }
 
 static int run(const void *options, int argc _unused_, char **argv _unused_)
 {
 	const struct options *o = options;
-	const char *dir = o->dir ? o->dir : JOURNAL_DIR;
-	const char *database = o->database ? o->database : DATABASE;
-	int err = drop_privileges(database);
+	const char *dir = o->fleet ? FLEET_DIR : JOURNAL_DIR;
+	const char *database = o->fleet ? FLEET_DATABASE : DATABASE;
+	int err;
+
+	dir = o->dir ? o->dir : dir;
+	database = o->database ? o->database : database;
+	err = drop_privileges(database);
 
 	if (!err)
 		err = follow(o, dir, database);
@@ -233,6 +281,10 @@ static const struct option_def option_defs[] = {
 	  "bring events there, too: file:/PATH, stdout:, syslog+udp://HOST:PORT, or syslog+tcp, "
 	  "syslog+tls://HOST:PORT#ca=FILE, nats://HOST:PORT, with commas between them",
 	  offsetof(struct options, export) },
+	{ "fleet", 0, OPTION_STRING, "NATS",
+	  "keep what all hosts export there: nats://HOST:PORT; in " FLEET_DIR ", where no other "
+	  "directory is given",
+	  offsetof(struct options, fleet) },
 	{ "listen", 0, OPTION_STRING, "[ADDRESS:]PORT",
 	  "answer GET /metrics there, on the loopback where no address is given",
 	  offsetof(struct options, listen) },

@@ -18,7 +18,7 @@ def event(number, size=0, machine=MACHINE, host=HOST):
     uid = list(CLASSES.values())[number % len(CLASSES)]
     return json.dumps(
         {"class_uid": uid, "activity_id": 1, "time": 1795000000000 + number,
-         "metadata": {"version": "1.8.0", "uid": f"boot:{1795000000000 + number}:{number}", "sequence": number},
+         "metadata": {"version": "1.8.0", "uid": f"{machine}:{1795000000000 + number}:{number}", "sequence": number},
          "device": {"hostname": host, "uid": machine}, "message": f"event {number}", "disposition_id": 1,
          "pad": "x" * size, "unmapped": {"backstop": {"line": number}}}, separators=(",", ":"))
 
@@ -30,11 +30,14 @@ class Journal:
         self.path, self.size, self.count = path, size, 0
         os.makedirs(path, exist_ok=True)
 
+    def line(self):
+        return event(self.count, self.size)
+
     def add(self, count):
         with open(f"{self.path}/journal-{1:016}.jsonl", "a", encoding="utf-8") as f:
             for _ in range(count):
                 self.count += 1
-                f.write(event(self.count, self.size) + "\n")
+                f.write(self.line() + "\n")
         return self
 
 
