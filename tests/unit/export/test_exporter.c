@@ -11,10 +11,12 @@ static void test_delays(void **state _unused_)
 	unsigned int longest = 0;
 
 	for (int i = 0; i < 200; i++) {
+		unsigned int delay = exporter_delay_ms(1000);
+
 		assert_in_range(exporter_delay_ms(0), 1, 1000);
 		assert_in_range(exporter_delay_ms(3), 1, 8000);
-		assert_in_range(exporter_delay_ms(1000), 1, 60000);
-		longest = MAX(longest, exporter_delay_ms(1000));
+		assert_in_range(delay, 1, 60000);
+		longest = MAX(longest, delay);
 	}
 	assert_true(longest > 40000);
 }
