@@ -14,7 +14,8 @@
 #include "journal/segment.h"
 
 #define BATCH_BYTES (256 * 1024)
-#define DELAY_FIRST 1000 /* milliseconds */
+#define SCAN_BYTES  (4 * 1024 * 1024) /* looked at in one step */
+#define DELAY_FIRST 1000	      /* milliseconds */
 #define DELAY_MAX   60000
 
 struct exporter {
@@ -28,6 +29,7 @@ struct exporter {
 	struct cursor next;  /* behind the batch */
 	struct strbuf batch; /* lines that the sink does not have yet */
 	int lines;	     /* in the batch */
+	uint64_t given;	     /* lines, since it was made */
 };
 
 void exporter_free(struct exporter *e)
@@ -99,22 +101,31 @@ int exporter_new(const char *journal_dir, const char *spec, const char *cursor,
 	return 0;
 }
 
+static void add(struct exporter *e, const char *line, size_t len)
+{
+	strbuf_add(&e->batch, line, len);
+	strbuf_addc(&e->batch, '\n');
+	e->lines++;
+}
+
+/* How many lines it went past, or a negative errno. */
 static int fill(struct exporter *e)
 {
 	const char *line;
-	size_t len;
-	int got = 0;
+	size_t len, seen = 0;
+	int got = 0, count = 0;
 
-	while (e->batch.len < BATCH_BYTES &&
+	while (e->batch.len < BATCH_BYTES && seen < SCAN_BYTES &&
 	       (got = journal_reader_next(e->reader, &line, &len)) > 0) {
-		strbuf_add(&e->batch, line, len);
-		strbuf_addc(&e->batch, '\n');
+		if (sink_wants(e->sink, line, len))
+			add(e, line, len);
 		if (strbuf_error(&e->batch))
 			return strbuf_error(&e->batch);
-		e->lines++;
+		seen += len;
+		count++;
 		journal_reader_position(e->reader, &e->next.segment, &e->next.offset);
 	}
-	return MIN(got, 0);
+	return got < 0 ? got : count;
 }
 
 static uint64_t now_ms(void)
@@ -157,26 +168,45 @@ static int settle(struct exporter *e)
 	return r;
 }
 
-static int send_batch(struct exporter *e)
+/* What the sink took of a batch that it did not take as a whole need not come again. */
+static void drop_taken(struct exporter *e)
 {
-	int lines = e->lines, r = sink_send(e->sink, strbuf_str(&e->batch), e->batch.len);
+	size_t taken = sink_taken(e->sink), left = e->batch.len - taken;
 
-	if (r)
-		return r;
-	strbuf_reset(&e->batch);
-	e->lines = 0;
-	return lines;
+	for (const char *p = e->batch.data, *end = p + taken;
+	     p < end && (p = memchr(p, '\n', (size_t)(end - p))); p++) {
+		e->lines--;
+		e->given++;
+	}
+	memmove(e->batch.data, e->batch.data + taken, left);
+	strbuf_truncate(&e->batch, left);
 }
 
+static int send_batch(struct exporter *e)
+{
+	int r = sink_send(e->sink, e->batch.data, e->batch.len);
+
+	if (r) {
+		drop_taken(e);
+		return r;
+	}
+	e->given += (uint64_t)e->lines;
+	strbuf_reset(&e->batch);
+	e->lines = 0;
+	return 0;
+}
+
+/* A batch that waits grows: what comes behind a line may be taken where that is refused. */
 static int step(struct exporter *e)
 {
-	int r = e->lines ? 0 : fill(e), lines = 0;
+	int seen = fill(e), r = MIN(seen, 0);
+	bool waited = !seen && e->lines;
 
 	if (!r && e->lines)
-		lines = r = send_batch(e);
-	if (r >= 0)
+		r = send_batch(e);
+	if (!r)
 		r = settle(e);
-	return r ? r : lines;
+	return r ? r : seen + waited;
 }
 
 int exporter_step(struct exporter *e)
@@ -186,6 +216,21 @@ int exporter_step(struct exporter *e)
 	if (r < 0 && sink_settle_ms(e->sink))
 		back = go_to_kept(e);
 	return back ? back : r;
+}
+
+void exporter_cancel(struct exporter *e)
+{
+	sink_cancel(e->sink);
+}
+
+unsigned int exporter_retry_ms(const struct exporter *e)
+{
+	return sink_retry_ms(e->sink);
+}
+
+struct exporter_counts exporter_counts(const struct exporter *e)
+{
+	return (struct exporter_counts) { .given = e->given, .refused = sink_refused(e->sink) };
 }
 
 const char *exporter_name(const struct exporter *e)

@@ -15,11 +15,20 @@ int exporter_new(const char *journal_dir, const char *spec, const char *cursor,
 void exporter_free(struct exporter *e); /* NULL is fine */
 DEFINE_CLEANUP(struct exporter, exporter_free);
 
-/* Hands over what there is, one batch at most, and remembers it: the number of lines, 0 at the end
- * of the journal, or a negative errno: the same lines come with the next call. */
+/* Hands over what there is, one batch at most, and remembers it: how many lines of the journal it
+ * went past, 0 at its end, or a negative errno: what was not taken comes with the next call. */
 int exporter_step(struct exporter *e);
 
-/* As sink_name() and sink_why(). */
+/* Of another thread: exporter_step() is to return soon. */
+void exporter_cancel(struct exporter *e);
+
+struct exporter_counts {
+	uint64_t given, refused; /* lines; what is refused is never taken, and left out */
+};
+struct exporter_counts exporter_counts(const struct exporter *e);
+
+/* As sink_retry_ms(), sink_name() and sink_why(). */
+unsigned int exporter_retry_ms(const struct exporter *e);
 const char *exporter_name(const struct exporter *e);
 const char *exporter_why(const struct exporter *e);
 

@@ -2,25 +2,10 @@
 #include <stdio.h>
 
 #include "export/nats.h"
+#include "export/selection.h"
 #include "record/event.h"
 
 #define HOST_MAX 64
-
-static const char *class_word(const struct event *e)
-{
-	switch (e->class_uid) {
-	case 1001:
-		return "file";
-	case 1007:
-		return "process";
-	case 2004:
-		return "finding";
-	case 4001:
-		return "network";
-	default:
-		return "application";
-	}
-}
 
 static bool is_plain(char c)
 {
@@ -36,5 +21,5 @@ void nats_subject(const struct event *e, char *buf, size_t size)
 		name[i] = is_plain(host.at[i]) ? host.at[i] : '_';
 		name[i + 1] = '\0';
 	}
-	snprintf(buf, size, "backstop.%s.%s", name, class_word(e));
+	snprintf(buf, size, "backstop.%s.%s", name, selection_class_word(e->class_uid));
 }

@@ -55,6 +55,8 @@ const char *sink_words(void)
 
 static bool is_known(const struct sink_type *t, const char *key)
 {
+	if (strcmp(key, "class") == 0 || strcmp(key, "severity") == 0)
+		return true;
 	for (const char *const *known = t->options; known && *known; known++)
 		if (strcmp(*known, key) == 0)
 			return true;
@@ -80,6 +82,14 @@ static int parse_options(struct sink *s, const char *text)
 			return -EINVAL;
 	}
 	return 0;
+}
+
+static int select_events(struct sink *s)
+{
+	const char *classes = sink_option(s, "class"), *severity = sink_option(s, "severity");
+	int r = classes ? selection_add_classes(&s->selection, classes) : 0;
+
+	return !r && severity ? selection_set_severity(&s->selection, severity) : r;
 }
 
 /* "user:password@host:1,host:2/path" without what may be secret */
@@ -118,7 +128,7 @@ static int parse(struct sink *s, const char *rest)
 	int r = place ? make_name(s, place) : -ENOMEM;
 
 	if (!r && hash)
-		r = parse_options(s, hash + 1);
+		r = parse_options(s, hash + 1) ?: select_events(s);
 	s->begun = !r;
 	return r ? r : s->type->set_up(s, place);
 }
@@ -152,7 +162,34 @@ const char *sink_option(const struct sink *s, const char *key)
 int sink_send(struct sink *s, const char *lines, size_t len)
 {
 	strbuf_reset(&s->why);
+	s->taken = 0;
+	s->retry_ms = 0;
 	return s->type->send(s, lines, len);
+}
+
+bool sink_wants(const struct sink *s, const char *line, size_t len)
+{
+	return selection_has(&s->selection, line, len);
+}
+
+size_t sink_taken(const struct sink *s)
+{
+	return s->taken;
+}
+
+unsigned int sink_retry_ms(const struct sink *s)
+{
+	return s->retry_ms;
+}
+
+uint64_t sink_refused(const struct sink *s)
+{
+	return s->refused;
+}
+
+void sink_cancel(struct sink *s)
+{
+	s->cancelled = true;
 }
 
 unsigned int sink_settle_ms(const struct sink *s)
@@ -188,6 +225,7 @@ const char *sink_why(const struct sink *s)
 
 void sink_refuse(struct sink *s, size_t len, const char *why)
 {
+	s->refused++;
 	log_warning("export: %s never takes an event of %zu bytes (%s): it is left out", s->name,
 		    len, why);
 }

@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "export/selection.h"
 #include "export/sink.h"
 #include "record/event.h"
 
@@ -22,7 +23,12 @@ struct sink {
 	char *options_text; /* owned */
 	struct sink_option options[SINK_OPTIONS_MAX];
 	size_t option_count;
+	struct selection selection; /* what it gets */
 	struct strbuf why;
+	size_t taken;		  /* as sink_taken() */
+	unsigned int retry_ms;	  /* as sink_retry_ms() */
+	_Atomic uint64_t refused; /* lines */
+	_Atomic bool cancelled;
 };
 
 struct sink_type {
@@ -32,6 +38,7 @@ struct sink_type {
 	const char *const *options; /* keys, NULL ends; NULL: none */
 	/* Reads what stands between scheme and options. 0, -EINVAL or -ENOMEM. */
 	int (*set_up)(struct sink *s, const char *rest);
+	/* Where it fails, `taken` and `retry_ms` may say more; both are 0 before. */
 	int (*send)(struct sink *s, const char *lines, size_t len);
 	/* Of a sink that tells nothing of what it took: lines that it has for that long without
 	 * going away are its own; all later ones it gets again. 0: it tells. */
@@ -49,7 +56,7 @@ const char *sink_option(const struct sink *s, const char *key);
 /* Notes what sink_why() says, and returns `err`. */
 int sink_fail(struct sink *s, int err, const char *fmt, ...) _printf_(3, 4);
 
-/* A line that this sink will never take is left out, which is said. */
+/* A line that this sink will never take is left out, which is said and counted. */
 void sink_refuse(struct sink *s, size_t len, const char *why);
 
 /* Calls `each` for every line, without its newline, until it does not return 0, which is returned.

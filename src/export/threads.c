@@ -56,14 +56,22 @@ static void tell_failure(const struct exporter *e, int err)
 static void count(struct worker *w, int n)
 {
 	struct cursor c = exporter_cursor(w->exporter);
+	struct exporter_counts counts = exporter_counts(w->exporter);
 
 	pthread_mutex_lock(&w->lock);
 	w->figures.segment = c.segment;
 	w->figures.offset = c.offset;
-	w->figures.lines += MAX(n, 0);
+	w->figures.lines = counts.given;
+	w->figures.refused = counts.refused;
 	w->figures.failures += n < 0;
 	w->figures.failing = n < 0;
 	pthread_mutex_unlock(&w->lock);
+}
+
+/* A sink that says when it is to be asked again is not asked earlier. */
+static unsigned int delay(const struct worker *w, unsigned int failures)
+{
+	return exporter_retry_ms(w->exporter) + exporter_delay_ms(failures - 1);
 }
 
 /* A failure is told when it begins, and when it is over. */
@@ -77,12 +85,12 @@ static void *run(void *data)
 		int n = exporter_step(w->exporter);
 
 		count(w, n);
-		if (n < 0 && !failures)
+		if (n < 0 && n != -ECANCELED && !failures)
 			tell_failure(w->exporter, n);
 		if (n >= 0 && failures)
 			log_warning("export: %s takes events again", exporter_name(w->exporter));
 		failures = n < 0 ? failures + 1 : 0;
-		ends = n < 0 ? pause_for(w, false, exporter_delay_ms(failures - 1))
+		ends = n < 0 ? pause_for(w, false, delay(w, failures))
 			     : pause_for(w, !n, n ? 0 : WAIT_MS);
 	}
 	return NULL;
@@ -183,6 +191,9 @@ void export_stop(struct export_threads *t)
 	if (!t)
 		return;
 	eventfd_write(t->stop_fd, 1);
+	for (size_t i = 0; i < t->count; i++)
+		if (t->workers[i].exporter)
+			exporter_cancel(t->workers[i].exporter);
 	for (size_t i = 0; i < t->count; i++) {
 		struct worker *w = &t->workers[i];
 

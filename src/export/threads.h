@@ -22,7 +22,7 @@ DEFINE_CLEANUP(struct export_threads, export_stop);
 struct export_figures {
 	char name[128];		  /* without secrets; cut where it is longer */
 	uint64_t segment, offset; /* behind what it has; segment 0: nothing */
-	uint64_t lines, failures;
+	uint64_t lines, refused, failures;
 	bool failing;
 };
 /* Of each sink: how many there are. NULL is fine. */

@@ -336,6 +336,8 @@ static double exporter_value(const struct facts *f, size_t i, int which)
 	case 1:
 		return x->lines;
 	case 2:
+		return x->refused;
+	case 3:
 		return x->failures;
 	default:
 		return x->failing;
@@ -349,6 +351,8 @@ static void put_exporters(struct exposition *e, const struct facts *f)
 		  "Bytes of the journal that the sink does not have yet." },
 		{ "backstop_exporter_lines", METRIC_COUNTER, NULL, 0,
 		  "Lines that the sink was given." },
+		{ "backstop_exporter_refused", METRIC_COUNTER, NULL, 0,
+		  "Lines that the sink will never take, and that were left out." },
 		{ "backstop_exporter_failures", METRIC_COUNTER, NULL, 0,
 		  "Times that the sink did not take what it was given." },
 		{ "backstop_exporter_failing", METRIC_GAUGE, NULL, 0,

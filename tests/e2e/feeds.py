@@ -3,6 +3,7 @@ import base64
 import itertools
 import json
 import os
+import signal
 import socket
 import subprocess
 
@@ -39,6 +40,47 @@ class Journal:
                 self.count += 1
                 f.write(self.line() + "\n")
         return self
+
+    def write(self, *lines):
+        """Lines of the test's own."""
+        with open(f"{self.path}/journal-{1:016}.jsonl", "a", encoding="utf-8") as f:
+            self.count += len(lines)
+            f.write("".join(line + "\n" for line in lines))
+
+
+def serves(build, journal, path):
+    """For a fixture: what starts `backstop serve` for a journal's directory, as often as it is asked to, with these
+    sinks. What still runs in the end is ended."""
+    processes = []
+
+    def start(*sinks, more=()):
+        processes.append(subprocess.Popen(
+            [f"{build}/backstop", "serve", "--dir", journal, "--database", f"{path}/record.db", "--export",
+             ",".join(sinks), *more], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def stop(process):
+    """What it said on its stderr."""
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    return err.decode()
+
+
+def expect_error(process, text):
+    """It says so, of what it tries to do."""
+    for line in process.stderr:
+        if b"takes nothing" in line:
+            assert text in line.decode(), line
+            return line.decode()
+    assert False, "it ended"
 
 
 def free_ports(count):

@@ -9,6 +9,16 @@
 
 #include "export/sink.h"
 
+static void expect_all(const char *const *specs, size_t count, int expected)
+{
+	for (size_t i = 0; i < count; i++) {
+		_cleanup_(sink_free_ptr) struct sink *s = NULL;
+
+		assert_int_equal(sink_new(specs[i], &s), expected);
+		assert_int_equal(s == NULL, expected != 0);
+	}
+}
+
 static void test_specs(void **state _unused_)
 {
 	static const char *const good[] = { "file:/x", "stdout:", "syslog+udp://host:514",
@@ -21,23 +31,18 @@ static void test_specs(void **state _unused_)
 					   "syslog+tcp://host",
 					   "syslog+tcp://:5",
 					   "syslog+tcp://host:",
-					   "http://x:1" };
-	struct sink *s = NULL;
+					   "ftp://x:1" };
 
-	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-		assert_int_equal(sink_new(bad[i], &s), -EINVAL);
-	assert_null(s);
-	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
-		assert_int_equal(sink_new(good[i], &s), 0);
-		sink_free(s);
-	}
+	expect_all(good, ARRAY_SIZE(good), 0);
+	expect_all(bad, ARRAY_SIZE(bad), -EINVAL);
 }
 
 static void test_options(void **state _unused_)
 {
 	static const char *const good[] = { "nats://a:1#creds=/x&ca=/y",
 					    "tls://a:1,b:2/EVENTS#ca=/y", "syslog+tls://a:1",
-					    "syslog+tls://a:1#ca=/y" };
+					    "syslog+tls://a:1#ca=/y",
+					    "file:/x#class=finding,file&severity=critical" };
 	static const char *const bad[] = { "file:/x#ca=/y",
 					   "nats://a:1#",
 					   "nats://a:1#creds",
@@ -47,15 +52,33 @@ static void test_options(void **state _unused_)
 					   "nats://",
 					   "syslog+tcp://a:1#ca=/y",
 					   "nats://a:1,",
-					   "nats://a:1/a.b" };
-	struct sink *s = NULL;
+					   "nats://a:1/a.b",
+					   "file:/x#class=findings",
+					   "file:/x#class=finding,",
+					   "file:/x#severity=info" };
 
-	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-		assert_int_equal(sink_new(bad[i], &s), -EINVAL);
-	assert_null(s);
-	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
-		assert_int_equal(sink_new(good[i], &s), 0);
-		sink_free(s);
+	expect_all(good, ARRAY_SIZE(good), 0);
+	expect_all(bad, ARRAY_SIZE(bad), -EINVAL);
+}
+
+/* Its events alone, and where messages are made of findings these alone, whatever is written. */
+static void test_selections(void **state _unused_)
+{
+	static const char process[] = "{\"class_uid\":1007,\"time\":5,\"activity_id\":1}";
+	static const char finding[] = "{\"class_uid\":2004,\"time\":5,\"activity_id\":1}";
+	static const struct {
+		const char *spec;
+		bool process, finding;
+	} cases[] = { { "stdout:", true, true },
+		      { "stdout:#class=process", true, false },
+		      { "stdout:#class=finding,process", true, true } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(sink_free_ptr) struct sink *s = NULL;
+
+		assert_int_equal(sink_new(cases[i].spec, &s), 0);
+		assert_int_equal(sink_wants(s, process, strlen(process)), cases[i].process);
+		assert_int_equal(sink_wants(s, finding, strlen(finding)), cases[i].finding);
 	}
 }
 
@@ -92,6 +115,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_specs),
 		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_selections),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_where_one_begins),
 	};
