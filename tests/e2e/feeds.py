@@ -67,11 +67,27 @@ def serves(build, journal, path):
 
 
 def stop(process):
-    """What it said on its stderr."""
+    """Ends it: what it said on its stderr."""
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 0, err
     return err.decode()
+
+
+def cursor_is_at_end(journal, path):
+    """The only sink has it all."""
+    size = os.path.getsize(f"{journal.path}/journal-{1:016}.jsonl")
+    return any(f"offset {size}\n" in c.read_text() for c in path.glob("export-*.cursor"))
+
+
+def expect_at_least_once(got, all_there_is):
+    """Each, in order; what comes again is what came before."""
+    places = {thing: place for place, thing in enumerate(all_there_is)}
+    seen = 0
+    for thing in got:
+        assert places[thing] <= seen, f"{thing} behind {seen}"
+        seen = max(seen, places[thing] + 1)
+    assert seen == len(places)
 
 
 def expect_error(process, text):
@@ -109,7 +125,12 @@ class Nats:
 
     def start(self):
         self.process = subprocess.Popen(["nats-server", "-c", self.config, "-l", self.log], stdin=subprocess.DEVNULL)
+        until(self.listens, f"a server listens at {self.port}")
         return self
+
+    def listens(self):
+        with socket.socket() as s:
+            return s.connect_ex(("127.0.0.1", self.port)) == 0
 
     def kill(self):
         if self.process:

@@ -368,6 +368,15 @@ class Guard:
     def status(self):
         return self.request({"op": "status"})
 
+    def settle(self):
+        """Waits until sessions are over, and all that was made of them is recorded."""
+        def done():
+            status = self.status()
+            events = status["events"]
+            return not status["sessions"] and events["made"] == events["recorded"] + events["lost"]
+
+        until(done, lambda: f"the sessions have ended: {self.status()['events']}")
+
     def holds(self):
         return self.request({"op": "pending"})["holds"]
 
@@ -478,6 +487,13 @@ class Lab:
         guard = guard or self.guard
         inside = net.inside if net else []
         return self._agent([*inside, self.backstop, "run", *guard.common, "--agent", agent, *options, "--", *argv], how)
+
+    def record(self, guard, *argv, **how):
+        """The id of a session that is over, and whose events stand in the guard's journal."""
+        self.run(list(argv), guard=guard, **how).finish()
+        guard.settle()
+        details = [e["unmapped"]["backstop"] for e in guard.journal()]
+        return [d["session"] for d in details if "session" in d][-1]
 
     def _agent(self, argv, options):
         options.setdefault("cwd", self.work)

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from feeds import expect_at_least_once, serves, stop
 from lab import until
 
 
@@ -16,35 +17,8 @@ def fixture_own(lab):
 
 
 @pytest.fixture(name="serve")
-def fixture_serve(own, tmp_path):
-    processes = []
-
-    def start(*sinks):
-        processes.append(subprocess.Popen(
-            [own.backstop, "serve", "--dir", f"{own.state}/journal", "--database", str(tmp_path / "record.db"),
-             "--export", ",".join(sinks)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE))
-        return processes[-1]
-
-    yield start
-    for process in processes:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
-
-
-def settle(own):
-    """The session is over, and all that was made of it is recorded."""
-    def done():
-        status = own.status()
-        events = status["events"]
-        return not status["sessions"] and events["made"] == events["recorded"] + events["lost"]
-
-    until(done, lambda: f"the session has ended: {own.status()['events']}")
-
-
-def run(lab, own, *argv):
-    lab.run(list(argv), guard=own).finish()
-    settle(own)
+def fixture_serve(build, own, tmp_path):
+    yield from serves(build, f"{own.state}/journal", tmp_path)
 
 
 def read(path):
@@ -58,32 +32,15 @@ def takes_signals(process):
     return int(blocked, 16) >> (signal.SIGTERM - 1) & 1
 
 
-def stop(process):
-    until(lambda: takes_signals(process), "serve is up")
-    process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=20)
-    assert process.returncode == 0, err
-    return out.decode(), err.decode()
-
-
-def expect_at_least_once(got, lines):
-    """Each line, in order; what comes again is what came before."""
-    seen = 0
-    for line in got:
-        assert line in lines[:seen + 1], line
-        seen = max(seen, lines.index(line) + 1)
-    assert seen == len(lines)
-
-
 def test_file(lab, own, serve, tmp_path):
-    run(lab, own, "/bin/true")
+    lab.record(own, "/bin/true")
     out = tmp_path / "out.jsonl"
     process = serve(f"file:{out}")
     until(lambda: read(out) == own.lines(), "it has all")
-    run(lab, own, "/bin/echo")
+    lab.record(own, "/bin/echo")
     until(lambda: read(out) == own.lines(), "it follows")
     stop(process)
-    run(lab, own, "/bin/true")
+    lab.record(own, "/bin/true")
     process = serve(f"file:{out}")
     until(lambda: read(out) == own.lines(), "it went on where it was")
     stop(process)
@@ -101,7 +58,7 @@ def test_killed_again_and_again(lab, own, serve, tmp_path):
         process.kill()
         process.wait()
     agent.finish(120)
-    settle(own)
+    own.settle()
     process = serve(f"file:{out}")
     until(lambda: read(out)[-1:] == own.lines()[-1:], "it has the last")
     stop(process)
@@ -137,17 +94,17 @@ def receive(server, enough):
 
 def test_syslog_over_tcp(lab, own, serve):
     """It is away at first, and goes away in between."""
-    run(lab, own, *lab.words("victim-deny"))
+    lab.record(own, *lab.words("victim-deny"))
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     process = serve(f"syslog+tcp://127.0.0.1:{port}")
-    run(lab, own, "/bin/true")
+    lab.record(own, "/bin/true")
     with socket.create_server(("127.0.0.1", port)) as server:
         server.settimeout(30)
         first = receive(server, lambda m: len(m) >= len(own.lines()))
-        run(lab, own, "/bin/echo")
+        lab.record(own, "/bin/echo")
         second = receive(server, lambda m: m and m[-1].endswith(own.lines()[-1]))
-    _, err = stop(process)
+    err = stop(process)
     got = [MESSAGE.fullmatch(m) for m in first + second]
     assert all(got)
     expect_at_least_once([m[5] for m in got], own.lines())
@@ -161,7 +118,7 @@ def test_syslog_over_udp(lab, own, serve):
         server.bind(("127.0.0.1", 0))
         server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
         server.settimeout(20)
-        run(lab, own, "/bin/true")
+        lab.record(own, "/bin/true")
         process = serve(f"syslog+udp://127.0.0.1:{server.getsockname()[1]}")
         got = [MESSAGE.fullmatch(server.recv(65536).decode())[5] for _ in own.lines()]
         assert got == own.lines()
@@ -171,9 +128,9 @@ def test_syslog_over_udp(lab, own, serve):
 def test_one_that_is_away_keeps_no_other(lab, own, serve, tmp_path):
     out = tmp_path / "out.jsonl"
     process = serve("syslog+tcp://127.0.0.1:1", f"file:{tmp_path}/no/such/dir", f"file:{out}")
-    run(lab, own, "/bin/true")
+    lab.record(own, "/bin/true")
     until(lambda: read(out) == own.lines(), "it has all")
-    _, err = stop(process)
+    err = stop(process)
     assert err.count("takes nothing") == 2, err
 
 
@@ -185,7 +142,7 @@ def test_what_is_no_sink(serve):
 
 
 def test_cursor_of_no_use(lab, own, serve, tmp_path):
-    run(lab, own, "/bin/true")
+    lab.record(own, "/bin/true")
     out = tmp_path / "out.jsonl"
     process = serve(f"file:{out}")
     until(lambda: read(out) == own.lines(), "it has all")

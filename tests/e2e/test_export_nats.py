@@ -1,13 +1,12 @@
 """What the journal has comes to NATS JetStream: all of it, none of it twice, whatever a server does."""
 import json
-import os
 import shutil
-import signal
 import subprocess
 
 import pytest
 
-from feeds import CLASSES, MACHINE, Authority, Journal, Nats, NatsClient, free_ports, ready
+from feeds import (CLASSES, MACHINE, Authority, Journal, Nats, NatsClient, cursor_is_at_end, expect_error, free_ports,
+                   ready, serves, stop)
 from lab import until
 
 pytestmark = pytest.mark.skipif(not shutil.which("nats-server"), reason="no nats-server")
@@ -20,19 +19,7 @@ def fixture_journal(tmp_path):
 
 @pytest.fixture(name="serve")
 def fixture_serve(build, journal, tmp_path):
-    processes = []
-
-    def start(sinks):
-        processes.append(subprocess.Popen(
-            [f"{build}/backstop", "serve", "--dir", journal.path, "--database", str(tmp_path / "record.db"),
-             "--export", sinks], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE))
-        return processes[-1]
-
-    yield start
-    for process in processes:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
+    yield from serves(build, journal.path, tmp_path)
 
 
 @pytest.fixture(name="nats")
@@ -48,22 +35,6 @@ def fixture_nats(tmp_path):
     yield make
     for server in servers:
         server.kill()
-
-
-def stop(process):
-    process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=30)
-    assert process.returncode == 0, err
-    return err.decode()
-
-
-def expect_error(process, text):
-    """It says so, of what it tries to do."""
-    for line in process.stderr:
-        if b"takes nothing" in line:
-            assert text in line.decode(), line
-            return
-    assert False, "it ended"
 
 
 def count(client):
@@ -181,11 +152,6 @@ def test_tls(journal, nats, serve, tmp_path):
     process = serve(f"tls://localhost:{server.port}#ca={ca.pem}")
     until(lambda: cursor_is_at_end(journal, tmp_path), "all is acknowledged")
     stop(process)
-
-
-def cursor_is_at_end(journal, path):
-    size = os.path.getsize(f"{journal.path}/journal-{1:016}.jsonl")
-    return any(f"offset {size}\n" in c.read_text() for c in path.glob("export-*.cursor"))
 
 
 USERS = """accounts { A { jetstream: enabled, users: [

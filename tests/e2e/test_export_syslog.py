@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from feeds import HOST, Authority, Journal, free_ports
+from feeds import HOST, Authority, Journal, expect_at_least_once, expect_error, free_ports, serves, stop
 from lab import until
 
 pytestmark = pytest.mark.skipif(not shutil.which("rsyslogd"), reason="no rsyslogd")
@@ -75,36 +75,12 @@ def fixture_journal(tmp_path):
 
 @pytest.fixture(name="serve")
 def fixture_serve(build, journal, tmp_path):
-    processes = []
-
-    def start(sink):
-        processes.append(subprocess.Popen(
-            [f"{build}/backstop", "serve", "--dir", journal.path, "--database", str(tmp_path / "record.db"),
-             "--export", sink], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE))
-        return processes[-1]
-
-    yield start
-    for process in processes:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
-
-
-def stop(process):
-    process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=30)
-    assert process.returncode == 0, err
-    return err.decode()
+    yield from serves(build, journal.path, tmp_path)
 
 
 def expect_all_again_and_again(rsyslog, journal):
-    """At least once, in order: what comes again is what came before."""
     until(lambda: rsyslog.numbers()[-1:] == [journal.count], lambda: f"the last came: {rsyslog.numbers()[-1:]}", 60)
-    seen = 0
-    for number in rsyslog.numbers():
-        assert number <= seen + 1, f"{number} behind {seen}"
-        seen = max(seen, number)
-    assert seen == journal.count
+    expect_at_least_once(rsyslog.numbers(), range(1, journal.count + 1))
 
 
 LINE = re.compile(r"(134) (2026-11-18T\S+) (\S+) backstop (1007|4001|1001|2004|6002)  ?(\{.*\})")
@@ -160,10 +136,7 @@ def test_certificates(journal, rsyslog, serve, tmp_path):
                                 (f"127.0.0.1:{server.port}", ca.pem, "IP address mismatch"),
                                 (f"localhost:{server.port}", f"{tmp_path}/none", "certificates of authorities in")):
         process = serve(f"syslog+tls://{place}#ca={ca_file}")
-        for line in process.stderr:
-            if b"takes nothing" in line:
-                assert why in line.decode()
-                break
+        expect_error(process, why)
         stop(process)
     assert not server.got()
     process = serve(f"syslog+tls://localhost:{server.port}#ca={ca.pem}")

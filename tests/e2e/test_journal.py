@@ -24,28 +24,13 @@ def verify(guard, *more):
     return done.returncode, done.stdout + done.stderr
 
 
-def settle(own):
-    """The session is over, and all that was made of it is recorded."""
-    def done():
-        status = own.status()
-        events = status["events"]
-        return not status["sessions"] and events["made"] == events["recorded"] + events["lost"]
-
-    until(done, lambda: f"the session has ended: {own.status()['events']}")
-
-
-def run(lab, own, *argv):
-    lab.run(list(argv), guard=own).finish()
-    settle(own)
-
-
 def segments(guard):
     directory = f"{guard.state}/journal"
     return sorted(f"{directory}/{name}" for name in os.listdir(directory) if name.endswith(".jsonl"))
 
 
 def test_whole_while_it_is_written(lab, own):
-    run(lab, own, "sh", "-c", "true; /bin/true; /bin/echo done")
+    lab.record(own, "sh", "-c", "true; /bin/true; /bin/echo done")
     status, said = verify(own)
     assert status == 0 and re.match(r"whole: \d+ lines, 1 to \d+, in 1 segments, [1-9]\d* of them signed\n", said), said
     lines = own.journal()
@@ -66,7 +51,7 @@ def test_killed_guards(lab, own):
 
 
 def test_changes_are_found(lab, own):
-    run(lab, own, "/bin/true")
+    lab.record(own, "/bin/true")
     own.stop()
     path = segments(own)[0]
     with open(path, encoding="utf-8") as f:
@@ -97,7 +82,7 @@ def test_key_that_cannot_be_read(lab, own):
         f.write(b"short")
     own.start()
     assert "events are recorded without the chain" in own.log()
-    run(lab, own, "/bin/true")
+    lab.record(own, "/bin/true")
     assert own.status()["events"]["recorded"] >= 2
     status, said = verify(own)
     assert status == 1 and "the keys in" in said, said

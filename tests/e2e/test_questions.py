@@ -9,7 +9,7 @@ import tempfile
 
 import pytest
 
-from lab import PACKS, until
+from lab import PACKS
 from net import HOST, PLAIN
 
 
@@ -48,26 +48,10 @@ def fixture_record(own, tmp_path):
     return Record(own, tmp_path)
 
 
-def settle(own):
-    """The session is over, and all that was made of it is recorded."""
-    def done():
-        status = own.status()
-        events = status["events"]
-        return not status["sessions"] and events["made"] == events["recorded"] + events["lost"]
-
-    until(done, lambda: f"the session has ended: {own.status()['events']}")
-
-
-def run(lab, own, *argv, **more):
-    lab.run(list(argv), guard=own, **more).finish()
-    settle(own)
-    return [e["unmapped"]["backstop"]["session"] for e in own.journal() if "session" in e["unmapped"]["backstop"]][-1]
-
-
 def test_log(lab, own, record):
-    first = run(lab, own, "sh", "-c", "/bin/true; /bin/echo a")
-    second = run(lab, own, *lab.words("victim-deny"))
-    run(lab, own, *lab.words("victim-alert"))
+    first = lab.record(own, "sh", "-c", "/bin/true; /bin/echo a")
+    second = lab.record(own, *lab.words("victim-deny"))
+    lab.record(own, *lab.words("victim-alert"))
     record.recorded()
     lines = own.lines()
     assert record.both("log", "--json").splitlines() == lines
@@ -83,13 +67,13 @@ def test_log(lab, own, record):
     assert record.both("log", "--json", "--agent", "test").count("\n") == len([l for l in lines if '"agent":"test"' in l])
     assert record.both("log", "--json", "--since", "1h").splitlines() == lines
     assert record.both("log", "--json", "--until", "1h") == ""
-    run(lab, own, "/bin/echo", "behind")  # the database does not have it yet
+    lab.record(own, "/bin/echo", "behind")  # the database does not have it yet
     assert record.both("log", "--json").splitlines() == own.lines()
     assert "is no time" in record.ask("log", "--since", "yesterday", status=2)
 
 
 def test_tree(lab, own, record):
-    session = run(lab, own, "sh", "-c", "/bin/true; sh -c '/bin/echo deep; exit 7'; victim-deny go; true")
+    session = lab.record(own, "sh", "-c", "/bin/true; sh -c '/bin/echo deep; exit 7'; victim-deny go; true")
     record.recorded()
     text = record.both("tree", session)
     assert f"session {session} of test" in text.splitlines()[0]
@@ -117,8 +101,8 @@ def test_who(lab, net, own, record, area):
     victim = area / "dir" / "file"
     victim.parent.mkdir()
     victim.write_text("x")
-    run(lab, own, "sh", "-c", f"rm {victim}; true", cwd=str(area))
-    run(lab, own, f"{lab.build}/victims/connect", "tcp", HOST, str(PLAIN), net=net)
+    lab.record(own, "sh", "-c", f"rm {victim}; true", cwd=str(area))
+    lab.record(own, f"{lab.build}/victims/connect", "tcp", HOST, str(PLAIN), net=net)
     record.recorded()
     entry = json.loads(record.both("who", "--json", str(victim)).splitlines()[0])
     assert entry["what"] == "unlink" and entry["path"] == str(victim) and entry["argv"][:1] == ["rm"], entry
@@ -155,7 +139,7 @@ class Checker(html.parser.HTMLParser):
 
 
 def test_report(lab, own, record, tmp_path):
-    session = run(lab, own, "sh", "-c", "victim-deny go '<script>alert(1)</script>' '`*a*`'; /bin/true; true")
+    session = lab.record(own, "sh", "-c", "victim-deny go '<script>alert(1)</script>' '`*a*`'; /bin/true; true")
     record.recorded()
     checker = Checker()
     page = record.both("report", "--html", session)
@@ -171,7 +155,7 @@ def test_report(lab, own, record, tmp_path):
 
 
 def test_stats(lab, own, record):
-    run(lab, own, *lab.words("victim-deny"))
+    lab.record(own, *lab.words("victim-deny"))
     record.recorded()
     stats = json.loads(record.both("stats", "--json"))
     assert sum(row["events"] for row in stats["events"]) == len(own.lines())
@@ -181,7 +165,7 @@ def test_stats(lab, own, record):
 
 
 def test_replay(lab, own, record, tmp_path):
-    run(lab, own, "sh", "-c", "victim-alert go; victim-deny go; /bin/true; true")
+    lab.record(own, "sh", "-c", "victim-alert go; victim-deny go; /bin/true; true")
     journal = f"{own.state}/journal"
     same = record.ask("replay", journal, "--policy", PACKS)
     assert " 0 new alarms, 0 gone, 0 with another verdict; 0 findings" in same, same

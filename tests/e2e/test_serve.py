@@ -57,25 +57,10 @@ def recorder(own, tmp_path):
     return Recorder(own, tmp_path)
 
 
-def settle(own):
-    """The session is over, and all that was made of it is recorded."""
-    def done():
-        status = own.status()
-        events = status["events"]
-        return not status["sessions"] and events["made"] == events["recorded"] + events["lost"]
-
-    until(done, lambda: f"the session has ended: {own.status()['events']}")
-
-
-def run(lab, own, *argv):
-    lab.run(list(argv), guard=own).finish()
-    settle(own)
-
-
 def test_once(lab, own, recorder):
-    run(lab, own, "sh", "-c", "/bin/true; (exit 3); /bin/echo 'a \"b\" \\ ü'")
+    lab.record(own, "sh", "-c", "/bin/true; (exit 3); /bin/echo 'a \"b\" \\ ü'")
     for program in ("victim-alert", "victim-deny"):
-        run(lab, own, *lab.words(program))
+        lab.record(own, *lab.words(program))
     recorder.once()
     recorder.expect_whole()
     assert recorder.rows("SELECT count(*) FROM sessions") == [(3,)]
@@ -85,8 +70,6 @@ def test_once(lab, own, recorder):
     assert any('a "b"' in c and "ü" in c for c in commands), commands
     found = recorder.rows("SELECT n.text, count(*) FROM findings f JOIN names n ON n.id = f.verdict GROUP BY 1 ORDER BY 1")
     assert [v for v, _ in found] == ["alert", "deny"], found
-    if os.environ.get("KEEP_JOURNAL"):
-        shutil.copytree(f"{own.state}/journal", os.environ["KEEP_JOURNAL"])
 
 
 def test_killed_again_and_again(lab, own, recorder):
@@ -101,7 +84,7 @@ def test_killed_again_and_again(lab, own, recorder):
         process.kill()
         process.wait()
     agent.finish(120)
-    settle(own)
+    own.settle()
     recorder.once()
     recorder.expect_whole()
 
@@ -110,7 +93,7 @@ def test_follows(lab, own, recorder):
     process = recorder.start()
     try:
         until(lambda: os.path.exists(recorder.path), "it began")
-        run(lab, own, "/bin/true")
+        lab.record(own, "/bin/true")
         count = len(own.lines())
         until(lambda: recorder.rows("SELECT count(*) FROM events") == [(count,)], "it has all")
     finally:
@@ -120,7 +103,7 @@ def test_follows(lab, own, recorder):
 
 
 def test_database_of_no_use(lab, own, recorder):
-    run(lab, own, "/bin/true")
+    lab.record(own, "/bin/true")
     recorder.once()
     with open(recorder.path, "r+b") as f:
         f.write(b"no database at all" * 400)
@@ -134,12 +117,12 @@ def test_database_of_no_use(lab, own, recorder):
 
 
 def test_another_journal(lab, own, recorder):
-    run(lab, own, "/bin/true")
+    lab.record(own, "/bin/true")
     recorder.once()
     own.stop()
     shutil.rmtree(f"{own.state}/journal")
     shutil.rmtree(f"{own.state}/keys")
     own.start()
-    run(lab, own, "/bin/echo")
+    lab.record(own, "/bin/echo")
     assert "is of another journal" in recorder.once()
     recorder.expect_whole()
