@@ -7,8 +7,9 @@
 #include "base/log.h"
 #include "export/sink_type.h"
 
-static const struct sink_type *const types[] = { &sink_file, &sink_stdout, &sink_udp,	  &sink_tcp,
-						 &sink_tls,  &sink_nats,   &sink_tls_nats };
+static const struct sink_type *const types[] = { &sink_file,	 &sink_stdout, &sink_udp,
+						 &sink_tcp,	 &sink_tls,    &sink_nats,
+						 &sink_tls_nats, &sink_https,  &sink_http };
 
 void sink_free(struct sink *s)
 {

@@ -279,7 +279,8 @@ static const struct option_def option_defs[] = {
 	  offsetof(struct options, once) },
 	{ "export", 0, OPTION_STRING, "SINKS",
 	  "bring events there, too: file:/PATH, stdout:, syslog+udp://HOST:PORT, or syslog+tcp, "
-	  "syslog+tls://HOST:PORT#ca=FILE, nats://HOST:PORT, with commas between them",
+	  "syslog+tls://HOST:PORT#ca=FILE, https://HOST/PATH#key=FILE, nats://HOST:PORT, with "
+	  "commas between them",
 	  offsetof(struct options, export) },
 	{ "fleet", 0, OPTION_STRING, "NATS",
 	  "keep what all hosts export there: nats://HOST:PORT; in " FLEET_DIR ", where no other "

@@ -21,8 +21,15 @@ static void expect_all(const char *const *specs, size_t count, int expected)
 
 static void test_specs(void **state _unused_)
 {
-	static const char *const good[] = { "file:/x", "stdout:", "syslog+udp://host:514",
-					    "syslog+tcp://[::1]:601", "syslog+tcp://10.0.0.1:601" };
+	static const char *const good[] = { "file:/x",
+					    "stdout:",
+					    "syslog+udp://host:514",
+					    "syslog+tcp://[::1]:601",
+					    "syslog+tcp://10.0.0.1:601",
+					    "https://a/",
+					    "https://a:1/x?y=z",
+					    "https://me:secret@a",
+					    "http://[::1]:1/x" };
 	static const char *const bad[] = { "",
 					   "file:",
 					   "file:x",
@@ -31,6 +38,9 @@ static void test_specs(void **state _unused_)
 					   "syslog+tcp://host",
 					   "syslog+tcp://:5",
 					   "syslog+tcp://host:",
+					   "https://",
+					   "https://a:x/",
+					   "https:/a",
 					   "ftp://x:1" };
 
 	expect_all(good, ARRAY_SIZE(good), 0);
@@ -40,8 +50,11 @@ static void test_specs(void **state _unused_)
 static void test_options(void **state _unused_)
 {
 	static const char *const good[] = { "nats://a:1#creds=/x&ca=/y",
-					    "tls://a:1,b:2/EVENTS#ca=/y", "syslog+tls://a:1",
+					    "tls://a:1,b:2/EVENTS#ca=/y",
+					    "syslog+tls://a:1",
 					    "syslog+tls://a:1#ca=/y",
+					    "https://a/b#ca=/x&key=/y&template=lines",
+					    "http://127.0.0.1/#template=slack&severity=low",
 					    "file:/x#class=finding,file&severity=critical" };
 	static const char *const bad[] = { "file:/x#ca=/y",
 					   "nats://a:1#",
@@ -53,6 +66,8 @@ static void test_options(void **state _unused_)
 					   "syslog+tcp://a:1#ca=/y",
 					   "nats://a:1,",
 					   "nats://a:1/a.b",
+					   "http://127.0.0.1/#ca=/y",
+					   "https://a/#template=teams",
 					   "file:/x#class=findings",
 					   "file:/x#class=finding,",
 					   "file:/x#severity=info" };
@@ -71,7 +86,9 @@ static void test_selections(void **state _unused_)
 		bool process, finding;
 	} cases[] = { { "stdout:", true, true },
 		      { "stdout:#class=process", true, false },
-		      { "stdout:#class=finding,process", true, true } };
+		      { "stdout:#class=finding,process", true, true },
+		      { "https://a/#template=slack", false, true },
+		      { "https://a/#template=ntfy&class=process", false, true } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		_cleanup_(sink_free_ptr) struct sink *s = NULL;
@@ -91,6 +108,8 @@ static void test_names(void **state _unused_)
 		{ "syslog+tcp://a:1", "syslog+tcp://a:1" },
 		{ "nats://me:secret@a:1,b:2/S#creds=/x", "nats://a:1,b:2" },
 		{ "nats://token@a:1,you:p@ss@b:2", "nats://a:1,b:2" },
+		{ "https://me:secret@a:1/b/secret#key=/x", "https://a:1" },
+		{ "http://127.0.0.1?secret", "http://127.0.0.1" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(specs); i++) {
