@@ -13,6 +13,7 @@
 #include "base/io.h"
 #include "base/proc.h"
 #include "kernel/protect.h"
+#include "policy/context.h"
 
 #define SETTINGS_DIR "/etc/backstop"
 #define DEPTH_MAX    4 /* of directories below one that is protected with all that is in it */
@@ -115,14 +116,17 @@ static void add_sources(struct filler *f)
 	add_tree(f, SETTINGS_DIR, DEPTH_MAX);
 }
 
-static void add_program(struct filler *f)
+/* The reader, too: it is root's until it is the task's. */
+static void add_programs(struct filler *f)
 {
-	_cleanup_free_ char *exe = proc_readlink(getpid(), "exe");
+	_cleanup_free_ char *exe = proc_readlink(getpid(), "exe"), *reader = NULL;
 	char *gone = exe ? strstr(exe, " (deleted)") : NULL;
 
 	if (gone)
 		*gone = '\0';
 	add_file(f, exe);
+	(void)io_find_program(CONTEXT_READER, &reader);
+	add_file(f, reader);
 	add_file(f, f->g->image);
 }
 
@@ -223,7 +227,7 @@ u32 protect_files(struct guard *g, protect_watch_fn watch, void *data)
 	kernel_protect_begin(g->kernel);
 	add_tree(&f, g->pins, 1);
 	add_tree(&f, g->options.state_dir, DEPTH_MAX);
-	add_program(&f);
+	add_programs(&f);
 	add_sources(&f);
 	add_socket(&f);
 	add_units(&f);

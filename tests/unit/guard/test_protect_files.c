@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <sys/stat.h>
 
+#include "base/io.h"
 #include "guard/protect_files.h"
 
 static char watched[64][PATH_MAX];
@@ -93,6 +94,20 @@ static void test_program(void **state _unused_)
 	assert_true(flags_of(exe) & BS_PROTECT_FILE);
 }
 
+static void test_reader(void **state _unused_)
+{
+	_cleanup_free_ char *dir = io_exe_dir(), *path = NULL;
+	int fd;
+
+	assert_true(asprintf(&path, "%s/backstop-context", dir) > 0);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+	assert_true(fd >= 0);
+	close(fd);
+	fill();
+	assert_int_equal(unlink(path), 0);
+	assert_true(flags_of(path) & BS_PROTECT_FILE);
+}
+
 /* The real one is protected, and what is above it. */
 static void test_link(void **state _unused_)
 {
@@ -118,8 +133,8 @@ static void test_cgroup(void **state _unused_)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		GUARD_TEST(test_state), GUARD_TEST(test_settings), GUARD_TEST(test_program),
-		GUARD_TEST(test_link),	GUARD_TEST(test_cgroup),
+		GUARD_TEST(test_state),	 GUARD_TEST(test_settings), GUARD_TEST(test_program),
+		GUARD_TEST(test_reader), GUARD_TEST(test_link),	    GUARD_TEST(test_cgroup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
