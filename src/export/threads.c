@@ -129,20 +129,6 @@ static int start(struct export_threads *t, const char *dir, const char *state_di
 	return r;
 }
 
-static int start_logged(struct export_threads *t, const char *dir, const char *state_dir,
-			const char *spec)
-{
-	int r = t->count < EXPORT_SINKS_MAX ? start(t, dir, state_dir, spec) : -E2BIG;
-
-	if (r == -EINVAL)
-		log_error("export: '%s' is none of %s", spec, sink_words());
-	else if (r == -E2BIG)
-		log_error("export: more than %d sinks", EXPORT_SINKS_MAX);
-	else if (r)
-		log_errno(r, "export: cannot start %s", spec);
-	return r;
-}
-
 /* A comma that no sink follows is of the one before it. */
 static char *next_spec(char **rest)
 {
@@ -156,6 +142,33 @@ static char *next_spec(char **rest)
 	return spec;
 }
 
+/* How much of it is surely not secret. */
+static int shown(const char *spec)
+{
+	const char *place = strstr(spec, "://");
+
+	return place ? (int)(place + 3 - spec) : (int)strcspn(spec, "#");
+}
+
+int export_check(const char *specs)
+{
+	_cleanup_free_ char *copy = strdup(specs);
+	char *rest = copy, *spec;
+	size_t count = 0;
+	int r = copy ? 0 : -ENOMEM;
+
+	while (!r && (spec = next_spec(&rest))) {
+		_cleanup_(sink_free_ptr) struct sink *s = NULL;
+
+		r = ++count > EXPORT_SINKS_MAX ? -E2BIG : sink_new(spec, &s);
+		if (r == -EINVAL)
+			log_error("export: '%.*s…' is none of %s", shown(spec), spec, sink_words());
+		else if (r)
+			log_errno(r, "export: %d sinks at most", EXPORT_SINKS_MAX);
+	}
+	return r;
+}
+
 static int start_all(struct export_threads *t, const char *dir, const char *state_dir,
 		     const char *specs)
 {
@@ -166,8 +179,11 @@ static int start_all(struct export_threads *t, const char *dir, const char *stat
 	t->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (!r && t->stop_fd < 0)
 		r = -errno;
-	while (!r && (spec = next_spec(&rest)))
-		r = start_logged(t, dir, state_dir, spec);
+	while (!r && (spec = next_spec(&rest))) {
+		r = start(t, dir, state_dir, spec);
+		if (r)
+			log_errno(r, "export: cannot start %.*s…", shown(spec), spec);
+	}
 	return r;
 }
 

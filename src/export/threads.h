@@ -8,8 +8,11 @@
 
 struct export_threads;
 
-/* `specs` are separated by commas; cursors are kept in `state_dir`. 0, or a negative errno, logged.
+/* `specs` are separated by commas. 0, or a negative errno, logged, where they are none or too many.
  */
+int export_check(const char *specs);
+
+/* Of `specs` that were checked; cursors are kept in `state_dir`. 0, or a negative errno, logged. */
 int export_start(const char *journal_dir, const char *state_dir, const char *specs,
 		 struct export_threads **ret);
 /* Ends them; what a sink does not have yet it gets after the next start. NULL is fine. */

@@ -42,6 +42,14 @@ static int set_up(struct fleet *f, const char *spec, const char *dir)
 	return r ? r : spool_open(dir, &f->spool, &f->anew);
 }
 
+int fleet_check(const char *spec)
+{
+	_cleanup_(sink_free_ptr) struct sink *bus = NULL;
+	int r = sink_new(spec, &bus);
+
+	return r ? r : nats_is(bus) ? 0 : -EINVAL;
+}
+
 int fleet_open(const char *spec, const char *dir, struct fleet **ret)
 {
 	_cleanup_(fleet_close_ptr) struct fleet *f = calloc(1, sizeof(*f));

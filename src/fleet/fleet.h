@@ -10,8 +10,11 @@
 struct fleet;
 struct hosts;
 
-/* `spec` is a sink's, as --export has it. 0, -EINVAL where it names no NATS server, -EBUSY where
- * another writes the spool, or another negative errno. */
+/* 0, or -EINVAL where it names no NATS server, or -ENOMEM. */
+int fleet_check(const char *spec);
+
+/* `spec` is a sink's, as --export has it. 0, -EBUSY where another writes the spool, or another
+ * negative errno. */
 int fleet_open(const char *spec, const char *dir, struct fleet **ret);
 void fleet_close(struct fleet *f); /* NULL is fine */
 DEFINE_CLEANUP(struct fleet, fleet_close);

@@ -171,10 +171,7 @@ static int start_server(const struct options *o, const char *dir, const char *da
 	};
 	int r = server_start(&options, ret);
 
-	if (r == -EINVAL)
-		log_error("--listen: '%s' is no [ADDRESS:]PORT, such as 9794 or [::1]:9794",
-			  o->listen);
-	else if (r)
+	if (r)
 		log_errno(r, "cannot listen on %s", o->listen);
 	return r;
 }
@@ -194,11 +191,10 @@ static int open_fleet(const char *spec, const char *dir, struct fleet **ret)
 {
 	int r = fleet_open(spec, dir, ret);
 
-	if (r == -EINVAL)
-		log_error("--fleet: '%s' is no nats://HOST:PORT[,HOST:PORT][/STREAM][#creds=FILE]",
-			  spec);
-	else if (r == -EBUSY)
+	if (r == -EBUSY)
 		log_error("--fleet: another serve writes the spool in %s", dir);
+	else if (r)
+		log_errno(r, "--fleet: cannot write the spool in %s", dir);
 	return r;
 }
 
@@ -223,7 +219,8 @@ static int go_on(const struct sources *s, struct recorder *r, struct server *ser
 {
 	int err = catch_up(r, server, s->signal_fd);
 
-	(void)notify("READY=1\n");
+	if (!err)
+		(void)notify("READY=1\n");
 	while (!err && (err = wait_for_lines(s, r)) > 0)
 		err = catch_up(r, server, s->signal_fd);
 	if (!err && s->once)
@@ -232,6 +229,12 @@ static int go_on(const struct sources *s, struct recorder *r, struct server *ser
 	return err;
 }
 
+static int cannot_keep(int err, const char *dir, const char *database)
+{
+	return log_errno(err, "serve: cannot keep %s from the journal in %s", database, dir);
+}
+
+/* All that fails is logged. */
 static int follow(const struct options *o, const char *dir, const char *database)
 {
 	_cleanup_(recorder_close_ptr) struct recorder *r = NULL;
@@ -239,21 +242,38 @@ static int follow(const struct options *o, const char *dir, const char *database
 	_cleanup_(export_stop_ptr) struct export_threads *exports = NULL;
 	_cleanup_(server_stop_ptr) struct server *server = NULL;
 	_cleanup_close_ int signal_fd = open_signals(), inotify_fd = -1;
-	int err = MIN(signal_fd, 0);
+	int err = o->fleet ? open_fleet(o->fleet, dir, &fleet) : 0;
 
-	if (!err && o->fleet)
-		err = open_fleet(o->fleet, dir, &fleet);
-	if (!err)
-		err = MIN(inotify_fd = watch(dir), 0);
+	if (err)
+		return err;
+	err = signal_fd < 0 ? signal_fd : MIN(inotify_fd = watch(dir), 0);
 	if (!err)
 		err = recorder_open(dir, database, &r);
-	if (!err && o->export)
+	if (err)
+		return cannot_keep(err, dir, database);
+	if (o->export)
 		err = start_exports(dir, database, o->export, &exports);
 	if (!err && o->listen)
 		err = start_server(o, dir, database, exports, &server);
 	if (err)
 		return err;
-	return go_on(&(struct sources) { fleet, signal_fd, inotify_fd, o->once }, r, server);
+	err = go_on(&(struct sources) { fleet, signal_fd, inotify_fd, o->once }, r, server);
+	return err ? cannot_keep(err, dir, database) : 0;
+}
+
+/* What is wrong is told. */
+static bool are_usable(const struct options *o)
+{
+	if (o->listen && server_check(o->listen)) {
+		log_error("--listen: '%s' is no [ADDRESS:]PORT, such as 9794 or [::1]:9794",
+			  o->listen);
+		return false;
+	}
+	if (o->fleet && fleet_check(o->fleet)) {
+		log_error("--fleet: that is no nats://HOST:PORT[,HOST:PORT][/STREAM][#creds=FILE]");
+		return false;
+	}
+	return !o->export || !export_check(o->export);
 }
 
 static int run(const void *options, int argc _unused_, char **argv _unused_)
@@ -263,15 +283,14 @@ static int run(const void *options, int argc _unused_, char **argv _unused_)
 	const char *database = o->fleet ? FLEET_DATABASE : DATABASE;
 	int err;
 
+	if (!are_usable(o))
+		return EXIT_USAGE;
 	dir = o->dir ? o->dir : dir;
 	database = o->database ? o->database : database;
 	err = drop_privileges(database);
-
-	if (!err)
-		err = follow(o, dir, database);
 	if (err)
-		log_errno(err, "serve: cannot keep %s from the journal in %s", database, dir);
-	return err ? EXIT_FAILURE : EXIT_SUCCESS;
+		return cannot_keep(err, dir, database), EXIT_FAILURE;
+	return follow(o, dir, database) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 static const struct option_def option_defs[] = {

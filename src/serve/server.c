@@ -197,6 +197,16 @@ static int start(struct server *s)
 	return r;
 }
 
+int server_check(const char *listen)
+{
+	struct addrinfo *found = NULL;
+	int r = parse(listen, &found);
+
+	if (!r)
+		freeaddrinfo(found);
+	return r;
+}
+
 int server_start(const struct server_options *o, struct server **ret)
 {
 	_cleanup_(server_stop_ptr) struct server *s = calloc(1, sizeof(*s));

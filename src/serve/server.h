@@ -19,7 +19,10 @@ struct server_options {
 	struct export_threads *exports; /* NULL: none; they end after the server */
 };
 
-/* 0, -EINVAL where `listen` is none, or another negative errno. The strings are copied. */
+/* 0, or -EINVAL where `listen` is none. */
+int server_check(const char *listen);
+
+/* 0, or a negative errno. The strings are copied. */
 int server_start(const struct server_options *o, struct server **ret);
 void server_stop(struct server *s); /* NULL is fine */
 DEFINE_CLEANUP(struct server, server_stop);

@@ -134,11 +134,18 @@ def test_one_that_is_away_keeps_no_other(lab, own, serve, tmp_path):
     assert err.count("takes nothing") == 2, err
 
 
-def test_what_is_no_sink(serve):
-    for bad in ("nowhere", "file:relative", "syslog+tcp://host", "syslog+udp://:514", "syslog+tcp://host:x"):
+def test_what_is_no_sink(serve, tmp_path):
+    """One line, that says what there is and nothing that may be secret, before anything is opened."""
+    for bad in ("nowhere", "ftp://x", "file:relative", "syslog+tcp://host", "syslog+udp://:514", "syslog+tcp://host:x",
+                "nats://user:secret@host:1/a.b", "file:relative#key=secret"):
         process = serve(bad)
         _, err = process.communicate(timeout=20)
-        assert process.returncode == 1 and b"is none of file:/PATH" in err, err
+        assert process.returncode == 2 and err.count(b"\n") == 1 and b"is none of file:/PATH" in err, err
+        assert b"secret" not in err
+    process = serve(*["stdout:"] * 17)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 2 and b"export: 16 sinks at most: " in err, err
+    assert not [p for p in tmp_path.iterdir() if p.name.startswith("record.db")]
 
 
 def test_cursor_of_no_use(lab, own, serve, tmp_path):

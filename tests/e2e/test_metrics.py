@@ -151,9 +151,11 @@ def test_where_it_does_not_listen(own, tmp_path, page):
     argv = [own.backstop, "serve", "--dir", f"{own.state}/journal", "--database", f"{tmp_path}/other.db", "--listen"]
     for bad in ("localhost:9794", ":9794", "127.0.0.1:", "[::1:9794", "::1:9794", "65536", "x"):
         done = subprocess.run([*argv, bad], capture_output=True, text=True, timeout=20)
-        assert done.returncode == 1 and f"'{bad}' is no [ADDRESS:]PORT" in done.stderr, done
+        assert done.returncode == 2 and done.stderr.count("\n") == 1, done
+        assert f"'{bad}' is no [ADDRESS:]PORT" in done.stderr
+    assert not os.path.exists(f"{tmp_path}/other.db")
     done = subprocess.run([*argv, str(page.port)], capture_output=True, text=True, timeout=20)
-    assert done.returncode == 1 and f"cannot listen on {page.port}: Address already in use" in done.stderr, done
+    assert (done.returncode, done.stderr) == (1, f"backstop: cannot listen on {page.port}: Address already in use\n")
 
 
 # ---- Prometheus itself
