@@ -9,7 +9,8 @@
 
 static const struct sink_type *const types[] = { &sink_file,	 &sink_stdout, &sink_udp,
 						 &sink_tcp,	 &sink_tls,    &sink_nats,
-						 &sink_tls_nats, &sink_https,  &sink_http };
+						 &sink_tls_nats, &sink_https,  &sink_http,
+						 &sink_journald };
 
 void sink_free(struct sink *s)
 {

@@ -48,7 +48,7 @@ struct sink_type {
 };
 
 extern const struct sink_type sink_file, sink_stdout, sink_udp, sink_tcp, sink_tls, sink_nats,
-	sink_tls_nats, sink_https, sink_http;
+	sink_tls_nats, sink_https, sink_http, sink_journald;
 
 /* NULL: it was not given. */
 const char *sink_option(const struct sink *s, const char *key);

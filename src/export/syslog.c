@@ -4,11 +4,9 @@
 
 #include "record/event.h"
 
-#define FACILITY 16 /* local0 */
 #define HOST_MAX 255
 
-/* Of a finding that held or refused something: warning; else informational. */
-static int severity_of(const struct event *e)
+int syslog_severity(const struct event *e)
 {
 	return e->kind == EVENT_FINDING && e->disposition != 1 ? 4 : 6;
 }
@@ -44,7 +42,7 @@ void syslog_add(struct strbuf *out, const char *line, size_t len)
 
 	if (!event_read(line, len, &e))
 		e.time_ms = 0;
-	strbuf_addf(out, "<%d>1 ", FACILITY * 8 + severity_of(&e));
+	strbuf_addf(out, "<%d>1 ", SYSLOG_FACILITY * 8 + syslog_severity(&e));
 	if (e.time_ms)
 		add_time(out, e.time_ms);
 	else

@@ -6,6 +6,12 @@
 
 #include "base/strbuf.h"
 
+#define SYSLOG_FACILITY 16 /* local0 */
+
+/* Of a finding that held or refused something: warning; else informational. */
+struct event;
+int syslog_severity(const struct event *e);
+
 /* Appends a line of the journal as one message, without framing. */
 void syslog_add(struct strbuf *out, const char *line, size_t len);
 

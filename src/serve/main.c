@@ -297,7 +297,8 @@ static const struct option_def option_defs[] = {
 	{ "once", 0, OPTION_FLAG, NULL, "end when the database has all that the journal has",
 	  offsetof(struct options, once) },
 	{ "export", 0, OPTION_STRING, "SINKS",
-	  "bring events there, too: file:/PATH, stdout:, syslog+udp://HOST:PORT, or syslog+tcp, "
+	  "bring events there, too: file:/PATH, stdout:, journald:, syslog+udp://HOST:PORT, or "
+	  "syslog+tcp, "
 	  "syslog+tls://HOST:PORT#ca=FILE, https://HOST/PATH#key=FILE, nats://HOST:PORT, with "
 	  "commas between them",
 	  offsetof(struct options, export) },
