@@ -313,42 +313,54 @@ static __always_inline bool decide_down(struct bs_delete_event *e)
 	return true;
 }
 
-/* Sends the event of a candidate, gives its memory back and stops the task. */
-static __always_inline void freeze(struct delete_work *w, struct task_struct *t, struct bs_label *l)
+/* Takes a slot for a candidate; without one it is killed, or goes on without a guard. */
+static __always_inline struct place claim_place(struct bs_delete_event *e, struct bs_label *l)
 {
-	struct bs_delete_event *e = &w->event;
 	struct place p = {};
-	bool traced = t->ptrace;
 
 	COUNT(candidates);
 	e->flags |= BS_DELETE_CANDIDATE;
-	if (traced)
+	if (bpf_get_current_task_btf()->ptrace)
 		e->flags |= BS_DELETE_TRACED;
 	number_event(&e->head);
-	if (!decide_down(e)) {
-		p = claim_slot(BS_SLOT_DELETED, &e->head, e->start);
-		e->slot = p.at;
-		e->ticket = p.ticket;
-		l->slot = p.at + 1;
-		if (!p.slot) {
-			e->flags |= BS_DELETE_REFUSED;
-			bpf_send_signal(SIGKILL);
-		}
+	if (decide_down(e))
+		return p;
+	p = claim_slot(BS_SLOT_DELETED, &e->head, e->start);
+	e->slot = p.at;
+	e->ticket = p.ticket;
+	l->slot = p.at + 1;
+	if (!p.slot) {
+		e->flags |= BS_DELETE_REFUSED;
+		bpf_send_signal(SIGKILL);
 	}
-	send_decision(&e->head, delete_size(e));
-	delete_release(w);
-	if (!p.slot)
-		return;
-	if (traced)
-		ask_traced(&p);
-	else
-		ask_guard(&p);
+	return p;
 }
 
-static __always_inline void begin_event(struct delete_work *w, struct bs_label *l, u32 op)
+/* Its event has been sent. */
+static __always_inline void stop_candidate(const struct place *p, bool traced)
+{
+	if (!p->slot)
+		return;
+	if (traced)
+		ask_traced(p);
+	else
+		ask_guard(p);
+}
+
+/* Sends the event of a candidate, gives its memory back and stops the task. */
+static __always_inline void freeze(struct delete_work *w, struct bs_label *l)
+{
+	struct place p = claim_place(&w->event, l);
+	bool traced = w->event.flags & BS_DELETE_TRACED;
+
+	send_decision(&w->event.head, delete_size(&w->event));
+	delete_release(w);
+	stop_candidate(&p, traced);
+}
+
+static __always_inline void begin_event(struct bs_delete_event *e, struct bs_label *l, u32 op)
 {
 	struct task_struct *t = bpf_get_current_task_btf();
-	struct bs_delete_event *e = &w->event;
 
 	event_head(&e->head, BS_EVENT_DELETE, sizeof(*e), l->session);
 	e->start = t->group_leader->start_boottime;
@@ -360,9 +372,29 @@ static __always_inline void begin_event(struct delete_work *w, struct bs_label *
 	e->parent = t->real_parent->tgid;
 	e->slot = BS_NO_SLOT;
 	e->ticket = e->burst = 0;
+	e->path_len = e->inner_len = 0;
 	e->dirfd = AT_FDCWD;
+}
+
+static __always_inline void begin_work(struct delete_work *w, struct bs_label *l, u32 op)
+{
+	begin_event(&w->event, l, op);
 	w->quiet = 0;
 	delete_begin(w);
+}
+
+/* No memory is free to say what it was: a candidate, of which the guard knows no more than that. */
+static __noinline int freeze_unknown(struct bs_label *l, u32 op)
+{
+	struct bs_delete_event e = {};
+	struct place p;
+
+	COUNT(unscanned);
+	begin_event(&e, l, op);
+	p = claim_place(&e, l);
+	send_decision(&e.head, sizeof(e));
+	stop_candidate(&p, e.flags & BS_DELETE_TRACED);
+	return 0;
 }
 
 /* Gives the memory back. True: the task is stopped. */
@@ -371,7 +403,7 @@ static __always_inline bool judge_done(struct delete_work *w, struct bs_label *l
 	int verdict = delete_weigh(w);
 
 	if (verdict == WAIT) {
-		freeze(w, bpf_get_current_task_btf(), l);
+		freeze(w, l);
 		return true;
 	}
 	if (verdict == REFUSE)
@@ -386,10 +418,10 @@ static __always_inline bool done_at(struct bs_label *l, u32 op, const char *path
 	struct delete_work *w = delete_claim();
 
 	if (!w) {
-		COUNT(unscanned);
-		return false;
+		freeze_unknown(l, op);
+		return true;
 	}
-	begin_event(w, l, op);
+	begin_work(w, l, op);
 	w->quiet = quiet;
 	w->event.dirfd = dirfd;
 	if (!read_given_path(w, (u64)path, dirfd)) {
@@ -413,10 +445,10 @@ static __always_inline void done_to_file(struct bs_label *l, u32 op, s32 fd, s64
 		return;
 	w = delete_claim();
 	if (!w) {
-		COUNT(unscanned);
+		freeze_unknown(l, op);
 		return;
 	}
-	begin_event(w, l, op);
+	begin_work(w, l, op);
 	w->event.inode = BPF_CORE_READ(inode, i_ino);
 	w->event.dev = BPF_CORE_READ(inode, i_sb, s_dev);
 	w->event.links = BPF_CORE_READ(inode, i_nlink);

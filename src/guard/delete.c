@@ -135,11 +135,26 @@ u32 delete_count_gone(const struct guard *g, const struct exec *x)
 	return x->session ? gone_count(x->session->gone, window_of(g, x)) : 0;
 }
 
+/* What has happened and nobody can name: its event was lost, or the kernel had no memory to say
+ * more. What is not known does not go on by itself. */
+static const struct finding unknown = {
+	.verdict = VERDICT_HOLD,
+	.severity = SEVERITY_HIGH,
+	.pack = "self",
+	.id = "unknown",
+	.why = "Something was deleted, and what it was is not known.",
+	.signature = (u32)-1,
+};
+
 void delete_match(struct guard *g, const struct exec *x, struct decision *ret)
 {
 	struct finding alone;
 	struct question q;
 
+	if (!x->object.path[0]) {
+		ret->finding = unknown;
+		return;
+	}
 	fill_question(g, x, &q);
 	policy_match_delete(g->policy, &q.deletion, &ret->finding);
 	if (!is_burst(g, x))
@@ -362,7 +377,7 @@ static int decode_object(struct exec *x, const struct bs_delete_event *e)
 	o->links = e->links;
 	o->burst = e->burst;
 	if (e->flags & BS_DELETE_DONE) {
-		o->path = given_path(x, e);
+		o->path = e->path_len ? given_path(x, e) : strdup("");
 		return o->path ? 0 : -ENOMEM;
 	}
 	o->path = exec_join_parts(e->data, e->path_len, e->flags & BS_DELETE_CUT);
@@ -403,7 +418,7 @@ static void set_counts(struct guard *g, struct exec *x)
 {
 	struct question q;
 
-	if (x->flags & BS_DELETE_MADE ||
+	if (!x->object.path[0] || x->flags & BS_DELETE_MADE ||
 	    (g->options.mode == MODE_ENFORCE ? !x->object.burst : is_guess(x)))
 		return;
 	fill_question(g, x, &q);

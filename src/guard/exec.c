@@ -320,8 +320,8 @@ static bool same_string(const char *a, const char *b)
 
 static bool same_object(const struct object *a, const struct object *b)
 {
-	return a->id.op == b->id.op && a->id.dev == b->id.dev && a->id.inode == b->id.inode &&
-	       same_string(a->path, b->path);
+	return a->path[0] && a->id.op == b->id.op && a->id.dev == b->id.dev &&
+	       a->id.inode == b->id.inode && same_string(a->path, b->path);
 }
 
 bool exec_same(const struct exec *a, const struct exec *b)

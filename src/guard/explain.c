@@ -145,6 +145,7 @@ static void add_deletion(struct guard *g, struct strbuf *sb, const struct exec *
 			    policy_burst(g->policy).seconds);
 	else if (x->kind == BS_SLOT_DELETE)
 		strbuf_addf(sb, "%s ", ocsf_deletion_word(o->id.op));
+	strbuf_adds(sb, o->path[0] ? "" : "a file that is not known");
 	escape_bytes(sb, o->path, strlen(o->path));
 	if (x->kind == BS_SLOT_DELETE) {
 		strbuf_adds(sb, " (by ");

@@ -383,8 +383,26 @@ static void test_held_and_never_recorded(void **state _unused_)
 	x = delete_from_slot(&guard, SLOT, TICKET);
 	assert_non_null(x);
 	assert_string_equal(x->object.path, "");
-	assert_int_equal(decided(x).verdict, VERDICT_ALLOW);
+	assert_int_equal(decided(x).verdict, VERDICT_HOLD);
+	assert_string_equal(decided(x).finding.id, "unknown");
+	assert_false(exec_same(x, x)); /* a grant is for one deletion, and nobody knows which */
 	exec_free(x);
+}
+
+/* The kernel had no memory to say more. */
+static void test_unknown(void **state _unused_)
+{
+	_cleanup_(exec_free_ptr) struct exec *x = NULL;
+
+	build(BS_DELETE_DONE | BS_DELETE_CANDIDATE, "", 0, "", 0);
+	x = delete_decode(&guard, &event.e);
+	assert_non_null(x);
+	assert_string_equal(x->object.path, "");
+	assert_false(x->object.counts);
+	assert_int_equal(decided(x).verdict, VERDICT_HOLD);
+	guard.options.mode = MODE_RECORD;
+	assert_int_equal(decided(x).verdict, VERDICT_ALERT);
+	guard.options.mode = MODE_ENFORCE;
 }
 
 int main(void)
@@ -405,6 +423,7 @@ int main(void)
 		CASE(test_burst_that_was_denied),
 		CASE(test_held_before_this_guard),
 		CASE(test_held_and_never_recorded),
+		CASE(test_unknown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,7 +82,7 @@ static char *path_of(const struct bs_delete_event *e)
 	_cleanup_free_ char *dir = NULL;
 	char *path;
 
-	if (!(e->flags & BS_DELETE_DONE))
+	if (!(e->flags & BS_DELETE_DONE) || !e->path_len)
 		return join(e->data, e->path_len);
 	if (e->data[0] == '/')
 		return strdup(e->data);

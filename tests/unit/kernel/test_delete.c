@@ -1,6 +1,8 @@
 /* Deletions: which are seen, which are candidates, and when many are one burst. */
 #include "deletions.h"
 
+#include <bpf/bpf.h>
+
 /* ---- events */
 
 static int do_all_of_nothing(void)
@@ -166,6 +168,83 @@ static void test_a_candidate_is_answered(void **state)
 	assert_false(is_there("x.tfstate"));
 }
 
+/* ---- no memory to say what it is */
+
+static int own_map(const char *name)
+{
+	for (int fd = 0; fd < 1024; fd++) {
+		struct bpf_map_info info = { 0 };
+		u32 len = sizeof(info);
+		char path[32], what[32] = "";
+
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		if (readlink(path, what, sizeof(what) - 1) > 0 && strstr(what, "bpf-map") &&
+		    !bpf_obj_get_info_by_fd(fd, &info, &len) && !strcmp(info.name, name))
+			return fd;
+	}
+	return -1;
+}
+
+/* `busy` is the first of each. */
+static void take_works(u32 busy)
+{
+	struct bpf_map_info info = { 0 };
+	u32 len = sizeof(info), *work;
+	int fd = own_map("delete_works");
+
+	assert_int_equal(bpf_obj_get_info_by_fd(fd, &info, &len), 0);
+	work = calloc(1, info.value_size);
+	work[0] = busy;
+	for (u32 i = 0; i < info.max_entries; i++)
+		assert_int_equal(bpf_map_update_elem(fd, &i, work, 0), 0);
+	free(work);
+}
+
+static int do_one(void)
+{
+	return result(unlink("a"));
+}
+
+static void expect_unknown(pid_t pid)
+{
+	const struct bs_slot *s;
+
+	wait_for_stop(pid);
+	take_works(0);
+	assert_int_equal(seen_count, 1);
+	assert_string_equal(seen[0].path, "");
+	assert_int_equal(seen[0].flags, BS_DELETE_CANDIDATE | BS_DELETE_DONE);
+	s = &kernel_slots(kernel)[seen[0].slot];
+	assert_int_equal(s->word, BS_SLOT_WORD(seen[0].ticket, BS_SLOT_STOPPED));
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+/* Before it has happened it comes again and again; after, it is stopped as one that is not known.
+ */
+static void test_no_memory(void **state)
+{
+	u64 before;
+	pid_t pid;
+
+	(void)state;
+	open_kernel();
+	before = kernel_counters(kernel)->unscanned;
+	make("a", "x");
+	take_works(1);
+	pid = start(do_one);
+	if (is_trace()) {
+		expect_unknown(pid);
+	} else {
+		usleep(100 * 1000);
+		assert_true(is_there("a"));
+		take_works(0);
+		assert_int_equal(finish(pid, BS_SLOT_ALLOWED, NULL), 0);
+	}
+	assert_false(is_there("a"));
+	assert_true(kernel_counters(kernel)->unscanned > before);
+}
+
 /* ---- bursts */
 
 static int do_burst(void)
@@ -271,10 +350,15 @@ static void test_what_was_said_of_a_burst(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_each_operation_is_an_event),	   TEST(test_nothing_is_lost),
-		TEST(test_scratch_is_counted_alone),	   TEST(test_a_deep_path_is_whole),
-		TEST(test_a_candidate_is_frozen),	   TEST(test_a_candidate_is_answered),
-		TEST(test_a_burst_is_frozen_at_its_limit), TEST(test_a_burst_is_refused),
+		TEST(test_each_operation_is_an_event),
+		TEST(test_nothing_is_lost),
+		TEST(test_scratch_is_counted_alone),
+		TEST(test_a_deep_path_is_whole),
+		TEST(test_a_candidate_is_frozen),
+		TEST(test_a_candidate_is_answered),
+		TEST(test_no_memory),
+		TEST(test_a_burst_is_frozen_at_its_limit),
+		TEST(test_a_burst_is_refused),
 		TEST(test_what_was_said_of_a_burst),
 	};
 
