@@ -54,6 +54,18 @@ struct {
 	__type(value, struct bs_hints);
 } hints SEC(".maps");
 
+/* Directories in which nothing that a program deletes is asked about any more, until it execs: the
+ * guard has said so. By delete_event.place. Full: those that were asked about longest ago are
+ * again.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, u64);
+	__type(value, u32);
+} spared SEC(".maps");
+const volatile u64 place_seed; /* random, so that nobody makes two places one */
+
 /* Names of directories, what is inside is build output. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -113,6 +125,7 @@ __noinline int delete_begin(struct delete_work *w)
 		return 0;
 	w->hinted = !!bpf_map_lookup_elem(&hints, &session);
 	w->asks = 0;
+	w->leaf = w->leaf_end = 0;
 	return 0;
 }
 
@@ -128,6 +141,8 @@ __noinline int delete_note(struct delete_work *w, u32 at, u32 n)
 		w->asks = may_be_precious(w, &e);
 	w->before = w->last;
 	w->last = e.head;
+	if (!at)
+		w->leaf_end = n;
 	if (w->parts++ && is_build_name(w, at, e.head))
 		w->build = 1;
 	return 0;
@@ -195,6 +210,54 @@ static __noinline bool is_protected(const struct bs_delete_event *e)
 static __always_inline bool is_asked(struct delete_work *w)
 {
 	return scan_path(w, path_bytes(&w->event)) || is_precious(w);
+}
+
+/* ---- directories that were asked about */
+
+struct place_hash {
+	struct delete_work *w;
+	u64 hash;
+};
+
+static __always_inline void mix(u64 *hash, u64 word)
+{
+	*hash = (*hash ^ word) * 0x9e3779b97f4a7c15ULL;
+	*hash ^= *hash >> 29;
+}
+
+static long place_step(u32 i, void *data)
+{
+	struct place_hash *h = data;
+
+	if (i < h->w->leaf || i >= h->w->leaf_end)
+		mix(&h->hash, h->w->data[i & (BS_CHUNK - 1)]);
+	return 0;
+}
+
+/* A frame of its own. Of a path that is cut, or that another one stands for, nobody says. */
+static __noinline u64 place_of(struct delete_work *w)
+{
+	struct bs_delete_event *e = &w->event;
+	struct place_hash h = { .w = w, .hash = place_seed };
+
+	if (!w->leaf_end || e->flags & BS_DELETE_CUT ||
+	    (e->inner_len && !(e->flags & BS_DELETE_DONE)))
+		return 0;
+	mix(&h.hash, e->head.tgid);
+	mix(&h.hash, e->start);
+	mix(&h.hash, bpf_get_current_task_btf()->self_exec_id);
+	mix(&h.hash, e->parent_inode);
+	mix(&h.hash, e->dev);
+	bpf_loop(path_bytes(e), place_step, &h, 0);
+	return h.hash;
+}
+
+static __noinline bool is_spared(struct delete_work *w)
+{
+	u64 place = place_of(w);
+
+	w->event.place = place;
+	return place && bpf_map_lookup_elem(&spared, &place);
 }
 
 __noinline int delete_linked(struct delete_work *w)
@@ -431,7 +494,7 @@ __noinline int delete_weigh(struct delete_work *w)
 	if (!w)
 		return REFUSE;
 	e->head.size = delete_size(e);
-	verdict = is_asked(w) ? WAIT : PASS;
+	verdict = is_asked(w) && !is_spared(w) ? WAIT : PASS;
 	if (verdict == PASS && is_protected(e)) {
 		e->flags |= BS_DELETE_INODE;
 		verdict = WAIT;

@@ -15,13 +15,14 @@
 struct delete_work {
 	u32 busy;
 	u32 index;
-	u32 parts;	  /* of the path in hand */
-	u32 build;	  /* it is inside of build output */
-	u64 last, before; /* its upmost components, their first 8 bytes */
-	u32 uncounted;	  /* scratch or build output */
-	u32 quiet;	  /* no event for the record is needed */
-	u32 hinted;	  /* the session's project calls something precious */
-	u32 asks;	  /* and this may be it */
+	u32 parts;	    /* of the path in hand */
+	u32 leaf, leaf_end; /* where its last component is in data[]; leaf_end 0: nowhere */
+	u32 build;	    /* it is inside of build output */
+	u64 last, before;   /* its upmost components, their first 8 bytes */
+	u32 uncounted;	    /* scratch or build output */
+	u32 quiet;	    /* no event for the record is needed */
+	u32 hinted;	    /* the session's project calls something precious */
+	u32 asks;	    /* and this may be it */
 	struct bs_delete_event event;
 	u8 data[BS_CHUNK + 64];
 };
@@ -187,6 +188,7 @@ static __always_inline void read_deletion(struct delete_work *w, const struct de
 	e->slot = BS_NO_SLOT;
 	e->ticket = 0;
 	e->burst = 0;
+	e->place = 0;
 	e->dirfd = 0;
 	e->generation = generation_of(d->inode);
 	w->quiet = d->quiet;

@@ -251,6 +251,8 @@ static long given_step(u32 i, void *data)
 		return 0;
 	w->data[at] = 0;
 	w->parts = !!c; /* the last is no directory */
+	w->leaf = start;
+	w->leaf_end = i > start ? i + 1 : 0;
 	if (i > start)
 		delete_note(w, (GIVEN_COPY + start) & (BS_CHUNK - 1), i - start + 1);
 	g->start = i + 1;
@@ -282,6 +284,11 @@ __noinline int read_given_path(struct delete_work *w, u64 path, s32 dirfd)
 	n = bpf_probe_read_user_str(w->data, BS_DELETE_PATH, (const void *)path);
 	if (n <= 1)
 		return 0;
+	if (n == BS_DELETE_PATH) { /* longer than that: nobody knows what it names */
+		w->asks = 1;
+		w->uncounted = 0;
+		return 1;
+	}
 	w->event.path_len = n;
 	bpf_probe_read_kernel(w->data + GIVEN_COPY, BS_DELETE_PATH, w->data);
 	begin_path(w, &w->event.inner_len);
@@ -364,7 +371,7 @@ static __always_inline void begin_event(struct bs_delete_event *e, struct bs_lab
 
 	event_head(&e->head, BS_EVENT_DELETE, sizeof(*e), l->session);
 	e->start = t->group_leader->start_boottime;
-	e->inode = e->parent_inode = e->bytes = 0;
+	e->inode = e->parent_inode = e->bytes = e->place = 0;
 	e->dev = e->links = 0;
 	e->op = op;
 	e->flags = BS_DELETE_DONE;

@@ -336,6 +336,7 @@ struct bs_delete_event {
 	u64 inode; /* of the object, with dev */
 	u64 parent_inode;
 	u64 bytes; /* that it has, or loses */
+	u64 place; /* of its directory, for its program alone: see `spared`; 0: it is asked anew */
 	u32 dev;   /* kernel's encoding: major << 20 | minor */
 	u32 links; /* names that it has before */
 	u32 op;	   /* enum bs_delete_op */
@@ -453,7 +454,7 @@ _Static_assert(sizeof(struct bs_exec_event) == 152, "ABI");
 _Static_assert(sizeof(struct bs_connect_event) == 88, "ABI");
 _Static_assert(sizeof(struct bs_tamper_event) == 144, "ABI");
 _Static_assert(sizeof(struct bs_object) == 24, "ABI");
-_Static_assert(sizeof(struct bs_delete_event) == 120, "ABI");
+_Static_assert(sizeof(struct bs_delete_event) == 128, "ABI");
 
 /* Of all that is pinned: a guard adopts only what has its own number. */
 #define BS_ABI 4

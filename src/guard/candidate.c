@@ -173,8 +173,10 @@ static void deny_what_cannot_wait(const struct exec *x, struct decision *d)
 /* What is held is remembered once it is decided. */
 static void remember(struct guard *g, const struct exec *x, struct decision *d)
 {
-	if (exec_is_deletion(x) && d->verdict != VERDICT_HOLD)
-		delete_remember(g, x, d, d->verdict > VERDICT_ALERT);
+	if (!exec_is_deletion(x) || d->verdict == VERDICT_HOLD)
+		return;
+	delete_remember(g, x, d, d->verdict > VERDICT_ALERT);
+	delete_spare(g, x, d);
 }
 
 static void decide_call(struct guard *g, struct exec *exec)

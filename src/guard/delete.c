@@ -165,6 +165,18 @@ void delete_match(struct guard *g, const struct exec *x, struct decision *ret)
 	ret->burst = ret->finding.id && ret->finding.signature != alone.signature;
 }
 
+void delete_spare(struct guard *g, const struct exec *x, const struct decision *d)
+{
+	struct question q;
+
+	if (!x->object.place || !(x->flags & BS_DELETE_CANDIDATE) || d->finding.id ||
+	    d->verdict != VERDICT_ALLOW)
+		return;
+	fill_question(g, x, &q);
+	if (policy_spares_directory(g->policy, &q.deletion))
+		kernel_spare(g->kernel, x->object.place);
+}
+
 /* ---- what was said of a process a moment ago
  *
  * Whoever removes a tree comes with its next file at once: nobody is asked again what was just
@@ -376,6 +388,7 @@ static int decode_object(struct exec *x, const struct bs_delete_event *e)
 	o->bytes = e->bytes;
 	o->links = e->links;
 	o->burst = e->burst;
+	o->place = e->place;
 	if (e->flags & BS_DELETE_DONE) {
 		o->path = e->path_len ? given_path(x, e) : strdup("");
 		return o->path ? 0 : -ENOMEM;

@@ -54,6 +54,7 @@ struct object {
 	char *path;  /* as the task's root has it; "": not known */
 	char *inner; /* inside its file system, where that is another */
 	u64 bytes;
+	u64 place; /* of its directory, as the kernel knows it; 0: not known */
 	u32 links;
 	u32 burst;   /* deletions in the window that ends with it, as the kernel counts */
 	bool counts; /* in a burst */
@@ -315,6 +316,8 @@ struct exec *delete_decode(struct guard *g, const struct bs_delete_event *e);
 /* A frozen deletion, as the journal has it; NULL where it is not known, or gone. */
 struct exec *delete_from_slot(struct guard *g, u32 slot, u32 ticket);
 void delete_match(struct guard *g, const struct exec *x, struct decision *ret);
+/* It is asked about, and nothing is found: nor is anything else that its program deletes there. */
+void delete_spare(struct guard *g, const struct exec *x, const struct decision *d);
 /* It happens: it counts from now on. */
 void delete_is_gone(struct guard *g, const struct exec *x);
 /* The session's others of late, in words. */

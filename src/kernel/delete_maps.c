@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include <bpf/bpf.h>
 
@@ -66,6 +67,8 @@ int delete_maps_size(struct backstop_bpf *s, const struct tiers *tiers,
 	s->rodata->delete_works_mask = works - 1;
 	s->rodata->delete_unhooked = unhooked(tiers);
 	bpf_program__set_autoload(s->progs.delete_done, s->rodata->delete_unhooked);
+	if (getrandom((u64 *)&s->rodata->place_seed, sizeof(u64), 0) < 0)
+		return -errno;
 	s->rodata->burst_limit = t->burst.count;
 	s->rodata->burst_bucket =
 		MAX(t->burst.seconds, 1U) * 1000000000ULL / (BS_BURST_BUCKETS - 1);
@@ -128,4 +131,13 @@ int kernel_burst(struct kernel *k, u32 tgid, u64 start, enum bs_burst what)
 	p.start = start;
 	p.burst = what;
 	return bpf_map_update_elem(fd, &tgid, &p, BPF_EXIST) ? -ESRCH : 0;
+}
+
+int kernel_spare(struct kernel *k, u64 place)
+{
+	u32 one = 1;
+
+	return bpf_map_update_elem(bpf_map__fd(k->skel->maps.spared), &place, &one, BPF_ANY)
+		       ? -errno
+		       : 0;
 }

@@ -126,6 +126,9 @@ int kernel_watch_deletions(struct kernel *k, bool on);
 /* What becomes of a burst of deletions, for this process and those that it makes: enum bs_burst.
  * 0, or -ESRCH: the process is gone, or of no session. */
 int kernel_burst(struct kernel *k, u32 tgid, u64 start, enum bs_burst what);
+/* What is deleted in this place (of a delete event) is not asked about again for its path. 0 or a
+ * negative errno. */
+int kernel_spare(struct kernel *k, u64 place);
 
 /* Attaches or detaches the tripwire on system calls. 0 or a negative errno. */
 int kernel_set_tripwire(struct kernel *k, bool on);

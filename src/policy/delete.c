@@ -30,6 +30,7 @@ struct looking {
 	const struct deletion *d;
 	struct view view;
 	bool allow; /* in hand is an allow rule */
+	bool any;   /* the view's last component stands for every name */
 	bool first; /* the view is the path itself */
 	enum answer idle, precious;
 	const char *names[CARRIER_NAMES + 2]; /* of the program */
@@ -105,10 +106,14 @@ static bool ends_differ(const char *glob, const char *name)
 	       (isalnum((unsigned char)last) && last != name[strlen(name) - 1]);
 }
 
+static const char any_name[] = "*"; /* by its address */
+
 static bool part_matches(const struct image *im, const struct image_part *part, const char *name)
 {
 	const char *text = im->strings + part->text;
 
+	if (name == any_name)
+		return part->kind != PART_DEEP;
 	if (part->kind == PART_NAME)
 		return text[0] == name[0] && strcmp(text, name) == 0;
 	return part->kind == PART_GLOB && text[0] && !ends_differ(text, name) &&
@@ -159,6 +164,10 @@ static bool is_precious(struct looking *l)
 {
 	struct paths paths;
 
+	if (l->any) {
+		init_paths(l, &paths);
+		return paths.owner.count || paths.project.count;
+	}
 	if (l->precious == UNKNOWN) {
 		init_paths(l, &paths);
 		l->precious = paths_is_kept(&paths, l->view.path) &&
@@ -187,6 +196,10 @@ static bool is_idle(struct looking *l)
 {
 	struct paths paths;
 
+	if (l->any) {
+		init_paths(l, &paths);
+		return !is_precious(l) && paths_has_class(&paths, l->view.path, PATH_SCRATCH);
+	}
 	if (l->idle == UNKNOWN) {
 		init_paths(l, &paths);
 		l->idle = paths_has_class(&paths, l->view.path, PATH_SCRATCH) ||
@@ -229,7 +242,7 @@ static bool paths_hold(struct looking *l, const struct image_delete *r)
 
 	for (u32 i = 0; i < r->paths_count && !found; i++)
 		found = glob_holds(l, &globs[i]) && !(globs[i].anywhere && !l->allow && is_idle(l));
-	for (u32 i = r->paths_count; i < r->paths_count + r->excepts_count && found; i++)
+	for (u32 i = r->paths_count; i < r->paths_count + r->excepts_count && found && !l->any; i++)
 		found = !glob_holds(l, &globs[i]);
 	return found;
 }
@@ -438,7 +451,7 @@ static void begin(struct looking *l, const struct policy *p, const struct deleti
 	l->d = d;
 	l->names_count = 0;
 	l->first = true;
-	l->allow = false;
+	l->allow = l->any = false;
 	find_names(l);
 }
 
@@ -469,6 +482,33 @@ void policy_match_delete(const struct policy *p, const struct deletion *d, struc
 	} else {
 		ret->pack = pack;
 	}
+}
+
+/* Whatever stands behind its program may have changed by the next deletion: `under` counts as held.
+ */
+static bool may_match_any(struct looking *l, const struct image_delete *r)
+{
+	const u32 *names = &l->p->image.delete_names[r->names];
+
+	return r->kind == DELETE_PATH && r->signature != IMAGE_NONE && paths_hold(l, r) &&
+	       set_holds(l, names, r->by_count, r->by_negated, false);
+}
+
+bool policy_spares_directory(const struct policy *p, const struct deletion *d)
+{
+	struct looking l;
+
+	begin(&l, p, d);
+	l.any = true;
+	if (has_inner(d) || !look_at(&l, d->path) || l.view.count < 2 || l.view.count == MAX_PARTS)
+		return false;
+	if (d->home && !strncmp(d->home, d->path, (size_t)(strrchr(d->path, '/') - d->path)))
+		return false;
+	l.view.parts[l.view.count - 1] = any_name;
+	for (u32 i = 0; i < p->image.deletes_count; i++)
+		if (may_match_any(&l, &p->image.deletes[i]))
+			return false;
+	return true;
 }
 
 bool search_deletion(const struct policy *p, const struct deletion *d, u32 signature)
@@ -512,65 +552,4 @@ const char *policy_deletion(const struct policy *p, u32 signature, u32 n)
 		if (p->image.deletes[i].signature == signature && n-- == 0)
 			return p->image.strings + p->image.deletes[i].text;
 	return NULL;
-}
-
-/* --- the scan */
-
-const struct scan_tables *policy_delete_tables(const struct policy *p)
-{
-	return &p->image.delete_scan;
-}
-
-static bool is_found(const struct policy *p, const char *path)
-{
-	char words[PATHS_MAX + 1];
-	size_t len = 0, left = strlen(path);
-
-	if (left >= PATHS_MAX)
-		return true;
-	while (left) {
-		size_t end = left;
-
-		while (left && path[left - 1] != '/')
-			left--;
-		if (end > left) {
-			memcpy(words + len, path + left, end - left);
-			len += end - left;
-			words[len++] = '\0';
-		}
-		left -= left > 0;
-	}
-	return scan_bytes(policy_delete_tables(p), words, len);
-}
-
-static bool is_hinted(const struct bs_hints *h, const char *path)
-{
-	while (*(path += strspn(path, "/"))) {
-		size_t len = strcspn(path, "/");
-		char name[BS_FILE_MAX] = { 0 };
-		struct bs_ends e;
-
-		memcpy(name, path, MIN(len, sizeof(name) - 1));
-		e = bs_ends_of(name, (u32)MIN(len, sizeof(name) - 1) + 1);
-		if (bs_is_hinted(h, &e))
-			return true;
-		path += len;
-	}
-	return false;
-}
-
-static bool is_asked_in_project(const struct deletion *d)
-{
-	struct bs_hints h;
-
-	if (!d->project)
-		return false;
-	project_hints(d->project, &h);
-	return is_hinted(&h, d->path) || (has_inner(d) && is_hinted(&h, d->inner));
-}
-
-bool policy_is_delete_candidate(const struct policy *p, const struct deletion *d)
-{
-	return d->protected_inode || d->burst || is_found(p, d->path) ||
-	       (has_inner(d) && is_found(p, d->inner)) || is_asked_in_project(d);
 }

@@ -173,6 +173,9 @@ struct deletion {
 /* The allow rules of the owner, then the strictest signature. In both of its paths, the stricter
  * answer counts. What is not known counts for a signature, and against an allow rule. */
 void policy_match_delete(const struct policy *p, const struct deletion *d, struct finding *ret);
+/* Whatever else this program deletes in the same directory, by whatever name, no rule on paths
+ * finds it. */
+bool policy_spares_directory(const struct policy *p, const struct deletion *d);
 /* The tables that the kernel scans a path with: components, leaf first, each ended by NUL. */
 const struct scan_tables *policy_delete_tables(const struct policy *p);
 /* What the kernel would say of path and inner, by these tables and by the project's hints. */

@@ -29,6 +29,8 @@ static struct {
 	bool watches_deletions;
 	enum bs_burst bursts[4]; /* what kernel_burst() was told, in order */
 	int bursts_count;
+	u64 spared[4]; /* what kernel_spare() was given */
+	int spared_count;
 	struct {
 		char path[256];
 		u32 flags;
@@ -275,6 +277,13 @@ int kernel_burst(struct kernel *k _unused_, u32 tgid _unused_, u64 start _unused
 {
 	if (fake.bursts_count < (int)ARRAY_SIZE(fake.bursts))
 		fake.bursts[fake.bursts_count++] = what;
+	return 0;
+}
+
+int kernel_spare(struct kernel *k _unused_, u64 place)
+{
+	if (fake.spared_count < (int)ARRAY_SIZE(fake.spared))
+		fake.spared[fake.spared_count++] = place;
 	return 0;
 }
 

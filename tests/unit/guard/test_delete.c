@@ -334,6 +334,45 @@ static void test_burst_that_was_denied(void **state _unused_)
 	assert_int_equal(fake.bursts[0], BS_BURST_DENIED);
 }
 
+/* ---- directories that are asked about once */
+
+#define PLACE 0x5ca1ab1e
+
+static u64 spared_for(u64 place, u32 flags, const char *path, size_t len)
+{
+	_cleanup_(exec_free_ptr) struct exec *x = NULL;
+	struct decision d;
+
+	build(flags, path, len, "", 0);
+	event.e.place = place;
+	x = delete_decode(&guard, &event.e);
+	fake.spared_count = 0;
+	fake.spared[0] = 0;
+	d = decided(x);
+	delete_spare(&guard, x, &d);
+	assert_in_range(fake.spared_count, 0, 1);
+	return fake.spared[0];
+}
+
+#define SPARED_FOR(place, flags, path) spared_for(place, flags, path, sizeof(path))
+
+static void test_spared(void **state _unused_)
+{
+	policy_free(guard.policy);
+	guard.policy = sample_policy(
+		"pack: d\ntitle: D\nsignatures:\n"
+		"- {id: git, delete: /srv/.git/**, severity: high, verdict: hold, why: It is.,\n"
+		"   hits: [unlink /srv/.git/a, unlink /srv/.git/b], misses: [unlink /x/c, unlink "
+		"/d]}\n");
+	assert_int_equal(SPARED_FOR(PLACE, BS_DELETE_CANDIDATE, "x\0src\0srv"), PLACE);
+	assert_int_equal(SPARED_FOR(PLACE, 0, "x\0src\0srv"), 0); /* it was not asked about */
+	assert_int_equal(SPARED_FOR(0, BS_DELETE_CANDIDATE, "x\0src\0srv"), 0);
+	assert_int_equal(SPARED_FOR(PLACE, BS_DELETE_CANDIDATE, "x\0.git\0srv"), 0);
+	guard.options.mode = MODE_RECORD; /* it goes on, and is found all the same */
+	assert_int_equal(SPARED_FOR(PLACE, BS_DELETE_CANDIDATE, "x\0.git\0srv"), 0);
+	guard.options.mode = MODE_ENFORCE;
+}
+
 /* ---- after a restart */
 
 static void hold_slot(u64 of)
@@ -421,6 +460,7 @@ int main(void)
 		CASE(test_burst_of_what_does_not_count),
 		CASE(test_burst_that_only_the_kernel_saw),
 		CASE(test_burst_that_was_denied),
+		CASE(test_spared),
 		CASE(test_held_before_this_guard),
 		CASE(test_held_and_never_recorded),
 		CASE(test_unknown),

@@ -41,7 +41,7 @@ static char pins[64];
 static int pins_fd = -1;
 
 struct seen {
-	u64 start, inode;
+	u64 start, inode, place;
 	u32 dev;
 	u32 op, flags, slot, ticket, burst;
 	char path[BS_DELETE_PATH];
@@ -104,8 +104,8 @@ static void keep(void *data, const struct bs_event *head)
 	assert_int_equal(e->head.size, sizeof(*e) + e->path_len + e->inner_len);
 	assert_true(e->head.session == SESSION);
 	path = path_of(e);
-	*s = (struct seen) { e->start, e->inode,  e->dev,   e->op, e->flags,
-			     e->slot,  e->ticket, e->burst, "" };
+	*s = (struct seen) { e->start, e->inode, e->place,  e->dev,   e->op,
+			     e->flags, e->slot,	 e->ticket, e->burst, "" };
 	snprintf(s->path, sizeof(s->path), "%s", path);
 	seen_count++;
 }

@@ -168,6 +168,107 @@ static void test_a_candidate_is_answered(void **state)
 	assert_false(is_there("x.tfstate"));
 }
 
+/* ---- directories that were asked about */
+
+static int do_states(void)
+{
+	int e = result(unlink("d/a.tfstate")) ?: result(unlink("d/b.tfstate"));
+
+	e = e ?: result(chdir("d")) ?: result(unlink("c.tfstate"));
+	return e ?: result(unlink("../e/d.tfstate"));
+}
+
+static int count_asked(void)
+{
+	int n = 0;
+
+	for (int i = 0; i < seen_count; i++)
+		n += seen[i].slot != BS_NO_SLOT;
+	return n;
+}
+
+static void make_states(void)
+{
+	mkdir("d", 0700);
+	mkdir("e", 0700);
+	make("d/a.tfstate", "x");
+	make("d/b.tfstate", "x");
+	make("d/c.tfstate", "x");
+	make("e/d.tfstate", "x");
+	seen_count = 0;
+}
+
+/* As the guard would, of the first place. */
+static int finish_sparing(pid_t pid)
+{
+	while (!seen_count)
+		consume();
+	assert_true(seen[0].place);
+	assert_int_equal(kernel_spare(kernel, seen[0].place), 0);
+	return finish(pid, BS_SLOT_ALLOWED, NULL);
+}
+
+/* Where its path is told as it was written, the same directory by another way is another place. */
+static void test_a_directory_is_asked_about_once(void **state)
+{
+	(void)state;
+	open_kernel();
+	make_states();
+	assert_int_equal(finish_sparing(start(do_states)), 0);
+	assert_int_equal(seen_count, 4);
+	assert_int_equal(count_asked(), is_trace() ? 3 : 2);
+	make_states(); /* another process has its own places */
+	assert_int_equal(finish(start(do_states), BS_SLOT_ALLOWED, NULL), 0);
+	assert_int_equal(count_asked(), 4);
+	assert_true(seen[0].place == seen[1].place);
+	assert_true(seen[0].place != seen[3].place);
+	if (!is_trace())
+		assert_true(seen[0].place == seen[2].place);
+}
+
+/* Two programs of one process, one behind the other. */
+static int do_execs(void)
+{
+	make("first", ": >d/a.tfstate; exec sh second");
+	make("second", ": >d/b.tfstate");
+	execl("/bin/sh", "sh", "first", NULL);
+	return errno;
+}
+
+static void test_an_exec_is_asked_about_anew(void **state)
+{
+	(void)state;
+	open_kernel();
+	make_states();
+	assert_int_equal(finish_sparing(start(do_execs)), 0);
+	assert_int_equal(count_asked(), 2);
+	assert_true(seen[0].place != seen[1].place);
+}
+
+#define LONG_STEPS 600
+
+static int do_long(void)
+{
+	char path[2 * LONG_STEPS + 16] = "";
+
+	for (int i = 0; i < LONG_STEPS; i++)
+		strcat(path, "./");
+	return result(unlink(strcat(path, "a")));
+}
+
+/* After it has happened, what was written is all there is. */
+static void test_a_path_that_is_too_long(void **state)
+{
+	(void)state;
+	open_kernel();
+	make("a", "x");
+	assert_int_equal(finish(start(do_long), BS_SLOT_ALLOWED, NULL), 0);
+	assert_int_equal(seen_count, 1);
+	assert_int_equal(count_asked(), is_trace());
+	if (is_trace())
+		assert_string_equal(seen[0].path, "");
+}
+
 /* ---- no memory to say what it is */
 
 static int own_map(const char *name)
@@ -350,15 +451,12 @@ static void test_what_was_said_of_a_burst(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_each_operation_is_an_event),
-		TEST(test_nothing_is_lost),
-		TEST(test_scratch_is_counted_alone),
-		TEST(test_a_deep_path_is_whole),
-		TEST(test_a_candidate_is_frozen),
-		TEST(test_a_candidate_is_answered),
-		TEST(test_no_memory),
-		TEST(test_a_burst_is_frozen_at_its_limit),
-		TEST(test_a_burst_is_refused),
+		TEST(test_each_operation_is_an_event),	    TEST(test_nothing_is_lost),
+		TEST(test_scratch_is_counted_alone),	    TEST(test_a_deep_path_is_whole),
+		TEST(test_a_candidate_is_frozen),	    TEST(test_a_candidate_is_answered),
+		TEST(test_a_directory_is_asked_about_once), TEST(test_an_exec_is_asked_about_anew),
+		TEST(test_a_path_that_is_too_long),	    TEST(test_no_memory),
+		TEST(test_a_burst_is_frozen_at_its_limit),  TEST(test_a_burst_is_refused),
 		TEST(test_what_was_said_of_a_burst),
 	};
 

@@ -423,12 +423,79 @@ static void test_faults(void **state _unused_)
 	}
 }
 
+/* ---- whole directories */
+
+static const char sparing[] =
+	"pack: d\ntitle: D\nsignatures:\n"
+	"- id: git\n"
+	"  delete: {path: .git/**, except: '**/*.lock', by: '!git', under: '!dpkg'}\n"
+	"  severity: high\n  verdict: hold\n  why: It is.\n"
+	"  hits: [unlink /x/.git/a, rmdir /x/.git/a/b]\n"
+	"  misses: [unlink /x/.git/a.lock, unlink /x/.gitignore]\n"
+	"- id: home\n  delete: ['~/.ssh/**', '~/.aws', /srv/data]\n"
+	"  severity: high\n  verdict: hold\n  why: It is.\n"
+	"  hits: [unlink /home/x/.ssh/a, unlink /srv/data]\n"
+	"  misses: [unlink /srv/data/x, unlink /srv/y]\n"
+	"- id: files\n  delete: {path: '*.db', by: rm}\n"
+	"  severity: low\n  verdict: hold\n  why: It is.\n"
+	"  hits: [unlink /a.db, unlink /b/c.db]\n  misses: [unlink /a.dbx, {run: unlink /a.db, by: "
+	"cp}]\n"
+	"- id: precious\n  delete: {path: '{precious}', by: '!git'}\n"
+	"  severity: high\n  verdict: hold\n  why: It is.\n"
+	"  hits: [{run: unlink /m/a, precious: m/}, {run: unlink /b.pq, precious: '*.pq'}]\n"
+	"  misses: [unlink /x/models/a, {run: unlink /c.pr, precious: '*.pq'}]\n"
+	"allow:\n- delete: /srv/free/**\n";
+
+static void test_spared_directories(void **state _unused_)
+{
+	static const struct {
+		const char *path, *program, *inner;
+		bool spared;
+	} all[] = {
+		{ "/x/.git/objects/3f/a", "git", NULL, true },
+		{ "/x/.git/objects/3f/a.lock", "rm", NULL, false }, /* others there are found */
+		{ "/x/.git/objects/3f/a", NULL, NULL, false },
+		{ "/x/.git/objects/3f/a", "git", "/data/a", false },
+		{ "/x/src/a.c", "rm", NULL, false }, /* "a.db" is found */
+		{ "/tmp/x/a.db", "rm", NULL, true },
+		{ "/x/src/a.c", "git", NULL, true },
+		{ "/x/src/a.c", "cp", NULL, false } /* ".git" is found */,
+		{ "/srv/x", "git", NULL, false }, /* "data" is found */
+		{ "/srv/data/x", "git", NULL, true },
+		{ "/home/dev/x", "git", NULL, false },
+		{ "/home/dev/.ssh/x", "git", NULL, false },
+		{ "/home/dev/app/x", "git", NULL, true },
+		{ "/home/x", "git", NULL, false },
+		{ "/x", "git", NULL, false },
+		{ "/root/.ssh/x", "git", NULL, false },
+		{ "/srv/free/x/.git/y", "rm", NULL, false }, /* whatever an owner allows */
+	};
+	struct policy *p = sample_policy(sparing);
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		struct deletion d = { .op = BS_DELETE_UNLINK,
+				      .path = all[i].path,
+				      .inner = all[i].inner,
+				      .program = all[i].program,
+				      .behind = installs,
+				      .home = "/home/dev" };
+
+		if (policy_spares_directory(p, &d) != all[i].spared)
+			fail_msg("%s by %s", d.path, d.program ?: "?");
+	}
+	policy_free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_verdicts),   cmocka_unit_test(test_lists),
-		cmocka_unit_test(test_counts),	   cmocka_unit_test(test_project),
-		cmocka_unit_test(test_candidates), cmocka_unit_test(test_faults),
+		cmocka_unit_test(test_verdicts),
+		cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_counts),
+		cmocka_unit_test(test_project),
+		cmocka_unit_test(test_candidates),
+		cmocka_unit_test(test_faults),
+		cmocka_unit_test(test_spared_directories),
 	};
 
 	return cmocka_run_group_tests_name("delete", tests, NULL, NULL);
