@@ -444,7 +444,7 @@ static __noinline int ask_about(struct delete_work *w)
 	struct bs_delete_event *e = &w->event;
 	struct bs_waiting init = { .object = { e->op, e->dev, e->inode, e->parent_inode },
 				   .kind = BS_SLOT_DELETE,
-				   .flags = e->flags & BS_DELETE_INODE },
+				   .flags = e->flags & (BS_DELETE_INODE | BS_DELETE_AWAY) },
 			  *wait;
 	u32 tid = e->head.tid;
 	struct place p;
@@ -494,7 +494,7 @@ __noinline int delete_weigh(struct delete_work *w)
 	if (!w)
 		return REFUSE;
 	e->head.size = delete_size(e);
-	verdict = is_asked(w) && !is_spared(w) ? WAIT : PASS;
+	verdict = is_asked(w) && (e->flags & BS_DELETE_AWAY || !is_spared(w)) ? WAIT : PASS;
 	if (verdict == PASS && is_protected(e)) {
 		e->flags |= BS_DELETE_INODE;
 		verdict = WAIT;

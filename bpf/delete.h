@@ -196,6 +196,40 @@ static __always_inline void read_deletion(struct delete_work *w, const struct de
 	read_path(w, d->mnt, d->dentry);
 }
 
+#define S_IFMT	0xf000
+#define S_IFDIR 0x4000
+
+/* A frame of its own; by helpers alone, as the verifier walks a rename's other paths often enough.
+ */
+static __noinline bool is_place_uncounted(struct delete_work *w, struct vfsmount *mnt,
+					  struct dentry *dentry)
+{
+	struct fs_struct *fs = bpf_get_current_task_btf()->fs;
+	struct path_walk c = { .w = w,
+			       .len = &w->event.path_len,
+			       .most = BS_DELETE_PATH,
+			       .mnt = mnt,
+			       .root = fs->root.dentry,
+			       .root_mnt = fs->root.mnt };
+
+	begin_path(w, c.len);
+	return path_walk_far(&c, dentry) && is_uncounted(w);
+}
+
+/* What is protected where it is is no loss in scratch: of a directory, the guard looks below. */
+static __always_inline void read_moved(struct delete_work *w, const struct deletion *d,
+				       const struct path *to_dir, struct dentry *to)
+{
+	bool away = is_place_uncounted(w, to_dir->mnt, to);
+
+	read_deletion(w, d);
+	if (!away || w->uncounted)
+		return;
+	w->event.flags |= BS_DELETE_AWAY;
+	if ((d->inode->i_mode & S_IFMT) == S_IFDIR)
+		w->asks = 1;
+}
+
 /* The answer to this very deletion, if it asks or waits already; else -1. */
 static __always_inline int ask_again(const struct deletion *d)
 {
@@ -217,6 +251,20 @@ static __always_inline int judge_new(const struct deletion *d)
 	if (!w)
 		return delete_later();
 	read_deletion(w, d);
+	return delete_judge(w);
+}
+
+static __always_inline int judge_moved(const struct deletion *d, const struct path *to_dir,
+				       struct dentry *to)
+{
+	struct delete_work *w;
+
+	if (d->dentry->d_parent == to_dir->dentry)
+		return judge_new(d);
+	w = delete_claim();
+	if (!w)
+		return delete_later();
+	read_moved(w, d, to_dir, to);
 	return delete_judge(w);
 }
 
@@ -274,8 +322,8 @@ static __always_inline int delete_name(struct bs_label *l, const struct path *di
 	return judge_deletion(&d);
 }
 
-/* What is replaced, and what gets another name: one of them is asked for, as the answer is for the
- * whole call. */
+/* What is replaced, and then what gets another name: that the first may go says nothing of the
+ * second, and an answer to the second ends it. */
 static __always_inline int delete_rename(struct bs_label *l, const struct path *old_dir,
 					 struct dentry *old, const struct path *new_dir,
 					 struct dentry *new, u32 flags)
@@ -289,7 +337,6 @@ static __always_inline int delete_rename(struct bs_label *l, const struct path *
 				  .mnt = old_dir->mnt,
 				  .dentry = old,
 				  .op = two_way ? BS_DELETE_EXCHANGE : BS_DELETE_MOVE };
-	bool answered; /* by a human: for the whole call */
 	int verdict = -1;
 
 	over.inode = inode_of(new);
@@ -302,15 +349,15 @@ static __always_inline int delete_rename(struct bs_label *l, const struct path *
 		over.bytes = over.inode->i_size;
 		verdict = ask_again(&over);
 	}
-	if (verdict < 0)
+	if (verdict < 0) {
 		verdict = ask_again(&moved);
-	answered = verdict >= 0;
+		if (verdict >= 0)
+			return verdict_errno(verdict);
+	}
 	if (verdict < 0 && over.inode)
-		verdict = judge_new(&over);
-	if (verdict == PASSED && !answered)
-		verdict = PASS;
-	if (verdict < 0 || verdict == PASS)
-		verdict = judge_new(&moved);
+		verdict = two_way ? judge_moved(&over, old_dir, old) : judge_new(&over);
+	if (verdict < 0 || verdict == PASS || verdict == PASSED)
+		verdict = judge_moved(&moved, new_dir, new);
 	return verdict_errno(verdict);
 }
 

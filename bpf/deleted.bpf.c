@@ -9,12 +9,12 @@
  */
 #include "shared.h"
 #include "delete.h"
+#include "held.h"
 #include "hold.h"
 
 #define AT_FDCWD     (-100)
 #define AT_REMOVEDIR 0x200
 #define O_TRUNC	     0x200
-#define S_IFMT	     0xf000
 #define S_IFREG	     0x8000
 #define GIVEN_COPY   PATH_ROOM /* in data[]: the path once more, taken apart */
 
@@ -404,38 +404,53 @@ static __noinline int freeze_unknown(struct bs_label *l, u32 op)
 	return 0;
 }
 
-/* Gives the memory back. True: the task is stopped. */
-static __always_inline bool judge_done(struct delete_work *w, struct bs_label *l)
+/* Gives the memory back. */
+static __always_inline void judge_done(struct delete_work *w, struct bs_label *l)
 {
 	int verdict = delete_weigh(w);
 
 	if (verdict == WAIT) {
 		freeze(w, l);
-		return true;
+		return;
 	}
 	if (verdict == REFUSE)
 		bpf_send_signal(SIGKILL);
 	delete_send(w, verdict);
-	return false;
 }
 
-static __always_inline bool done_at(struct bs_label *l, u32 op, const char *path, s32 dirfd,
+static __always_inline void done_at(struct bs_label *l, u32 op, const char *path, s32 dirfd,
 				    u32 quiet)
 {
 	struct delete_work *w = delete_claim();
 
 	if (!w) {
 		freeze_unknown(l, op);
-		return true;
+		return;
 	}
 	begin_work(w, l, op);
 	w->quiet = quiet;
 	w->event.dirfd = dirfd;
 	if (!read_given_path(w, (u64)path, dirfd)) {
 		delete_release(w);
-		return false;
+		return;
 	}
-	return judge_done(w, l);
+	judge_done(w, l);
+}
+
+/* It is asked about both names: that the replaced file may go says nothing of the one that moved.
+ * Where the first is held already, the task's label tells of that. */
+static __always_inline void done_rename(struct bs_label *l, const struct call *c)
+{
+	u32 slot;
+	bool held;
+
+	done_at(l, c->op, c->path, c->dirfd, true);
+	slot = l->slot;
+	held = is_exec_held(bpf_get_current_task_btf());
+	done_at(l, c->op == BS_DELETE_RENAME ? BS_DELETE_MOVE : c->op, c->old_path, c->old_dirfd,
+		false);
+	if (held)
+		l->slot = slot;
 }
 
 static __always_inline void done_to_file(struct bs_label *l, u32 op, s32 fd, s64 from)
@@ -480,8 +495,9 @@ int BPF_PROG(delete_done, struct pt_regs *regs, long ret)
 		return 0;
 	if (c.fd >= 0)
 		done_to_file(l, c.op, c.fd, c.from);
-	else if (!done_at(l, c.op, c.path, c.dirfd, c.old_path != NULL) && c.old_path)
-		done_at(l, c.op == BS_DELETE_RENAME ? BS_DELETE_MOVE : c.op, c.old_path,
-			c.old_dirfd, 0);
+	else if (c.old_path)
+		done_rename(l, &c);
+	else
+		done_at(l, c.op, c.path, c.dirfd, false);
 	return 0;
 }

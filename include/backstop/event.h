@@ -317,6 +317,7 @@ enum bs_delete_flag {
 	BS_DELETE_DONE = 1 << 7,  /* it has happened: nothing could refuse it */
 	BS_DELETE_CUT = 1 << 8,	  /* the path is deeper than there is room for */
 	BS_DELETE_MADE = 1 << 9,  /* the session made it a moment before: it is in no burst */
+	BS_DELETE_AWAY = 1 << 10, /* a rename takes it into scratch or build output */
 };
 
 #define BS_DELETE_PARTS	    32	 /* components of a path; a deeper one loses its upper part */

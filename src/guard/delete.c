@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "base/path.h"
 #include "base/proc.h"
+#include "guard/away.h"
 #include "guard/burst.h"
 #include "guard/candidate.h"
 
@@ -146,6 +148,28 @@ static const struct finding unknown = {
 	.signature = (u32)-1,
 };
 
+/* It leaves for where it would be protected no more. */
+static void match_below(const struct guard *g, const struct exec *x,
+			const struct deletion *question, struct finding *ret)
+{
+	struct deletion d = *question;
+
+	if (!x->object.below || ret->verdict > VERDICT_ALERT)
+		return;
+	if (!x->object.below[0]) {
+		*ret = unknown;
+		return;
+	}
+	d.path = x->object.below;
+	d.op = BS_DELETE_UNLINK;
+	d.program = NULL;
+	d.argv = NULL;
+	d.behind = NULL;
+	d.inner = NULL;
+	policy_match_delete(g->policy, &d, ret);
+	ret->context = x->object.lies;
+}
+
 void delete_match(struct guard *g, const struct exec *x, struct decision *ret)
 {
 	struct finding alone;
@@ -157,6 +181,7 @@ void delete_match(struct guard *g, const struct exec *x, struct decision *ret)
 	}
 	fill_question(g, x, &q);
 	policy_match_delete(g->policy, &q.deletion, &ret->finding);
+	match_below(g, x, &q.deletion, &ret->finding);
 	if (!is_burst(g, x))
 		return;
 	alone = ret->finding;
@@ -438,6 +463,22 @@ static void set_counts(struct guard *g, struct exec *x)
 	x->object.counts = policy_counts(g->policy, &q.deletion);
 }
 
+static void look_below(struct guard *g, struct exec *x)
+{
+	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
+	struct question q;
+
+	if (!(x->flags & BS_DELETE_AWAY) || !(x->flags & BS_DELETE_CANDIDATE))
+		return;
+	fill_question(g, x, &q);
+	x->object.below = away_find(g, x->tid, &q.deletion);
+	if (!x->object.below)
+		return;
+	escape_bytes(&sb, x->object.below, strlen(x->object.below));
+	strbuf_adds(&sb, " would go into scratch or build output, where nothing keeps it");
+	x->object.lies = strbuf_take(&sb);
+}
+
 struct exec *delete_decode(struct guard *g, const struct bs_delete_event *e)
 {
 	_cleanup_(exec_free_ptr) struct exec *x = calloc(1, sizeof(*x));
@@ -450,6 +491,7 @@ struct exec *delete_decode(struct guard *g, const struct bs_delete_event *e)
 		return NULL;
 	note_losses(g, x);
 	set_counts(g, x);
+	look_below(g, x);
 	return TAKE_PTR(x);
 }
 
@@ -476,6 +518,7 @@ struct exec *delete_from_slot(struct guard *g, u32 slot, u32 ticket)
 	if (x->object.burst)
 		x->flags |= BS_DELETE_BURST;
 	set_counts(g, x);
+	look_below(g, x);
 	return TAKE_PTR(x);
 }
 

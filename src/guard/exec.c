@@ -32,6 +32,8 @@ void exec_free(struct exec *x)
 	context_free(x->context);
 	free(x->object.path);
 	free(x->object.inner);
+	free(x->object.below);
+	free(x->object.lies);
 	free(x);
 }
 

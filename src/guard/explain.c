@@ -28,8 +28,7 @@ static ssize_t write_reopened(int fd, const char *text, size_t len)
 	return own < 0 ? -1 : write(own, text, MIN(len, (size_t)PIPE_BUF));
 }
 
-/* Could a write to this file wait for a network or for another program? */
-static bool may_block(int fd)
+bool explain_may_block(int fd)
 {
 	static const long remote[] = { NFS_SUPER_MAGIC,	 FUSE_SUPER_MAGIC, SMB2_SUPER_MAGIC,
 				       CIFS_SUPER_MAGIC, CEPH_SUPER_MAGIC, V9FS_MAGIC,
@@ -54,7 +53,7 @@ static ssize_t write_by_type(int fd, const char *text, size_t len)
 		return send(fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode))
 		return write_reopened(fd, text, len);
-	return S_ISREG(st.st_mode) && !may_block(fd) ? write(fd, text, len) : -1;
+	return S_ISREG(st.st_mode) && !explain_may_block(fd) ? write(fd, text, len) : -1;
 }
 
 /* What cannot be said at once is not said, and counted. */

@@ -53,6 +53,9 @@ struct object {
 	struct bs_object id;
 	char *path;  /* as the task's root has it; "": not known */
 	char *inner; /* inside its file system, where that is another */
+	char *below; /* what is protected in a directory that leaves: "": not known; NULL: nothing
+		      */
+	char *lies;  /* the same in words */
 	u64 bytes;
 	u64 place; /* of its directory, as the kernel knows it; 0: not known */
 	u32 links;
@@ -394,6 +397,8 @@ bool guard_pause(struct guard *g, int fd, int ms);
 
 /* explain.c: on the task's own stderr, without ever waiting */
 void explain_start(struct guard *g, const struct hold *h);
+/* Could what is done to this file wait for a network or for another program? */
+bool explain_may_block(int fd);
 void explain_end(struct guard *g, const struct hold *h);
 /* Where there is no hold. */
 void explain_action(struct guard *g, const struct exec *x, const struct decision *d);

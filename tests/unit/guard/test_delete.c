@@ -334,6 +334,39 @@ static void test_burst_that_was_denied(void **state _unused_)
 	assert_int_equal(fake.bursts[0], BS_BURST_DENIED);
 }
 
+/* ---- what leaves for scratch */
+
+static void test_away(void **state _unused_)
+{
+	_cleanup_(exec_free_ptr) struct exec *x = DECODED(0, "d\0srv");
+	struct decision d;
+
+	x->object.id.op = BS_DELETE_MOVE;
+	assert_int_equal(decided(x).verdict, VERDICT_ALLOW);
+	x->object.below = strdup("/srv/d/a.precious");
+	x->object.lies = strdup("words");
+	d = decided(x);
+	assert_int_equal(d.verdict, VERDICT_HOLD);
+	assert_string_equal(d.finding.id, "hold");
+	assert_string_equal(d.finding.context, "words");
+	x->object.below[0] = '\0'; /* not all could be looked at */
+	d = decided(x);
+	assert_int_equal(d.verdict, VERDICT_HOLD);
+	assert_string_equal(d.finding.id, "unknown");
+}
+
+/* It is looked for only where the task waits. */
+static void test_away_is_looked_for(void **state _unused_)
+{
+	_cleanup_(exec_free_ptr) struct exec *x = DECODED(BS_DELETE_AWAY, "gone\0srv");
+	_cleanup_(exec_free_ptr) struct exec *y = NULL;
+
+	assert_string_equal(x->object.below, "");
+	BUILD_ALONE(BS_DELETE_AWAY, "gone\0srv");
+	y = delete_decode(&guard, &event.e);
+	assert_null(y->object.below);
+}
+
 /* ---- directories that are asked about once */
 
 #define PLACE 0x5ca1ab1e
@@ -460,6 +493,8 @@ int main(void)
 		CASE(test_burst_of_what_does_not_count),
 		CASE(test_burst_that_only_the_kernel_saw),
 		CASE(test_burst_that_was_denied),
+		CASE(test_away),
+		CASE(test_away_is_looked_for),
 		CASE(test_spared),
 		CASE(test_held_before_this_guard),
 		CASE(test_held_and_never_recorded),

@@ -1,0 +1,120 @@
+/* What is protected below a directory that is about to be moved into scratch, where nothing of it
+ * would be protected any more. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "guard/away.h"
+
+#define LOOK_NS	  (200 * 1000000ULL) /* others wait to be decided */
+#define DEPTH_MAX 64
+
+struct look {
+	const struct guard *g;
+	const struct deletion *question;
+	struct strbuf path; /* in hand, as the task's root has it */
+	u64 end;
+	unsigned int depth;
+};
+
+/* 1: found, and in `path`; negative: not all could be looked at. */
+static int look_in(struct look *l, int dir);
+
+static bool is_protected(const struct look *l)
+{
+	struct deletion d = *l->question;
+	struct finding f;
+
+	d.path = strbuf_str(&l->path);
+	policy_match_delete(l->g->policy, &d, &f);
+	return f.verdict > VERDICT_ALERT;
+}
+
+static int look_at(struct look *l, int dir, const struct dirent *e)
+{
+	_cleanup_close_ int fd = -1;
+
+	if (boot_ns() > l->end)
+		return -ETIME;
+	if (is_protected(l))
+		return 1;
+	if (e->d_type != DT_DIR && e->d_type != DT_UNKNOWN)
+		return 0;
+	fd = openat(dir, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOTDIR || errno == ELOOP || errno == ENOENT ? 0 : -errno;
+	return look_in(l, fd);
+}
+
+static bool is_dots(const char *name)
+{
+	return !strcmp(name, ".") || !strcmp(name, "..");
+}
+
+static int look_in(struct look *l, int dir)
+{
+	int own = fcntl(dir, F_DUPFD_CLOEXEC, 0), r = 0;
+	DIR *d = own >= 0 ? fdopendir(own) : NULL;
+	size_t len = l->path.len;
+	struct dirent *e;
+
+	if (!d || explain_may_block(dir) || l->depth == DEPTH_MAX) {
+		if (d)
+			closedir(d);
+		else
+			close_fd(&own);
+		return -EAGAIN;
+	}
+	l->depth++;
+	while (!r && (e = readdir(d))) {
+		if (is_dots(e->d_name))
+			continue;
+		strbuf_addf(&l->path, "/%s", e->d_name);
+		r = strbuf_error(&l->path) ?: look_at(l, dir, e);
+		if (r <= 0)
+			strbuf_truncate(&l->path, len);
+	}
+	l->depth--;
+	closedir(d);
+	return r;
+}
+
+static int open_moved(u32 tid, const char *path)
+{
+	_cleanup_free_ char *at = NULL;
+	int fd;
+
+	if (asprintf(&at, "/proc/%u/root%s", tid, path) < 0)
+		return -ENOMEM;
+	fd = open(at, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+char *away_find(const struct guard *g, u32 tid, const struct deletion *question)
+{
+	_cleanup_close_ int dir = open_moved(tid, question->path);
+	struct deletion q = *question;
+	struct look l = { .g = g, .question = &q, .end = boot_ns() + LOOK_NS };
+	char *found = NULL;
+	int r;
+
+	/* whoever removes it then */
+	q.op = BS_DELETE_UNLINK;
+	q.program = NULL;
+	q.argv = NULL;
+	q.behind = NULL;
+	q.inner = NULL;
+	strbuf_adds(&l.path, question->path);
+	r = is_protected(&l);
+	if (!r && dir >= 0)
+		r = look_in(&l, dir);
+	else if (!r && dir != -ENOTDIR && dir != -ELOOP)
+		r = dir;
+	if (r)
+		found = r > 0 ? strdup(strbuf_str(&l.path)) : strdup("");
+	strbuf_free(&l.path);
+	return found;
+}
