@@ -108,6 +108,15 @@ static __always_inline bool is_build_name(const struct delete_work *w, u32 at, u
 	return bpf_map_lookup_elem(&build_output, name);
 }
 
+/* Is what is inside of a directory of that name build output? */
+__noinline int delete_builds(u64 name)
+{
+	char copy[BS_BUILD_NAME] = {};
+
+	bpf_probe_read_kernel_str(copy, sizeof(copy), (const void *)name);
+	return !!bpf_map_lookup_elem(&build_output, copy);
+}
+
 static __always_inline bool may_be_precious(const struct delete_work *w, const struct bs_ends *e)
 {
 	u64 session = w->event.head.session;
@@ -444,7 +453,8 @@ static __noinline int ask_about(struct delete_work *w)
 	struct bs_delete_event *e = &w->event;
 	struct bs_waiting init = { .object = { e->op, e->dev, e->inode, e->parent_inode },
 				   .kind = BS_SLOT_DELETE,
-				   .flags = e->flags & (BS_DELETE_INODE | BS_DELETE_AWAY) },
+				   .flags = e->flags & (BS_DELETE_INODE | BS_DELETE_AWAY),
+				   .meeting = w->meeting },
 			  *wait;
 	u32 tid = e->head.tid;
 	struct place p;

@@ -23,6 +23,7 @@ struct delete_work {
 	u32 quiet;	    /* no event for the record is needed */
 	u32 hinted;	    /* the session's project calls something precious */
 	u32 asks;	    /* and this may be it */
+	struct bs_meeting meeting;
 	struct bs_delete_event event;
 	u8 data[BS_CHUNK + 64];
 };
@@ -38,6 +39,7 @@ extern const volatile u32 delete_works_mask;
 
 /* Global functions: the verifier walks each once, not once a hook. */
 int delete_begin(struct delete_work *w);
+int delete_builds(u64 name);
 int delete_note(struct delete_work *w, u32 at, u32 n);
 int delete_again(struct bs_waiting *same);
 int delete_judge(struct delete_work *w);
@@ -167,6 +169,7 @@ struct deletion {
 	u64 bytes;
 	u32 op;
 	u32 quiet;
+	struct bs_meeting meeting;
 };
 
 static __always_inline void read_deletion(struct delete_work *w, const struct deletion *d)
@@ -192,12 +195,18 @@ static __always_inline void read_deletion(struct delete_work *w, const struct de
 	e->dirfd = 0;
 	e->generation = generation_of(d->inode);
 	w->quiet = d->quiet;
+	w->meeting = d->meeting;
 	delete_begin(w);
 	read_path(w, d->mnt, d->dentry);
 }
 
 #define S_IFMT	0xf000
 #define S_IFDIR 0x4000
+
+static __always_inline bool is_dir(const struct inode *inode)
+{
+	return (inode->i_mode & S_IFMT) == S_IFDIR;
+}
 
 /* A frame of its own; by helpers alone, as the verifier walks a rename's other paths often enough.
  */
@@ -220,13 +229,13 @@ static __noinline bool is_place_uncounted(struct delete_work *w, struct vfsmount
 static __always_inline void read_moved(struct delete_work *w, const struct deletion *d,
 				       const struct path *to_dir, struct dentry *to)
 {
-	bool away = is_place_uncounted(w, to_dir->mnt, to);
+	bool away = d->meeting.builds || is_place_uncounted(w, to_dir->mnt, to);
 
 	read_deletion(w, d);
 	if (!away || w->uncounted)
 		return;
 	w->event.flags |= BS_DELETE_AWAY;
-	if ((d->inode->i_mode & S_IFMT) == S_IFDIR)
+	if (is_dir(d->inode))
 		w->asks = 1;
 }
 
@@ -239,6 +248,7 @@ static __always_inline int ask_again(const struct deletion *d)
 			    .inode = d->inode->i_ino,
 			    .parent_inode = d->dentry->d_parent->d_inode->i_ino },
 		.kind = BS_SLOT_DELETE,
+		.meeting = d->meeting,
 	};
 
 	return delete_again(&same);
@@ -259,7 +269,7 @@ static __always_inline int judge_moved(const struct deletion *d, const struct pa
 {
 	struct delete_work *w;
 
-	if (d->dentry->d_parent == to_dir->dentry)
+	if (d->dentry->d_parent == to_dir->dentry && !d->meeting.builds)
 		return judge_new(d);
 	w = delete_claim();
 	if (!w)
@@ -322,6 +332,15 @@ static __always_inline int delete_name(struct bs_label *l, const struct path *di
 	return judge_deletion(&d);
 }
 
+/* What `d` meets where it goes. */
+static __always_inline void set_meeting(struct deletion *d, const struct inode *with,
+					const struct path *to_dir, struct dentry *to)
+{
+	d->meeting.inode = with ? with->i_ino : 0;
+	d->meeting.parent_inode = to_dir->dentry->d_inode->i_ino;
+	d->meeting.builds = is_dir(d->inode) && delete_builds((u64)to->d_name.name);
+}
+
 /* What is replaced, and then what gets another name: that the first may go says nothing of the
  * second, and an answer to the second ends it. */
 static __always_inline int delete_rename(struct bs_label *l, const struct path *old_dir,
@@ -343,7 +362,9 @@ static __always_inline int delete_rename(struct bs_label *l, const struct path *
 	moved.inode = inode_of(old);
 	if (!moved.inode || over.inode == moved.inode)
 		return 0;
+	set_meeting(&moved, over.inode, new_dir, new);
 	if (over.inode) {
+		set_meeting(&over, moved.inode, old_dir, old);
 		note_replaced(l->session, moved.inode, over.inode);
 		moved.quiet = !two_way;
 		over.bytes = over.inode->i_size;

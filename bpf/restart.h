@@ -105,13 +105,19 @@ static __always_inline struct bs_waiting *note_waiting(u32 tid, const struct bs_
 	return w;
 }
 
+static __always_inline bool is_same_meeting(const struct bs_meeting *a, const struct bs_meeting *b)
+{
+	return a->inode == b->inode && a->parent_inode == b->parent_inode && a->builds == b->builds;
+}
+
 /* This very call, which asks or waits already; NULL: it is a new one. */
 static __always_inline struct bs_waiting *find_waiting(u32 tid, const struct bs_waiting *same)
 {
 	struct bs_waiting *w = bpf_map_lookup_elem(&waiting, &tid);
 
 	return w && w->kind == same->kind && w->key[0] == same->key[0] &&
-			       w->key[1] == same->key[1] && w->key[2] == same->key[2]
+			       w->key[1] == same->key[1] && w->key[2] == same->key[2] &&
+			       is_same_meeting(&w->meeting, &same->meeting)
 		       ? w
 		       : NULL;
 }

@@ -137,6 +137,13 @@ struct bs_object {
 	u64 inode, parent_inode;
 };
 
+/* Of a rename: what else the system call is about. Its paths are read again when it comes again. */
+struct bs_meeting {
+	u64 inode;	  /* that has the other name, or 0 */
+	u64 parent_inode; /* where that name is */
+	u64 builds;	  /* a directory with that name is build output */
+};
+
 /* The connect or deletion that a thread asks for, or waits with, in the hash keyed by tid. The
  * system call restarts after the decision, and takes the answer for this very one from here. */
 enum bs_answer { BS_ANSWER_NONE, BS_ANSWER_PASS, BS_ANSWER_REFUSE };
@@ -153,6 +160,7 @@ struct bs_waiting {
 	u32 bridge; /* what its tracing program is asked to do */
 	u32 slot, ticket;
 	u64 until; /* CLOCK_MONOTONIC: when the thread is stopped */
+	struct bs_meeting meeting;
 };
 #define BS_WAITING 8192
 
@@ -449,7 +457,7 @@ struct bs_shared {
 _Static_assert(sizeof(struct bs_label) == 24, "ABI");
 _Static_assert(sizeof(struct bs_slot) == 56, "ABI");
 _Static_assert(sizeof(struct bs_dest) == 20, "ABI");
-_Static_assert(sizeof(struct bs_waiting) == 56, "ABI");
+_Static_assert(sizeof(struct bs_waiting) == 80, "ABI");
 _Static_assert(sizeof(struct bs_event) == 40, "ABI");
 _Static_assert(sizeof(struct bs_exec_event) == 152, "ABI");
 _Static_assert(sizeof(struct bs_connect_event) == 88, "ABI");
@@ -458,6 +466,6 @@ _Static_assert(sizeof(struct bs_object) == 24, "ABI");
 _Static_assert(sizeof(struct bs_delete_event) == 128, "ABI");
 
 /* Of all that is pinned: a guard adopts only what has its own number. */
-#define BS_ABI 4
+#define BS_ABI 5
 
 #endif

@@ -109,13 +109,12 @@ static void decide_exec(struct guard *g, struct exec *exec)
 
 void candidate_answer(struct guard *g, const struct exec *x, enum bs_answer answer)
 {
-	struct bs_waiting w = { .kind = x->kind, .answer = answer, .flags = x->flags };
+	struct bs_waiting w;
 	int r;
 
-	if (x->kind == BS_SLOT_CONNECT)
-		w.dest = x->dest;
-	else
-		w.object = x->object.id;
+	if (kernel_get_waiting(g->kernel, x->tid, &w) || w.slot != x->slot || w.ticket != x->ticket)
+		return; /* its thread asks for something else by now */
+	w.answer = answer;
 	r = kernel_answer_connect(g->kernel, x->tid, &w);
 	if (r && r != -ENOENT)
 		log_errno(r, "thread %u cannot be answered: what it does is asked about again",

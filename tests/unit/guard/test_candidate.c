@@ -213,6 +213,10 @@ static void connect_asked(enum bs_slot_state state)
 	fake.slots[SLOT].kind = BS_SLOT_CONNECT;
 	fake.slots[SLOT].tgid = fake.slots[SLOT].tid = x->tgid;
 	set_word(TICKET, state);
+	fake.waiting_tid = x->tid;
+	fake.waiting = (struct bs_waiting) {
+		.kind = BS_SLOT_CONNECT, .slot = SLOT, .ticket = TICKET, .until = 7
+	};
 	candidate_decide(&guard, x);
 }
 
@@ -220,7 +224,7 @@ static void test_connect_is_allowed(void **state _unused_)
 {
 	connect_asked(BS_SLOT_ASKED);
 	assert_word(TICKET, BS_SLOT_ALLOWED);
-	assert_int_equal(fake.waiting_tid, 0);
+	assert_int_equal(fake.waiting.answer, BS_ANSWER_NONE);
 	assert_line(1, OCSF_ALLOWED, NULL);
 }
 
@@ -229,15 +233,15 @@ static void test_connect_is_allowed_late(void **state _unused_)
 {
 	connect_asked(BS_SLOT_STOPPED);
 	assert_word(TICKET, BS_SLOT_FREE);
-	assert_int_equal(fake.waiting_tid, getpid());
 	assert_int_equal(fake.waiting.answer, BS_ANSWER_PASS);
+	assert_int_equal(fake.waiting.until, 7);
 }
 
 /* The kernel did not wait any longer: no answer is left behind for another connect. */
 static void test_connect_that_could_not_wait(void **state _unused_)
 {
 	connect_asked(BS_SLOT_FREE);
-	assert_int_equal(fake.waiting_tid, 0);
+	assert_int_equal(fake.waiting.answer, BS_ANSWER_NONE);
 	assert_line(1, OCSF_BLOCKED, NULL);
 }
 
@@ -327,23 +331,26 @@ static void test_sweep_goes_on_later(void **state _unused_)
 	assert_int_equal(guard.sweep_at, 0);
 }
 
+/* Its answer is none to what its thread asks for next. */
 static void test_answer_is_left_for_its_thread(void **state _unused_)
 {
-	struct exec x = { .kind = BS_SLOT_DELETE,
-			  .tgid = 100,
-			  .tid = 101,
-			  .object.id = { .op = BS_DELETE_UNLINK, .inode = 7 } };
+	const struct bs_waiting waiting = { .kind = BS_SLOT_DELETE,
+					    .object = { .op = BS_DELETE_RENAME, .inode = 7 },
+					    .slot = SLOT,
+					    .ticket = TICKET,
+					    .meeting = { .inode = 8, .parent_inode = 9 } };
+	struct bs_waiting answered = waiting;
+	struct exec x = { .kind = BS_SLOT_DELETE, .tid = 101, .slot = SLOT, .ticket = TICKET };
 
+	answered.answer = BS_ANSWER_REFUSE;
+	fake.waiting = waiting;
+	fake.waiting_tid = 101;
 	candidate_answer(&guard, &x, BS_ANSWER_REFUSE);
-	assert_int_equal(fake.waiting_tid, 101);
-	assert_int_equal(fake.waiting.kind, BS_SLOT_DELETE);
-	assert_int_equal(fake.waiting.answer, BS_ANSWER_REFUSE);
-	assert_memory_equal(&fake.waiting.object, &x.object.id, sizeof(x.object.id));
-	x.kind = BS_SLOT_CONNECT;
-	x.dest.port = 53;
+	assert_memory_equal(&fake.waiting, &answered, sizeof(answered));
+	fake.waiting = waiting;
+	x.ticket++;
 	candidate_answer(&guard, &x, BS_ANSWER_PASS);
-	assert_int_equal(fake.waiting.kind, BS_SLOT_CONNECT);
-	assert_memory_equal(&fake.waiting.dest, &x.dest, sizeof(x.dest));
+	assert_memory_equal(&fake.waiting, &waiting, sizeof(waiting));
 }
 
 int main(void)

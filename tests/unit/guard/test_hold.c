@@ -67,6 +67,10 @@ static struct exec *at_slot(struct exec *x)
 					      .kind = x->kind,
 					      .tgid = x->tgid,
 					      .tid = x->tid };
+	fake.waiting_tid = x->tid;
+	fake.waiting = (struct bs_waiting) {
+		.kind = x->kind, .dest = x->dest, .slot = SLOT, .ticket = TICKET
+	};
 	return x;
 }
 

@@ -222,11 +222,31 @@ static bool change(const struct seen *s, enum bs_slot_state from, enum bs_slot_s
 					    BS_SLOT_WORD(s->ticket, to));
 }
 
+/* Its programs are let go: no test is about them. */
+static void answer_execs(pid_t pid)
+{
+	for (u32 i = 0; i < BS_SLOTS; i++) {
+		struct bs_slot *s = &kernel_slots(kernel)[i];
+		u32 word = s->word, ticket = word >> 3;
+
+		if (s->kind != BS_SLOT_EXEC || s->tgid != (u32)pid)
+			continue;
+		if (word == BS_SLOT_WORD(ticket, BS_SLOT_ASKED))
+			__sync_bool_compare_and_swap(&s->word, word,
+						     BS_SLOT_WORD(ticket, BS_SLOT_ALLOWED));
+		else if (word == BS_SLOT_WORD(ticket, BS_SLOT_STOPPED) &&
+			 __sync_bool_compare_and_swap(&s->word, word,
+						      BS_SLOT_WORD(ticket, BS_SLOT_FREE)))
+			kill(pid, SIGCONT);
+	}
+}
+
 /* Answers all that asks, and what is stopped already; returns how many. */
 static int answer(pid_t pid, enum bs_slot_state with)
 {
 	int n = 0;
 
+	answer_execs(pid);
 	for (int i = 0; i < seen_count; i++) {
 		if (seen[i].slot == BS_NO_SLOT)
 			continue;
@@ -430,22 +450,23 @@ static const struct op {
 	u32 op;
 	const char *path, *trace_path; /* below `top`; trace_path: where that is another */
 	u32 trace_op;		       /* likewise */
+	int asks;		       /* 2: about both names, where it is judged before */
 } ops[] = {
-	{ "unlink", do_unlink, BS_DELETE_UNLINK, "d/a", NULL, 0 },
-	{ "unlink, absolute", do_unlink_absolute, BS_DELETE_UNLINK, "d/a", NULL, 0 },
-	{ "unlinkat", do_unlinkat, BS_DELETE_UNLINK, "d/a", NULL, 0 },
-	{ "rmdir", do_rmdir, BS_DELETE_RMDIR, "d/empty", NULL, 0 },
-	{ "unlinkat AT_REMOVEDIR", do_rmdir_at, BS_DELETE_RMDIR, "d/empty", NULL, 0 },
-	{ "rename", do_rename, BS_DELETE_RENAME, "d/a", "b", BS_DELETE_MOVE },
-	{ "renameat", do_renameat, BS_DELETE_RENAME, "d/a", "b", BS_DELETE_MOVE },
-	{ "exchange", do_exchange, BS_DELETE_EXCHANGE, "d/a", "b", 0 },
-	{ "move", do_move, BS_DELETE_MOVE, "d/a", NULL, 0 },
-	{ "truncate", do_truncate, BS_DELETE_TRUNCATE, "d/a", NULL, 0 },
-	{ "ftruncate", do_ftruncate, BS_DELETE_TRUNCATE, "d/a", NULL, 0 },
-	{ "O_TRUNC", do_open_trunc, BS_DELETE_TRUNCATE, "d/a", NULL, 0 },
-	{ "O_CREAT O_TRUNC", do_creat, BS_DELETE_TRUNCATE, "d/a", NULL, 0 },
-	{ "openat2", do_openat2, BS_DELETE_TRUNCATE, "d/a", NULL, 0 },
-	{ "punch", do_punch, BS_DELETE_PUNCH, "d/a", NULL, 0 },
+	{ "unlink", do_unlink, BS_DELETE_UNLINK, "d/a", NULL, 0, 1 },
+	{ "unlink, absolute", do_unlink_absolute, BS_DELETE_UNLINK, "d/a", NULL, 0, 1 },
+	{ "unlinkat", do_unlinkat, BS_DELETE_UNLINK, "d/a", NULL, 0, 1 },
+	{ "rmdir", do_rmdir, BS_DELETE_RMDIR, "d/empty", NULL, 0, 1 },
+	{ "unlinkat AT_REMOVEDIR", do_rmdir_at, BS_DELETE_RMDIR, "d/empty", NULL, 0, 1 },
+	{ "rename", do_rename, BS_DELETE_RENAME, "d/a", "b", BS_DELETE_MOVE, 2 },
+	{ "renameat", do_renameat, BS_DELETE_RENAME, "d/a", "b", BS_DELETE_MOVE, 2 },
+	{ "exchange", do_exchange, BS_DELETE_EXCHANGE, "d/a", "b", 0, 2 },
+	{ "move", do_move, BS_DELETE_MOVE, "d/a", NULL, 0, 1 },
+	{ "truncate", do_truncate, BS_DELETE_TRUNCATE, "d/a", NULL, 0, 1 },
+	{ "ftruncate", do_ftruncate, BS_DELETE_TRUNCATE, "d/a", NULL, 0, 1 },
+	{ "O_TRUNC", do_open_trunc, BS_DELETE_TRUNCATE, "d/a", NULL, 0, 1 },
+	{ "O_CREAT O_TRUNC", do_creat, BS_DELETE_TRUNCATE, "d/a", NULL, 0, 1 },
+	{ "openat2", do_openat2, BS_DELETE_TRUNCATE, "d/a", NULL, 0, 1 },
+	{ "punch", do_punch, BS_DELETE_PUNCH, "d/a", NULL, 0, 1 },
 };
 
 static void make_tree(const char *a)

@@ -43,6 +43,7 @@ static void test_each_operation_is_refused(void **state)
 	}
 }
 
+/* Each loss once: a rename may be two. */
 static void test_each_operation_is_allowed_once(void **state)
 {
 	int answers;
@@ -52,11 +53,77 @@ static void test_each_operation_is_allowed_once(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(ops); i++) {
 		make_tree("a");
 		seen_count = 0;
-		if (finish(start(ops[i].fn), BS_SLOT_ALLOWED, &answers) || answers != 1 ||
+		if (finish(start(ops[i].fn), BS_SLOT_ALLOWED, &answers) || answers != ops[i].asks ||
 		    (is_undone(&ops[i]) && ops[i].op != BS_DELETE_PUNCH &&
 		     ops[i].op != BS_DELETE_EXCHANGE))
 			fail_msg("%s: %d answers, %d events", ops[i].name, answers, seen_count);
 	}
+}
+
+/* ---- a rename, whose paths are read again when it comes again */
+
+static char *target; /* shared with the child */
+
+static int do_rename_to_target(void)
+{
+	return result(rename("x.tfstate", target));
+}
+
+/* It asks, is stopped, says something else, and gets its answer. */
+static void turn(const char *first, const char *then, bool is_told)
+{
+	int status;
+	pid_t pid;
+
+	make("x.tfstate", "state");
+	strcpy(target, first);
+	seen_count = 0;
+	pid = start(do_rename_to_target);
+	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+	assert_true(WIFSTOPPED(status));
+	consume();
+	assert_int_equal(seen_count, 1);
+	assert_int_equal(seen[0].op, BS_DELETE_MOVE);
+	strcpy(target, then);
+	assert_true(change(&seen[0], BS_SLOT_STOPPED, BS_SLOT_ALLOWED));
+	kill(pid, SIGCONT);
+	assert_int_equal(finish(pid, BS_SLOT_REFUSED, NULL), is_told ? EPERM : 0);
+	assert_int_equal(is_there("x.tfstate"), is_told);
+	assert_int_equal(seen_count, is_told ? 2 : 1);
+}
+
+static void test_what_was_said_of_a_rename_is_for_both_names(void **state)
+{
+	(void)state;
+	assert_true(needs_hooks());
+	assert_int_equal(chdir(top), 0);
+	target = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	mkdir("d", 0700);
+	mkdir("node_modules", 0700);
+	make("other.tfstate", "other");
+	turn("d/free", "other.tfstate", true);
+	assert_int_equal(seen[1].op, BS_DELETE_RENAME);
+	assert_non_null(strstr(seen[1].path, "/other.tfstate"));
+	turn("d/free", "node_modules/free", true);
+	assert_int_equal(seen[1].flags & BS_DELETE_AWAY, BS_DELETE_AWAY);
+	turn("d/free", "d/another", false);
+	munmap(target, 4096);
+}
+
+static int do_become_output(void)
+{
+	return result(rename("d", "node_modules"));
+}
+
+/* What lies in it is nobody's loss then. */
+static void test_a_directory_becomes_build_output(void **state)
+{
+	(void)state;
+	assert_true(needs_hooks());
+	assert_int_equal(chdir(top), 0);
+	mkdir("d", 0700);
+	assert_int_equal(finish(start(do_become_output), BS_SLOT_REFUSED, NULL), EPERM);
+	assert_int_equal(seen[0].flags, BS_DELETE_CANDIDATE | BS_DELETE_AWAY);
 }
 
 static int do_link_and_truncate(void)
@@ -349,6 +416,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_each_operation_is_refused),
 		TEST(test_each_operation_is_allowed_once),
+		TEST(test_what_was_said_of_a_rename_is_for_both_names),
+		TEST(test_a_directory_becomes_build_output),
 		TEST(test_another_name_is_protected),
 		TEST(test_another_name_is_protected_on_layers),
 		TEST(test_what_is_gone_is_protected_no_more),
