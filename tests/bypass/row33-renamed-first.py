@@ -29,7 +29,7 @@ def _(lab):
     kept(lab, ["bash", "-c", "mv d e; rm e/a.never; mv e d"], path)
 
 
-@each(["os.rename('prod', 'node_modules/x')", "os.mkdir('node_modules/x'); import ctypes; ctypes.CDLL(None).renameat2(-100, b'prod', -100, b'node_modules/x', 2)",
+@each(["os.rename('prod', 'node_modules/x')", "os.rename('prod', 'node_modules')", "os.mkdir('node_modules/x'); import ctypes; ctypes.CDLL(None).renameat2(-100, b'prod', -100, b'node_modules/x', 2)",
        "os.mkdir('node_modules/x'); import ctypes; ctypes.CDLL(None).renameat2(-100, b'node_modules/x', -100, b'prod', 2)"],
       "a directory above it goes into build output", limit={"trace": GOES_AWAY})
 def _(lab, way):
