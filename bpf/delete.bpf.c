@@ -541,3 +541,53 @@ __noinline int delete_judge(struct delete_work *w)
 		return REFUSE;
 	return verdict == WAIT ? ask_about(w) : delete_send(w, verdict);
 }
+
+/* ---- a rename */
+
+static __always_inline bool is_place_uncounted(struct delete_work *w, struct vfsmount *mnt,
+					       struct dentry *dentry)
+{
+	struct fs_struct *fs = bpf_get_current_task_btf()->fs;
+	struct path_walk c = { .w = w,
+			       .len = &w->event.path_len,
+			       .most = BS_DELETE_PATH,
+			       .mnt = mnt,
+			       .root = fs->root.dentry,
+			       .root_mnt = fs->root.mnt };
+
+	begin_path(w, c.len);
+	return path_walk_far(&c, dentry) && is_uncounted(w);
+}
+
+/* Is it in scratch or build output with its other name, or becomes such itself? */
+static __noinline bool goes_away(struct delete_work *w)
+{
+	if (!w->to_mnt || w->meeting.builds)
+		return w->to_mnt;
+	return w->meeting.parent_inode != w->event.parent_inode &&
+	       is_place_uncounted(w, (struct vfsmount *)w->to_mnt, (struct dentry *)w->to);
+}
+
+static __noinline int read_far(struct delete_work *w)
+{
+	delete_begin(w);
+	read_path(w, (struct vfsmount *)w->mnt, (struct dentry *)w->dentry, true);
+	return 0;
+}
+
+/* What is protected where it is is no loss in scratch: of a directory, the guard looks below. It is
+ * one function for all names, by helpers alone: the verifier walks it once. */
+__noinline int delete_judge_name(struct delete_work *w)
+{
+	bool away;
+
+	if (!w)
+		return REFUSE;
+	away = goes_away(w);
+	read_far(w);
+	if (away && !w->uncounted) {
+		w->event.flags |= BS_DELETE_AWAY;
+		w->asks |= w->is_dir;
+	}
+	return delete_judge(w);
+}

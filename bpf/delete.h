@@ -23,7 +23,9 @@ struct delete_work {
 	u32 quiet;	    /* no event for the record is needed */
 	u32 hinted;	    /* the session's project calls something precious */
 	u32 asks;	    /* and this may be it */
+	u32 is_dir;
 	struct bs_meeting meeting;
+	u64 mnt, dentry, to_mnt, to; /* of a rename: pointers, as numbers */
 	struct bs_delete_event event;
 	u8 data[BS_CHUNK + 64];
 };
@@ -43,6 +45,7 @@ int delete_builds(u64 name);
 int delete_note(struct delete_work *w, u32 at, u32 n);
 int delete_again(struct bs_waiting *same);
 int delete_judge(struct delete_work *w);
+int delete_judge_name(struct delete_work *w);
 int delete_weigh(struct delete_work *w);
 int delete_send(struct delete_work *w, int verdict);
 int delete_linked(struct delete_work *w);
@@ -96,11 +99,12 @@ static __always_inline void delete_release(struct delete_work *w)
  * subvolume is as good as a file system. */
 static __always_inline bool is_bound(struct vfsmount *mnt)
 {
-	struct dentry *root = mnt->mnt_root;
+	struct dentry *root = BPF_CORE_READ(mnt, mnt_root);
 
-	if (root->d_parent == root)
+	if (BPF_CORE_READ(root, d_parent) == root)
 		return false;
-	return root->d_inode->i_ino != BTRFS_TOP || root->d_inode->i_sb->s_magic != BTRFS_MAGIC;
+	return BPF_CORE_READ(root, d_inode, i_ino) != BTRFS_TOP ||
+	       BPF_CORE_READ(root, d_inode, i_sb, s_magic) != BTRFS_MAGIC;
 }
 
 #define WORD_TMP 0x706d74ULL
@@ -127,9 +131,10 @@ static __always_inline void begin_path(struct delete_work *w, u16 *len)
 }
 
 /* The path as the task sees it; then, where that says less than the whole, inside its file system.
+ * far: by helpers alone.
  */
 static __always_inline void read_path(struct delete_work *w, struct vfsmount *mnt,
-				      struct dentry *dentry)
+				      struct dentry *dentry, bool far)
 {
 	struct fs_struct *fs = bpf_get_current_task_btf()->fs;
 	struct path_walk c = { .w = w,
@@ -139,10 +144,10 @@ static __always_inline void read_path(struct delete_work *w, struct vfsmount *mn
 			       .mnt = mnt,
 			       .root = fs->root.dentry,
 			       .root_mnt = fs->root.mnt };
-	bool bound = is_bound(mnt) || c.root != c.root_mnt->mnt_root;
+	bool bound = is_bound(mnt) || fs->root.dentry != fs->root.mnt->mnt_root;
 
 	begin_path(w, c.len);
-	w->uncounted = path_walk(&c);
+	w->uncounted = far ? path_walk_far(&c, dentry) : path_walk(&c);
 	if (!w->uncounted)
 		w->event.flags |= BS_DELETE_CUT;
 	w->uncounted = w->uncounted && is_uncounted(w);
@@ -172,6 +177,14 @@ struct deletion {
 	struct bs_meeting meeting;
 };
 
+#define S_IFMT	0xf000
+#define S_IFDIR 0x4000
+
+static __always_inline bool is_dir(const struct inode *inode)
+{
+	return (inode->i_mode & S_IFMT) == S_IFDIR;
+}
+
 static __always_inline void read_deletion(struct delete_work *w, const struct deletion *d)
 {
 	struct task_struct *t = bpf_get_current_task_btf();
@@ -196,51 +209,12 @@ static __always_inline void read_deletion(struct delete_work *w, const struct de
 	e->generation = generation_of(d->inode);
 	w->quiet = d->quiet;
 	w->meeting = d->meeting;
+	w->is_dir = is_dir(d->inode);
 	delete_begin(w);
-	read_path(w, d->mnt, d->dentry);
 }
 
-#define S_IFMT	0xf000
-#define S_IFDIR 0x4000
-
-static __always_inline bool is_dir(const struct inode *inode)
-{
-	return (inode->i_mode & S_IFMT) == S_IFDIR;
-}
-
-/* A frame of its own; by helpers alone, as the verifier walks a rename's other paths often enough.
- */
-static __noinline bool is_place_uncounted(struct delete_work *w, struct vfsmount *mnt,
-					  struct dentry *dentry)
-{
-	struct fs_struct *fs = bpf_get_current_task_btf()->fs;
-	struct path_walk c = { .w = w,
-			       .len = &w->event.path_len,
-			       .most = BS_DELETE_PATH,
-			       .mnt = mnt,
-			       .root = fs->root.dentry,
-			       .root_mnt = fs->root.mnt };
-
-	begin_path(w, c.len);
-	return path_walk_far(&c, dentry) && is_uncounted(w);
-}
-
-/* What is protected where it is is no loss in scratch: of a directory, the guard looks below. */
-static __always_inline void read_moved(struct delete_work *w, const struct deletion *d,
-				       const struct path *to_dir, struct dentry *to)
-{
-	bool away = d->meeting.builds || is_place_uncounted(w, to_dir->mnt, to);
-
-	read_deletion(w, d);
-	if (!away || w->uncounted)
-		return;
-	w->event.flags |= BS_DELETE_AWAY;
-	if (is_dir(d->inode))
-		w->asks = 1;
-}
-
-/* The answer to this very deletion, if it asks or waits already; else -1. */
-static __always_inline int ask_again(const struct deletion *d)
+/* The answer to this very deletion, if it asks or waits already; else -1. A frame of its own. */
+static __noinline int ask_again(const struct deletion *d)
 {
 	struct bs_waiting same = {
 		.object = { .op = d->op,
@@ -261,21 +235,24 @@ static __always_inline int judge_new(const struct deletion *d)
 	if (!w)
 		return delete_later();
 	read_deletion(w, d);
+	read_path(w, d->mnt, d->dentry, false);
 	return delete_judge(w);
 }
 
-static __always_inline int judge_moved(const struct deletion *d, const struct path *to_dir,
-				       struct dentry *to)
+/* One of a rename: it gets the name `to`, or, where that is on no mount, none. */
+static __always_inline int judge_name(const struct deletion *d, struct vfsmount *to_mnt,
+				      struct dentry *to)
 {
-	struct delete_work *w;
+	struct delete_work *w = delete_claim();
 
-	if (d->dentry->d_parent == to_dir->dentry && !d->meeting.builds)
-		return judge_new(d);
-	w = delete_claim();
 	if (!w)
 		return delete_later();
-	read_moved(w, d, to_dir, to);
-	return delete_judge(w);
+	read_deletion(w, d);
+	w->mnt = (u64)d->mnt;
+	w->dentry = (u64)d->dentry;
+	w->to_mnt = (u64)to_mnt;
+	w->to = (u64)to;
+	return delete_judge_name(w);
 }
 
 static __always_inline int verdict_errno(int verdict)
@@ -376,9 +353,9 @@ static __always_inline int delete_rename(struct bs_label *l, const struct path *
 			return verdict_errno(verdict);
 	}
 	if (verdict < 0 && over.inode)
-		verdict = two_way ? judge_moved(&over, old_dir, old) : judge_new(&over);
+		verdict = judge_name(&over, two_way ? old_dir->mnt : NULL, old);
 	if (verdict < 0 || verdict == PASS || verdict == PASSED)
-		verdict = judge_moved(&moved, new_dir, new);
+		verdict = judge_name(&moved, new_dir->mnt, new);
 	return verdict_errno(verdict);
 }
 
@@ -451,6 +428,7 @@ static __always_inline int delete_link(struct bs_label *l, struct dentry *old,
 	if (!w)
 		return verdict_errno(delete_later());
 	read_deletion(w, &d);
+	read_path(w, d.mnt, d.dentry, false);
 	return verdict_errno(delete_linked(w));
 }
 
