@@ -579,13 +579,12 @@ static __noinline int read_far(struct delete_work *w)
  * one function for all names, by helpers alone: the verifier walks it once. */
 __noinline int delete_judge_name(struct delete_work *w)
 {
-	bool away;
-
 	if (!w)
 		return REFUSE;
-	away = goes_away(w);
+	w->away = goes_away(
+		w); /* in memory: 6.1 takes a constant of a caller's register for the only one */
 	read_far(w);
-	if (away && !w->uncounted) {
+	if (w->away && !w->uncounted) {
 		w->event.flags |= BS_DELETE_AWAY;
 		w->asks |= w->is_dir;
 	}

@@ -24,6 +24,7 @@ struct delete_work {
 	u32 hinted;	    /* the session's project calls something precious */
 	u32 asks;	    /* and this may be it */
 	u32 is_dir;
+	u32 away; /* of a rename: it goes into scratch or build output */
 	struct bs_meeting meeting;
 	u64 mnt, dentry, to_mnt, to; /* of a rename: pointers, as numbers */
 	struct bs_delete_event event;
