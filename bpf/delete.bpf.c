@@ -581,8 +581,8 @@ __noinline int delete_judge_name(struct delete_work *w)
 {
 	if (!w)
 		return REFUSE;
-	w->away = goes_away(
-		w); /* in memory: 6.1 takes a constant of a caller's register for the only one */
+	/* in memory: 6.1 takes a constant of a caller's register for the only one */
+	w->away = goes_away(w);
 	read_far(w);
 	if (w->away && !w->uncounted) {
 		w->event.flags |= BS_DELETE_AWAY;
