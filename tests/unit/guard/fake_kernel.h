@@ -38,6 +38,16 @@ static struct {
 	int protected_count;
 } fake;
 
+/* The one thread of a process, which asks and waits. */
+static _unused_ void fake_asks(u32 kind, u32 tid, u32 slot, u32 ticket)
+{
+	fake.slots[slot] = (struct bs_slot) {
+		.word = BS_SLOT_WORD(ticket, BS_SLOT_ASKED), .kind = kind, .tgid = tid, .tid = tid
+	};
+	fake.waiting_tid = tid;
+	fake.waiting = (struct bs_waiting) { .kind = kind, .slot = slot, .ticket = ticket };
+}
+
 int kernel_open(const char *pins _unused_, const struct kernel_tables *t _unused_,
 		struct kernel **ret _unused_, struct strbuf *err _unused_)
 {

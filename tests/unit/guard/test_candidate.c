@@ -210,13 +210,9 @@ static void connect_asked(enum bs_slot_state state)
 	x->tid = x->tgid;
 	x->slot = SLOT;
 	x->ticket = TICKET;
-	fake.slots[SLOT].kind = BS_SLOT_CONNECT;
-	fake.slots[SLOT].tgid = fake.slots[SLOT].tid = x->tgid;
+	fake_asks(x->kind, x->tid, SLOT, TICKET);
+	fake.waiting.until = 7;
 	set_word(TICKET, state);
-	fake.waiting_tid = x->tid;
-	fake.waiting = (struct bs_waiting) {
-		.kind = BS_SLOT_CONNECT, .slot = SLOT, .ticket = TICKET, .until = 7
-	};
 	candidate_decide(&guard, x);
 }
 

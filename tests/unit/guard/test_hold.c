@@ -63,14 +63,8 @@ static struct exec *at_slot(struct exec *x)
 	x->slot = SLOT;
 	x->ticket = TICKET;
 	x->tid = x->tgid;
-	fake.slots[SLOT] = (struct bs_slot) { .word = BS_SLOT_WORD(TICKET, BS_SLOT_ASKED),
-					      .kind = x->kind,
-					      .tgid = x->tgid,
-					      .tid = x->tid };
-	fake.waiting_tid = x->tid;
-	fake.waiting = (struct bs_waiting) {
-		.kind = x->kind, .dest = x->dest, .slot = SLOT, .ticket = TICKET
-	};
+	fake_asks(x->kind, x->tid, SLOT, TICKET);
+	fake.waiting.dest = x->dest;
 	return x;
 }
 

@@ -90,13 +90,10 @@ static struct hold *open_hold(void)
 	struct decision d = { .verdict = VERDICT_HOLD };
 
 	x->kind = BS_SLOT_CONNECT;
+	x->tid = x->tgid;
 	x->slot = 9;
 	x->ticket = 77;
-	x->tid = x->tgid;
-	fake.slots[9] = (struct bs_slot) { .word = BS_SLOT_WORD(77, BS_SLOT_ASKED),
-					   .kind = x->kind,
-					   .tgid = x->tgid,
-					   .tid = x->tid };
+	fake_asks(x->kind, x->tid, x->slot, x->ticket);
 	policy_signature(guard.policy, 0, &d.finding);
 	says(KEEPER_KEPT);
 	hold_seize(&guard, x, &d);
