@@ -316,7 +316,7 @@ static __always_inline void set_meeting(struct deletion *d, const struct inode *
 {
 	d->meeting.inode = with ? with->i_ino : 0;
 	d->meeting.parent_inode = to_dir->dentry->d_inode->i_ino;
-	d->meeting.builds = is_dir(d->inode) && delete_builds((u64)to->d_name.name);
+	d->meeting.builds = is_dir(d->inode) && delete_builds((u64)BPF_CORE_READ(to, d_name.name));
 }
 
 /* What is replaced, and then what gets another name: that the first may go says nothing of the
