@@ -199,8 +199,9 @@ SYSCONFDIR ?= /etc
 SHARE       = $(DESTDIR)$(PREFIX)/share/backstop
 LIBEXEC     = $(DESTDIR)$(PREFIX)/libexec/backstop
 DOC         = $(DESTDIR)$(PREFIX)/share/doc/backstop
-UNIT_FILE   = $(DESTDIR)$(PREFIX)/lib/systemd/system/backstop.service
+UNITS       = $(addprefix $(DESTDIR)$(PREFIX)/lib/systemd/system/,backstop.service backstop-serve.service)
 SYSUSERS    = $(DESTDIR)$(PREFIX)/lib/sysusers.d/backstop.conf
+TMPFILES    = $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/backstop.conf
 SETTINGS    = $(DESTDIR)$(SYSCONFDIR)/backstop/backstop.yaml
 
 install: all
@@ -208,23 +209,25 @@ install: all
 	install -d $(LIBEXEC)
 	install -m 755 $(BUILD)/backstop-context $(BUILD)/backstop-serve $(LIBEXEC)
 	rm -rf $(SHARE) # what a former release had and this one has not
-	install -d $(SHARE)/signatures $(SHARE)/agents $(DOC)/signatures $(DOC)/agents
+	install -d $(addprefix $(SHARE)/,signatures agents grafana prometheus) $(DOC)/signatures $(DOC)/agents
 	install -m 644 $(BUILD)/policy.image $(SHARE)/policy.image
 	install -m 644 signatures/*.yaml $(SHARE)/signatures
 	install -m 644 agents/*.yaml $(SHARE)/agents
+	install -m 644 packaging/grafana/*.json $(SHARE)/grafana
+	install -m 644 packaging/prometheus/*.yml $(SHARE)/prometheus
 	install -m 644 README.md DESIGN.md THREATS.md $(DOC)
 	install -m 644 signatures/README.md $(DOC)/signatures
 	install -m 644 agents/README.md $(DOC)/agents
-	install -d $(dir $(UNIT_FILE)) $(dir $(SYSUSERS))
-	sed 's|/usr/local/|$(PREFIX)/|g' packaging/backstop.service > $(UNIT_FILE)
-	chmod 644 $(UNIT_FILE)
-	install -m 644 packaging/backstop.sysusers $(SYSUSERS)
+	install -d $(sort $(dir $(UNITS)))
+	for f in $(UNITS); do sed 's|/usr/local/|$(PREFIX)/|g' packaging/$${f##*/} > $$f && chmod 644 $$f; done
+	install -D -m 644 packaging/backstop.sysusers $(SYSUSERS)
+	install -D -m 644 packaging/backstop.tmpfiles $(TMPFILES)
 	[ -e $(SETTINGS) ] || install -D -m 644 packaging/backstop.yaml $(SETTINGS)
-	[ -n "$(DESTDIR)" ] || packaging/installed $(SYSUSERS)
+	[ -n "$(DESTDIR)" ] || packaging/installed $(SYSUSERS) $(TMPFILES)
 
 uninstall:
 	[ -n "$(DESTDIR)" ] || packaging/uninstalling
-	rm -f $(DESTDIR)$(PREFIX)/bin/backstop $(UNIT_FILE) $(SYSUSERS)
+	rm -f $(DESTDIR)$(PREFIX)/bin/backstop $(UNITS) $(SYSUSERS) $(TMPFILES)
 	rm -rf $(SHARE) $(LIBEXEC) $(DOC)
 	if cmp -s packaging/backstop.yaml $(SETTINGS); then rm $(SETTINGS); fi
 	if [ -e $(SETTINGS) ]; then echo "$(SETTINGS) was changed, and is left"; fi

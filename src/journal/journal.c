@@ -64,11 +64,11 @@ static int open_dir(struct journal *j, const char *dir)
 	return j->dir_fd < 0 ? -errno : 0;
 }
 
+/* Who could read it could keep it, and us from our journal: an older version let readers. */
 static int lock(struct journal *j)
 {
-	j->lock_fd = openat(j->dir_fd, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-			    SEGMENT_MODE);
-	if (j->lock_fd < 0)
+	j->lock_fd = openat(j->dir_fd, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (j->lock_fd < 0 || fchmod(j->lock_fd, 0600) < 0)
 		return -errno;
 	if (flock(j->lock_fd, LOCK_EX | LOCK_NB) < 0)
 		return errno == EWOULDBLOCK ? -EBUSY : -errno;

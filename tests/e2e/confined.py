@@ -1,6 +1,6 @@
-"""confined.py UNIT READ_WRITE… -- COMMAND…: runs COMMAND as root with the capabilities, the view of the file system,
-the network and the system calls that systemd would give it by that unit; directories of the test are its StateDirectory
-and RuntimeDirectory. For machines whose first process is not systemd."""
+"""confined.py UNIT [--as UID:GID] READ_WRITE… -- COMMAND…: runs COMMAND as root, or as that one, with the capabilities,
+the view of the file system, the network and the system calls that systemd would give it by that unit; directories of the
+test are its StateDirectory and RuntimeDirectory. For machines whose first process is not systemd."""
 import ctypes
 import os
 import subprocess
@@ -61,25 +61,20 @@ def make_read_only(tops, but):
 
 
 def confine_files(unit, read_write):
-    call("unshare", CLONE_NEWNS | CLONE_NEWUTS | (CLONE_NEWNET if unit["PrivateNetwork"] == ["yes"] else 0))
+    call("unshare", CLONE_NEWNS | CLONE_NEWUTS | (CLONE_NEWNET if unit.get("PrivateNetwork") == ["yes"] else 0))
     mount("none", "/", MS_REC | MS_SLAVE)
     for path in read_write:
         mount(path, path, MS_BIND)
     assert unit["ProtectSystem"] == ["strict"]
     make_read_only(["/"], ["/dev", "/proc", "/sys", *read_write])
-    paths = [p.lstrip("-") for p in unit["ReadOnlyPaths"][0].split()]
-    allowed = [p.lstrip("-") for p in unit["ReadWritePaths"][0].split()]
+    paths, allowed = ([p.lstrip("-") for p in unit.get(name, [""])[0].split()] for name in ("ReadOnlyPaths", "ReadWritePaths"))
     make_read_only([p for p in paths if os.path.exists(p)], [*allowed, *read_write])
 
 
-def confine_calls(unit):
-    """False where what it takes is not here."""
-    try:
-        import seccomp
-    except ImportError:
-        return False
-    groups = [w for w in unit["SystemCallFilter"][0].split() if w.startswith("@")]
-    names = {w for w in unit["SystemCallFilter"][0].split() if not w.startswith("@")}
+def calls_of(words):
+    """Names of system calls, of groups and of what is named itself."""
+    groups = [w for w in words if w.startswith("@")]
+    names = {w for w in words if not w.startswith("@")}
     while groups:
         done = subprocess.run(["systemd-analyze", "syscall-filter", groups.pop()], capture_output=True, text=True)
         for line in done.stdout.splitlines()[1:]:
@@ -88,6 +83,21 @@ def confine_calls(unit):
                 groups.append(word)
             elif word and not word.startswith("#"):
                 names.add(word)
+    return names
+
+
+def confine_calls(unit):
+    """False where what it takes is not here."""
+    try:
+        import seccomp
+    except ImportError:
+        return False
+    names = set()
+    for line in unit["SystemCallFilter"]:
+        if line.startswith("~"):
+            names -= calls_of(line[1:].split())
+        else:
+            names |= calls_of(line.split())
     if len(names) < 50:  # no systemd-analyze
         return False
     rules = seccomp.SyscallFilter(seccomp.ERRNO(1))
@@ -111,11 +121,21 @@ def confine_rights(unit):
     call("prctl", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 
 
+def become(user):
+    uid, gid = map(int, user.split(":"))
+    os.setgroups([])
+    os.setresgid(gid, gid, gid)
+    os.setresuid(uid, uid, uid)
+
+
 def main():
     split = sys.argv.index("--")
     unit = read_unit(sys.argv[1])
-    confine_files(unit, sys.argv[2:split])
+    user = sys.argv[3] if sys.argv[2] == "--as" else None
+    confine_files(unit, sys.argv[4 if user else 2:split])
     confine_rights(unit)
+    if user:
+        become(user)
     if not confine_calls(unit):
         print("confined.py: system calls are not confined: systemd-analyze or python3-seccomp is missing", file=sys.stderr)
     os.execv(sys.argv[split + 1], sys.argv[split + 1:])

@@ -32,6 +32,10 @@ def test_install_and_uninstall(build, root):
     agents = {f for f in os.listdir(f"{TOP}/agents") if f.endswith(".yaml")}
     assert found >= {"usr/local/bin/backstop", "usr/local/share/backstop/policy.image",
                      "usr/local/lib/systemd/system/backstop.service", "usr/local/lib/sysusers.d/backstop.conf",
+                     "usr/local/lib/systemd/system/backstop-serve.service", "usr/local/lib/tmpfiles.d/backstop.conf",
+                     "usr/local/libexec/backstop/backstop-serve", "usr/local/libexec/backstop/backstop-context",
+                     "usr/local/share/backstop/grafana/backstop.json",
+                     "usr/local/share/backstop/prometheus/backstop.rules.yml",
                      "etc/backstop/backstop.yaml", "usr/local/share/doc/backstop/README.md"}
     assert found >= {f"usr/local/share/backstop/signatures/{f}" for f in packs}
     assert found >= {f"usr/local/share/backstop/agents/{f}" for f in agents}
@@ -96,18 +100,19 @@ def test_serve_is_a_program_of_its_own(build, root):
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="there is no systemd-analyze")
-def test_systemd_takes_the_unit(build, tmp_path):
+@pytest.mark.parametrize("name, exposure", [("backstop.service", 35), ("backstop-serve.service", 15)])
+def test_systemd_takes_the_unit(build, tmp_path, name, exposure):
     """Every line is known to it, and the exposure is what a root service of this kind can have."""
     root = str(tmp_path / "root")
     make(build, "install", root)
-    unit = str(tmp_path / "backstop.service")
-    with open(f"{root}/usr/local/lib/systemd/system/backstop.service", encoding="utf-8") as f:
+    unit = str(tmp_path / name)
+    with open(f"{root}/usr/local/lib/systemd/system/{name}", encoding="utf-8") as f:
         text = f.read().replace("/usr/local/bin/backstop", f"{root}/usr/local/bin/backstop")
     with open(unit, "w", encoding="utf-8") as f:
         f.write(text)
     done = subprocess.run(["systemd-analyze", "verify", "--man=no", unit], capture_output=True, text=True)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
-    done = subprocess.run(["systemd-analyze", "security", "--offline=yes", "--threshold=35", unit],
+    done = subprocess.run(["systemd-analyze", "security", "--offline=yes", f"--threshold={exposure}", unit],
                           capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-300:]
 

@@ -216,6 +216,19 @@ static void test_second_writer_is_refused(void **state _unused_)
 	journal_close(NULL);
 }
 
+static void test_readers_cannot_take_the_lock(void **state _unused_)
+{
+	char lock[128];
+	struct stat st;
+
+	snprintf(lock, sizeof(lock), "%s/lock", dir);
+	journal_close(open_journal(100));
+	assert_int_equal(chmod(lock, 0640), 0);
+	journal_close(open_journal(100));
+	assert_int_equal(stat(lock, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+}
+
 static void test_directory_that_cannot_be(void **state _unused_)
 {
 	const struct journal_options o = { .dir = "/proc/self/stat/journal", .segment_max = 1 };
@@ -412,6 +425,7 @@ int main(void)
 		JOURNAL_TEST(test_opened_again),
 		JOURNAL_TEST(test_torn_last_line_is_ended),
 		JOURNAL_TEST(test_second_writer_is_refused),
+		JOURNAL_TEST(test_readers_cannot_take_the_lock),
 		cmocka_unit_test(test_directory_that_cannot_be),
 		JOURNAL_TEST(test_part_of_a_line_is_taken_back),
 		JOURNAL_TEST(test_loss_is_stated_once),
