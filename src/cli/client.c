@@ -299,6 +299,20 @@ int client_ask_silently(struct client *c, const json_t *request, int timeout, js
 	return r ? r : check_silently(line, len, ret_reply);
 }
 
+int client_exchange(struct client *c, const json_t *request, int timeout, json_t **ret_reply)
+{
+	const char *line;
+	size_t len;
+	int r = exchange(c, request, timeout, &line, &len);
+	json_t *reply = r ? NULL : json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
+
+	if (!r && !reply)
+		return -EREMOTEIO;
+	if (!r)
+		*ret_reply = reply;
+	return r;
+}
+
 /* Asks, and where the guard goes away without an answer, the next one. A guard that is being killed
  * may still take a connection. Silent. */
 static int exchange_again(struct client *c, const char *socket_path, const json_t *request,

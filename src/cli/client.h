@@ -37,8 +37,10 @@ int client_ask(struct client *c, json_t *request, json_t **ret_reply);
 
 /* The same, silently; a reply may take `timeout` milliseconds; the request stays the caller's. */
 int client_ask_silently(struct client *c, const json_t *request, int timeout, json_t **ret_reply);
-/* The same for what may be asked twice: where the guard goes away without an answer, connects to
- * the next one and asks it. */
+/* The same, whatever the reply says. */
+int client_exchange(struct client *c, const json_t *request, int timeout, json_t **ret_reply);
+/* As client_ask() for what may be asked twice: where the guard goes away without an answer,
+ * connects to the next one and asks it. */
 int client_ask_again(struct client *c, const char *socket, json_t *request, json_t **ret_reply);
 
 /* Connects, asks and closes. A decision is asked for once, all else as client_ask_again() does. */

@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "guard/guard.h"
 #include "record/query.h"
 
 #define JOURNAL_DIR GUARD_STATE_DIR "/journal"

@@ -10,7 +10,7 @@
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/feed.h"
-#include "cli/filter.h"
+#include "cli/record.h"
 #include "cli/table.h"
 #include "cli/trail.h"
 #include "guard/guard.h"
@@ -19,8 +19,9 @@
 
 struct options {
 	bool json, follow;
-	const char *dir, *database, *session, *verdict, *kind, *agent, *signature, *program, *path,
-		*host, *since, *until;
+	struct record_place place;
+	const char *session, *verdict, *kind, *agent, *signature, *program, *path, *host, *since,
+		*until;
 	unsigned int count;
 };
 
@@ -69,6 +70,12 @@ static void print_kept(struct output *out)
 	out->keep = out->kept = 0;
 }
 
+static void add_host(struct strbuf *text, const json_t *event)
+{
+	add_member(text, json_object_get(event, "device"), "hostname");
+	strbuf_adds(text, ": ");
+}
+
 static int put_line(struct output *out, const char *line, size_t len, const json_t *event)
 {
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
@@ -77,6 +84,8 @@ static int put_line(struct output *out, const char *line, size_t len, const json
 		strbuf_add(&text, line, len);
 		strbuf_addc(&text, '\n');
 	} else {
+		if (out->options->place.fleet)
+			add_host(&text, event);
 		feed_format_event(&text, event, out->colour);
 	}
 	if (strbuf_error(&text))
@@ -190,20 +199,14 @@ static int ask_database(struct output *out, struct query *q, struct journal_read
 static int read_before(struct output *out, const char *dir, struct journal_reader *r)
 {
 	_cleanup_(query_close_ptr) struct query *q = NULL;
-	const char *database = out->options->database;
+	const char *database = record_database(&out->options->place);
 
-	if (query_open(dir, database ? database : DATABASE, false, &q))
+	if (!database || query_open(dir, database, false, &q))
 		return 0; /* the whole journal is read */
 	return ask_database(out, q, r);
 }
 
 /* ---- */
-
-/* A database is of the journal that stands beside it, unless both are named. */
-static bool has_database(const struct options *o)
-{
-	return o->database || !o->dir;
-}
 
 /* The watch is set before the reading starts, so that nothing is missed in between. */
 static int print_journal(const struct options *o, const struct filter *filter, const char *dir)
@@ -220,7 +223,7 @@ static int print_journal(const struct options *o, const struct filter *filter, c
 	    (inotify_fd < 0 || inotify_add_watch(inotify_fd, dir, IN_MODIFY | IN_CREATE) < 0))
 		return -errno;
 	err = journal_reader_open(dir, &r);
-	if (!err && has_database(o))
+	if (!err)
 		err = read_before(&out, dir, r);
 	if (err)
 		return err;
@@ -290,7 +293,7 @@ static bool read_filter(const struct options *o, const char *path, struct filter
 static int run(const void *options, int argc _unused_, char **argv _unused_)
 {
 	const struct options *o = options;
-	const char *dir = o->dir ? o->dir : JOURNAL_DIR;
+	const char *dir = record_dir(&o->place);
 	_cleanup_free_ char *path = o->path ? trail_resolve(o->path) : NULL;
 	struct filter filter;
 	int err;
@@ -334,10 +337,7 @@ static const struct option_def option_defs[] = {
 	{ "until", 0, OPTION_STRING, "TIME", "up to then", offsetof(struct options, until) },
 	{ "count", 'n', OPTION_UINT, "COUNT", "only the last COUNT",
 	  offsetof(struct options, count) },
-	{ "database", 0, OPTION_STRING, "FILE", "the recorder's (" DATABASE ")",
-	  offsetof(struct options, database) },
-	{ "dir", 0, OPTION_STRING, "DIR", "the journal's directory (" JOURNAL_DIR ")",
-	  offsetof(struct options, dir) },
+	RECORD_OPTIONS(struct options, place),
 	{ 0 },
 };
 

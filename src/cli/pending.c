@@ -9,6 +9,7 @@
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/options.h"
+#include "cli/pending_fleet.h"
 #include "cli/sign.h"
 #include "cli/table.h"
 
@@ -17,6 +18,8 @@ struct options {
 	const char *socket;
 	const char *reason;
 	const char *key;
+	const char *fleet;
+	struct record_place place;
 };
 
 enum { ID, LEFT, AGENT, USER, SIGNATURE, ACTION, CONTEXT, DIRECTORY, COLUMNS };
@@ -81,8 +84,11 @@ static int run_pending(const void *options, int argc _unused_, char **argv _unus
 {
 	const struct options *o = options;
 	_cleanup_json_ json_t *reply = NULL;
-	int err = client_request(o->socket, json_pack("{ss}", "op", "pending"), &reply);
+	int err;
 
+	if (o->place.fleet)
+		return pending_fleet(&o->place, o->json);
+	err = client_request(o->socket, json_pack("{ss}", "op", "pending"), &reply);
 	if (err)
 		return EXIT_FAILURE;
 	if (o->json) {
@@ -111,6 +117,10 @@ static int decide(const struct options *o, const char *op, const char *done, con
 	json_t *request;
 	uint64_t id;
 
+	if (o->fleet)
+		return decide_in_fleet(
+			&(struct fleet_decision) { o->json, o->fleet, o->key, o->reason, o->place },
+			op, number);
 	escape_word(&word, number);
 	if (parse_number(number, INT64_MAX, &id) || id == 0) {
 		log_error("%s: %s is no number of a hold: 'backstop pending' lists them", op,
@@ -154,15 +164,36 @@ static int run_deny(const void *options, int argc _unused_, char **argv)
 			offsetof(struct options, key)                                              \
 	}
 
-static const struct option_def pending_options[] = { OPTION_JSON, OPTION_SOCKET, { 0 } };
+#define OPTION_FLEET                                                                               \
+	{ "fleet",                                                                                 \
+	  0,                                                                                       \
+	  OPTION_STRING,                                                                           \
+	  "NATS",                                                                                  \
+	  "send the signed decision there: nats://HOST:PORT; ID is HOST/ID",                       \
+	  offsetof(struct options, fleet) },                                                       \
+		{ "database",                                                                      \
+		  0,                                                                               \
+		  OPTION_STRING,                                                                   \
+		  "FILE",                                                                          \
+		  "with --fleet: the record that the hold is looked up in",                        \
+		  offsetof(struct options, place.database) },                                      \
+	{                                                                                          \
+		"dir", 0, OPTION_STRING, "DIR", "with --fleet: the journal that it is of",         \
+			offsetof(struct options, place.dir)                                        \
+	}
+
+static const struct option_def pending_options[] = {
+	OPTION_JSON, OPTION_SOCKET, RECORD_OPTIONS(struct options, place), { 0 }
+};
 static const struct option_def approve_options[] = {
-	OPTION_JSON, OPTION_SOCKET, OPTION_KEY, { 0 }
+	OPTION_JSON, OPTION_SOCKET, OPTION_KEY, OPTION_FLEET, { 0 }
 };
 
 static const struct option_def deny_options[] = {
 	OPTION_JSON,
 	OPTION_SOCKET,
 	OPTION_KEY,
+	OPTION_FLEET,
 	{ "reason", 'r', OPTION_STRING, "TEXT", "what the agent is told",
 	  offsetof(struct options, reason) },
 	{ 0 },

@@ -8,16 +8,27 @@
 #include "base/escape.h"
 #include "base/log.h"
 #include "cli/feed.h"
-#include "cli/filter.h"
 #include "cli/table.h"
 #include "guard/guard.h"
 #include "journal/ocsf.h"
 
-int record_open(const char *command, const char *dir, const char *database, struct query **ret)
+const char *record_dir(const struct record_place *p)
 {
-	const char *journal = dir ? dir : JOURNAL_DIR;
+	return p->dir ? p->dir : p->fleet ? FLEET_DIR : JOURNAL_DIR;
+}
+
+const char *record_database(const struct record_place *p)
+{
+	if (p->database || p->dir)
+		return p->database;
+	return p->fleet ? FLEET_DATABASE : DATABASE;
+}
+
+int record_open(const char *command, const struct record_place *p, struct query **ret)
+{
+	const char *journal = record_dir(p), *database = record_database(p);
 	uint64_t behind;
-	int r = query_open(journal, database ? database : dir ? "" : DATABASE, true, ret);
+	int r = query_open(journal, database ? database : "", true, ret);
 
 	if (r) {
 		feed_log_failure(command, r, journal);

@@ -3,13 +3,43 @@
 #define CLI_RECORD_H
 
 #include "base/strbuf.h"
+#include "cli/filter.h"
 #include "record/query.h"
 #include "record/tree.h"
 
+/* Where the record is that a command asks, as its options say. */
+struct record_place {
+	bool fleet; /* that of all hosts */
+	const char *dir, *database;
+};
+
+/* `member` of `type` is one of these. */
+#define RECORD_OPTIONS(type, member)                                                               \
+	{ "fleet",                                                                                 \
+	  0,                                                                                       \
+	  OPTION_FLAG,                                                                             \
+	  NULL,                                                                                    \
+	  "of all hosts, as 'serve --fleet' keeps it",                                             \
+	  offsetof(type, member.fleet) },                                                          \
+		{ "database",                                                                      \
+		  0,                                                                               \
+		  OPTION_STRING,                                                                   \
+		  "FILE",                                                                          \
+		  "the recorder's (" DATABASE ")",                                                 \
+		  offsetof(type, member.database) },                                               \
+	{                                                                                          \
+		"dir", 0, OPTION_STRING, "DIR", "the journal's directory (" JOURNAL_DIR ")",       \
+			offsetof(type, member.dir)                                                 \
+	}
+
+const char *record_dir(const struct record_place *p);
+/* A database is of the journal that stands beside it, unless both are named: NULL with a directory
+ * alone. */
+const char *record_database(const struct record_place *p);
+
 /* Opens the recorder's database, or reads the whole journal where there is none; tells what the
- * database does not have yet. NULL: the usual places. With a `dir` alone the journal is read. 0 or
- * a negative errno, logged. */
-int record_open(const char *command, const char *dir, const char *database, struct query **ret);
+ * database does not have yet. 0 or a negative errno, logged. */
+int record_open(const char *command, const struct record_place *p, struct query **ret);
 /* 0 or a negative errno, logged. */
 int record_find_session(const char *command, struct query *q, const char *name,
 			struct tree_session *ret);

@@ -10,7 +10,6 @@
 #include "base/log.h"
 #include "cli/command.h"
 #include "cli/feed.h"
-#include "cli/filter.h"
 #include "cli/record.h"
 #include "guard/guard.h"
 
@@ -18,7 +17,8 @@
 
 struct options {
 	bool html;
-	const char *dir, *database, *output;
+	struct record_place place;
+	const char *output;
 };
 
 struct findings {
@@ -94,7 +94,7 @@ static int run(const void *options, int argc _unused_, char **argv)
 	_cleanup_(query_close_ptr) struct query *q = NULL;
 	_cleanup_tree_session_ struct tree_session s = { 0 };
 	const struct options *o = options;
-	int r = record_open("report", o->dir, o->database, &q);
+	int r = record_open("report", &o->place, &q);
 
 	if (!r)
 		r = record_find_session("report", q, argv[0], &s);
@@ -107,10 +107,7 @@ static const struct option_def option_defs[] = {
 	{ "html", 0, OPTION_FLAG, NULL, "one HTML file instead of Markdown",
 	  offsetof(struct options, html) },
 	{ "output", 'o', OPTION_STRING, "FILE", "write there", offsetof(struct options, output) },
-	{ "database", 0, OPTION_STRING, "FILE", "the recorder's (" DATABASE ")",
-	  offsetof(struct options, database) },
-	{ "dir", 0, OPTION_STRING, "DIR", "the journal's directory (" JOURNAL_DIR ")",
-	  offsetof(struct options, dir) },
+	RECORD_OPTIONS(struct options, place),
 	{ 0 },
 };
 

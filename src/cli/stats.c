@@ -8,7 +8,6 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "cli/command.h"
-#include "cli/filter.h"
 #include "cli/record.h"
 #include "cli/table.h"
 #include "guard/guard.h"
@@ -17,7 +16,7 @@
 
 struct options {
 	bool json;
-	const char *dir, *database;
+	struct record_place place;
 };
 
 /* Columns whose name ends in _ms are times. What is counted per finding counts the last word on it:
@@ -194,7 +193,7 @@ static int run(const void *options, int argc _unused_, char **argv _unused_)
 	const struct options *o = options;
 	int r;
 
-	if (record_open("stats", o->dir, o->database, &q))
+	if (record_open("stats", &o->place, &q))
 		return EXIT_FAILURE;
 	r = o->json ? print_json(q) : print_all(q);
 	if (r)
@@ -204,10 +203,7 @@ static int run(const void *options, int argc _unused_, char **argv _unused_)
 
 static const struct option_def option_defs[] = {
 	{ "json", 0, OPTION_FLAG, NULL, "print one object", offsetof(struct options, json) },
-	{ "database", 0, OPTION_STRING, "FILE", "the recorder's (" DATABASE ")",
-	  offsetof(struct options, database) },
-	{ "dir", 0, OPTION_STRING, "DIR", "the journal's directory (" JOURNAL_DIR ")",
-	  offsetof(struct options, dir) },
+	RECORD_OPTIONS(struct options, place),
 	{ 0 },
 };
 

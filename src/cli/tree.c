@@ -7,7 +7,6 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "cli/command.h"
-#include "cli/filter.h"
 #include "cli/record.h"
 #include "cli/table.h"
 #include "guard/guard.h"
@@ -18,7 +17,7 @@
 
 struct options {
 	bool json;
-	const char *dir, *database;
+	struct record_place place;
 };
 
 /* Whether a line goes on at that depth. */
@@ -140,7 +139,7 @@ static int run(const void *options, int argc _unused_, char **argv)
 	_cleanup_(query_close_ptr) struct query *q = NULL;
 	const struct options *o = options;
 
-	if (record_open("tree", o->dir, o->database, &q))
+	if (record_open("tree", &o->place, &q))
 		return EXIT_FAILURE;
 	return print_tree(o, q, argv[0]) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
@@ -148,10 +147,7 @@ static int run(const void *options, int argc _unused_, char **argv)
 static const struct option_def option_defs[] = {
 	{ "json", 0, OPTION_FLAG, NULL, "print an object a process",
 	  offsetof(struct options, json) },
-	{ "database", 0, OPTION_STRING, "FILE", "the recorder's (" DATABASE ")",
-	  offsetof(struct options, database) },
-	{ "dir", 0, OPTION_STRING, "DIR", "the journal's directory (" JOURNAL_DIR ")",
-	  offsetof(struct options, dir) },
+	RECORD_OPTIONS(struct options, place),
 	{ 0 },
 };
 

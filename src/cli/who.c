@@ -22,7 +22,7 @@
 
 struct options {
 	bool json;
-	const char *dir, *database;
+	struct record_place place;
 	unsigned int limit;
 };
 
@@ -295,8 +295,7 @@ static int read_trail(const struct options *o, const char *dir, const char *path
 	unsigned int limit = o->limit ? o->limit : LIMIT_DEFAULT;
 	uint64_t behind;
 
-	if ((o->database || !o->dir) &&
-	    !query_open(dir, o->database ? o->database : DATABASE, false, &q) &&
+	if (record_database(&o->place) && !query_open(dir, record_database(&o->place), false, &q) &&
 	    !query_behind(q, &behind) && !behind)
 		return trail_ask(q, path, limit, ret);
 	return trail_read(dir, path, limit, ret);
@@ -326,7 +325,7 @@ static int ask_path(const struct options *o, const char *word)
 
 	if (!path)
 		return log_errno(-errno, "who: cannot tell what path that is");
-	return print_trail(o, o->dir ? o->dir : JOURNAL_DIR, path);
+	return print_trail(o, record_dir(&o->place), path);
 }
 
 /* `address` NULL: a process is asked for. */
@@ -334,7 +333,7 @@ static int ask_record(const struct options *o, const char *word, const char *add
 {
 	_cleanup_(query_close_ptr) struct query *q = NULL;
 	unsigned int limit = o->limit ? o->limit : LIMIT_DEFAULT;
-	int r = record_open("who", o->dir, o->database, &q);
+	int r = record_open("who", &o->place, &q);
 
 	if (r)
 		return r;
@@ -366,10 +365,7 @@ static const struct option_def option_defs[] = {
 	  offsetof(struct options, json) },
 	{ "limit", 'n', OPTION_UINT, "COUNT", "only the newest COUNT (20)",
 	  offsetof(struct options, limit) },
-	{ "database", 0, OPTION_STRING, "FILE", "the recorder's (" DATABASE ")",
-	  offsetof(struct options, database) },
-	{ "dir", 0, OPTION_STRING, "DIR", "the journal's directory (" JOURNAL_DIR ")",
-	  offsetof(struct options, dir) },
+	RECORD_OPTIONS(struct options, place),
 	{ 0 },
 };
 

@@ -40,7 +40,7 @@ static natsStatus set_security(natsOptions *o, struct nats_sink *s)
 	return status;
 }
 
-static natsStatus set_options(natsOptions *o, struct nats_sink *s, bool stays)
+static natsStatus set_options(natsOptions *o, struct nats_sink *s, const struct nats_way *way)
 {
 	natsStatus status = natsOptions_SetServers(o, (const char **)s->urls, (int)s->url_count);
 
@@ -49,9 +49,11 @@ static natsStatus set_options(natsOptions *o, struct nats_sink *s, bool stays)
 	if (status == NATS_OK)
 		status = natsOptions_SetTimeout(o, CONNECT_MS);
 	if (status == NATS_OK)
-		status = natsOptions_SetAllowReconnect(o, stays);
-	if (status == NATS_OK && stays)
-		status = natsOptions_SetMaxReconnect(o, -1);
+		status = natsOptions_SetAllowReconnect(o, false);
+	if (status == NATS_OK && way->inbox)
+		status = natsOptions_SetCustomInboxPrefix(o, way->inbox);
+	if (status == NATS_OK && way->on_error)
+		status = natsOptions_SetErrorHandler(o, way->on_error, way->data);
 	return status == NATS_OK ? set_security(o, s) : status;
 }
 
@@ -75,13 +77,11 @@ static const char *connect_remedy(natsStatus status)
 	}
 }
 
-static int try_connect(struct nats_sink *s, natsOptions *o, bool stays, natsErrHandler on_error,
-		       void *data, natsConnection **ret)
+static int try_connect(struct nats_sink *s, natsOptions *o, const struct nats_way *way,
+		       natsConnection **ret)
 {
-	natsStatus status = set_options(o, s, stays);
+	natsStatus status = set_options(o, s, way);
 
-	if (status == NATS_OK && on_error)
-		status = natsOptions_SetErrorHandler(o, on_error, data);
 	if (status == NATS_OK)
 		status = natsConnection_Connect(ret, o);
 	return status == NATS_OK ? 0
@@ -89,15 +89,14 @@ static int try_connect(struct nats_sink *s, natsOptions *o, bool stays, natsErrH
 					     connect_remedy(status));
 }
 
-int nats_connect(struct sink *base, bool stays, natsErrHandler on_error, void *data,
-		 natsConnection **ret)
+int nats_connect(struct sink *base, const struct nats_way *way, natsConnection **ret)
 {
 	natsOptions *o = NULL;
 	int r;
 
 	if (natsOptions_Create(&o) != NATS_OK)
 		return -ENOMEM;
-	r = try_connect((struct nats_sink *)base, o, stays, on_error, data, ret);
+	r = try_connect((struct nats_sink *)base, o, way, ret);
 	natsOptions_Destroy(o);
 	return r;
 }

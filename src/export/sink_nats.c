@@ -162,7 +162,8 @@ static int ready(struct nats_sink *s)
 	if (s->connection)
 		return 0;
 	s->denied[0] = '\0';
-	r = nats_connect(&s->base, false, on_error, s, &s->connection);
+	r = nats_connect(&s->base, &(struct nats_way) { .on_error = on_error, .data = s },
+			 &s->connection);
 	return r ? r : open_stream(s);
 }
 

@@ -7,6 +7,7 @@
 #include "export/sink_type.h"
 
 #define CONSUMER     "backstop-fleet"
+#define INBOX	     "_INBOX_FLEET" /* all that hosts say comes there: it is not for them */
 #define BATCH	     1024
 #define FETCH_MS     500
 #define ACK_WAIT_NS  (30LL * 1000000000)
@@ -110,7 +111,8 @@ static natsStatus subscribe(struct stream *s)
 int stream_connect(struct stream *s, bool anew)
 {
 	natsStatus status;
-	int r = nats_connect(s->sink, false, NULL, NULL, &s->connection);
+	const struct nats_way way = { .inbox = INBOX };
+	int r = nats_connect(s->sink, &way, &s->connection);
 
 	if (r)
 		return r;

@@ -23,6 +23,8 @@
 #include "cli/feed.h"
 #include "cli/filter.h"
 #include "export/threads.h"
+#include "fleet/approvals.h"
+#include "fleet/decide.h"
 #include "fleet/fleet.h"
 #include "guard/guard.h"
 #include "record/recorder.h"
@@ -33,7 +35,7 @@
 
 struct options {
 	bool once;
-	const char *dir, *database, *export, *fleet, *listen, *socket;
+	const char *dir, *database, *export, *fleet, *approvals, *listen, *socket;
 };
 
 /* ---- privileges */
@@ -198,6 +200,16 @@ static int open_fleet(const char *spec, const char *dir, struct fleet **ret)
 	return r;
 }
 
+static int start_approvals(const struct options *o, struct approvals **ret)
+{
+	int r = approvals_start(o->approvals, o->socket, ret);
+
+	if (r == -EINVAL)
+		log_error("--approvals: '%s' is no nats://HOST:PORT[,HOST:PORT][#creds=FILE]",
+			  o->approvals);
+	return r;
+}
+
 struct sources {
 	struct fleet *fleet; /* NULL: the guard writes the journal */
 	int signal_fd, inotify_fd;
@@ -241,6 +253,7 @@ static int follow(const struct options *o, const char *dir, const char *database
 	_cleanup_(fleet_close_ptr) struct fleet *fleet = NULL;
 	_cleanup_(export_stop_ptr) struct export_threads *exports = NULL;
 	_cleanup_(server_stop_ptr) struct server *server = NULL;
+	_cleanup_(approvals_stop_ptr) struct approvals *approvals = NULL;
 	_cleanup_close_ int signal_fd = open_signals(), inotify_fd = -1;
 	int err = o->fleet ? open_fleet(o->fleet, dir, &fleet) : 0;
 
@@ -255,6 +268,8 @@ static int follow(const struct options *o, const char *dir, const char *database
 		err = start_exports(dir, database, o->export, &exports);
 	if (!err && o->listen)
 		err = start_server(o, dir, database, exports, &server);
+	if (!err && o->approvals)
+		err = start_approvals(o, &approvals);
 	if (err)
 		return err;
 	err = go_on(&(struct sources) { fleet, signal_fd, inotify_fd, o->once }, r, server);
@@ -306,10 +321,14 @@ static const struct option_def option_defs[] = {
 	  "keep what all hosts export there: nats://HOST:PORT; in " FLEET_DIR ", where no other "
 	  "directory is given",
 	  offsetof(struct options, fleet) },
+	{ "approvals", 0, OPTION_STRING, "NATS",
+	  "take decisions from there that approvers signed: nats://HOST:PORT",
+	  offsetof(struct options, approvals) },
 	{ "listen", 0, OPTION_STRING, "[ADDRESS:]PORT",
 	  "answer GET /metrics there, on the loopback where no address is given",
 	  offsetof(struct options, listen) },
-	{ "socket", 0, OPTION_STRING, "PATH", "the guard's socket, whose figures these are",
+	{ "socket", 0, OPTION_STRING, "PATH",
+	  "the guard's socket: it is asked for its figures, and brought decisions",
 	  offsetof(struct options, socket) },
 	{ "dir", 0, OPTION_STRING, "DIR", "the journal's directory (" JOURNAL_DIR ")",
 	  offsetof(struct options, dir) },
@@ -329,7 +348,8 @@ static const struct command serve = {
 
 int main(int argc, char **argv)
 {
-	static const struct command *const commands[] = { &serve, NULL };
+	static const struct command *const commands[] = { &serve, &command_fleet_approve,
+							  &command_fleet_deny, NULL };
 
 	setlocale(LC_CTYPE, "");
 	return dispatch(commands, argc, argv);

@@ -197,7 +197,7 @@ class NatsClient:
         """(subject, headers, body) of all that the stream has, in its order."""
         def get(sequence):
             message = self.api(f"STREAM.MSG.GET.{name}", seq=sequence)["message"]
-            return tuple([message["subject"]] + [base64.b64decode(message[k]).decode() for k in ("hdrs", "data")])
+            return tuple([message["subject"]] + [base64.b64decode(message.get(k, "")).decode() for k in ("hdrs", "data")])
 
         state = self.stream(name)["state"]
         return [get(n) for n in range(state["first_seq"], state["last_seq"] + 1)]

@@ -231,6 +231,47 @@ def test_what_is_no_hosts_own(fleet, hosts):
     assert fleet.lines() == {web.machine: [1]}
 
 
+def finding(host, number, disposition, hold, name=None):
+    e = json.loads(event(number * 5 + 3, 0, host.machine, name or host.name))
+    assert e["class_uid"] == 2004
+    e.update(time=int(time.time() * 1000), disposition_id=disposition, message="held: rm -rf /srv", evidences=[
+        {"process": {"pid": 7, "uid": "boot:7:1", "name": "rm", "user": {"uid": "0"}, "working_directory": "/srv"}}])
+    e["unmapped"]["backstop"] = {"session": "1a", "agent": "test", "hold": hold, "signature": "rm.root", "argv": ["rm", "-rf", "/srv"],
+                                 "line": number}
+    return json.dumps(e)
+
+
+def test_holds_of_others(fleet, hosts):
+    """Only a host itself ends what it holds, and its name is its own while nobody else has it."""
+    web, other = hosts[0].add(1), hosts[1].add(1)
+    for host in (web, other):
+        stop_when_sent(fleet, host)
+    for number, hold in ((2, 7), (3, 8)):
+        fleet.publish(web, finding(web, number, 14, hold))
+    fleet.publish(web, finding(web, 4, 8, 8))
+    fleet.publish(other, finding(other, 2, 8, 7))
+    assert "6 events" in fleet.once()
+
+    def listed():
+        return [h["hold"] for h in json.loads(fleet.ask("pending", "--fleet", "--json").stdout)["holds"]]
+
+    assert listed() == ["web-1/7"]
+    fleet.publish(other, finding(other, 3, 14, 9, web.name))
+    fleet.once()
+    assert listed() == ["web-1/7", f"{other.name}/9"]
+    third = hosts[2]
+    fleet.publish(third, finding(third, 1, 14, 3, web.name))
+    fleet.once()
+    assert listed() == [f"{web.machine}/7", f"{other.name}/9", f"{third.machine}/3"]
+    fleet.publish(web, finding(web, 5, 25, 7))
+    fleet.once()
+    assert listed() == [f"{other.name}/9", f"{third.machine}/3"]
+    fleet.publish(web, finding(web, 6, 14, 3))
+    fleet.once()
+    done = fleet.ask("approve", "web-1/3", "--key", "x", "--fleet", fleet.url)
+    assert done.returncode == 1 and "more than one host is named web-1" in done.stderr, done
+
+
 def opening(host, line, key):
     e = json.loads(event(line * 5, 0, host.machine, host.name))
     e["unmapped"]["backstop"] = {"checkpoint": {"segment": 1, "key": key * 32}, "line": line}
