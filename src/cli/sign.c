@@ -16,6 +16,8 @@ static int log_key(int err, const char *path)
 		log_error("others may read the key in %s: chmod 600 it, or make a new one", path);
 	else if (err == -EBADMSG)
 		log_error("%s holds no approver's key: 'backstop key FILE' makes one", path);
+	else if (err == -ELOOP)
+		log_error("%s is a symbolic link: name the file of the key itself", path);
 	else
 		log_errno(err, "cannot read the key in %s", path);
 	return err;

@@ -162,7 +162,9 @@ bool approval_is_signed(const char *text, size_t len, const char *signature, con
 
 int approval_check_time(const struct approval *a, int64_t now_ms, struct strbuf *err)
 {
-	if (a->expires_ms <= a->issued_ms || a->expires_ms - a->issued_ms > APPROVAL_LIFE_MS)
+	/* none that is negative: the difference of two such may be no int64_t */
+	if (a->issued_ms < 0 || a->expires_ms <= a->issued_ms ||
+	    a->expires_ms - a->issued_ms > APPROVAL_LIFE_MS)
 		strbuf_addf(err, "the decision is to hold for longer than %d minutes",
 			    APPROVAL_LIFE_MS / 60000);
 	else if (a->issued_ms > now_ms + APPROVAL_SKEW_MS)

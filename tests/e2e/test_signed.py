@@ -109,6 +109,59 @@ def test_never_twice(lab, own, courier):
     assert lab.ran() == 0
 
 
+def test_never_twice_without_the_store(lab, own, courier):
+    """Who is root removes what notes them: a hold that was decided is decided, before and after a restart of the guard."""
+    post = courier()
+    agent = lab.run(lab.words(exit=7), guard=own)
+    assert decide(own, "approve", own.wait_for_holds()[0], own.key, socket_path=post.path).returncode == 0
+    assert agent.finish() == 7
+    again = lab.run(lab.words(exit=7), guard=own)
+    second = own.wait_for_holds()[0]
+    os.unlink(f"{own.state}/decisions")
+    for _ in range(2):
+        reply = own.request(post.decision)
+        assert not reply["ok"] and "used already" not in reply["error"], reply
+        assert [h["id"] for h in own.holds()] == [second["id"]] and lab.ran() == 1
+        own.kill_child()
+        own.wait_for_holds()
+    own.deny(own.holds()[0])
+    again.finish()
+    assert lab.ran() == 1
+
+
+def test_what_is_no_decision(lab, own, courier):
+    """The guard takes none of it, and answers others."""
+    post = courier(deliver=False)
+    agent = lab.run(lab.words(), guard=own)
+    hold = own.wait_for_holds()[0]
+    assert decide(own, "approve", hold, own.key, socket_path=post.path).returncode == 0
+    good = post.decision
+    for text in ("", "{}", "[" * 2400, "x" * 2401, "\x7f" * 2400, good["decision"][:-1], good["decision"] * 2, "\u2028" * 700):
+        for signature in (good["signature"], "", "zz" * 64, "0" * 129, good["signature"].upper()):
+            assert not own.request({**good, "decision": text, "signature": signature})["ok"]
+    for wrong in ({"decision": None}, {"decision": 7}, {"signature": []}, {"decision": {"v": 1}}):
+        assert not own.request({**good, **wrong})["ok"]
+    assert len(own.holds()) == 1 and lab.ran() == 0
+    own.deny(hold)
+    agent.finish()
+
+
+def test_keys_of_no_use(lab, own):
+    """Nothing is signed with a key that others may read, or that is not where it is said to be."""
+    agent = lab.run(lab.words(), guard=own)
+    hold = own.wait_for_holds()[0]
+    link = os.path.join(lab.dir, "link.key")
+    os.symlink(own.key, link)
+    done = decide(own, "approve", hold, link)
+    assert done.returncode == 1 and done.stderr.endswith("link.key is a symbolic link: name the file of the key itself\n"), done
+    os.chmod(own.key, 0o604)
+    done = decide(own, "approve", hold, own.key)
+    assert done.returncode == 1 and "others may read the key" in done.stderr, done
+    assert len(own.holds()) == 1 and lab.ran() == 0
+    own.deny(hold)
+    agent.finish()
+
+
 def test_held_back_over_a_restart(lab, own, courier):
     """The guard after the one that held it knows what it is held for."""
     post = courier(deliver=False)

@@ -119,6 +119,10 @@ static void test_times(void **state _unused_)
 		{ NOW - 1, NOW, "expired" },
 		{ NOW - APPROVAL_LIFE_MS, NOW, "expired" },
 		{ NOW - APPROVAL_LIFE_MS, NOW + 1, "longer than 10 minutes" },
+		{ INT64_MIN, INT64_MAX, "longer" },
+		{ -2, INT64_MAX, "longer" },
+		{ 0, INT64_MAX, "longer" },
+		{ INT64_MAX - 1, INT64_MAX, "in the future" },
 		{ NOW, NOW, "longer" },
 		{ NOW + 1, NOW, "longer" },
 		{ NOW + APPROVAL_SKEW_MS + 1, NOW + APPROVAL_SKEW_MS + 2, "in the future" },
@@ -198,6 +202,55 @@ static void test_key_files(void **state _unused_)
 	unlink(path);
 }
 
+/* What is at the name of a key: nobody is made to wait for it, or to take another's file for it. */
+static void test_no_key_files(void **state _unused_)
+{
+	uint8_t made[crypto_sign_SECRETKEYBYTES];
+	char path[160], link[170];
+
+	snprintf(path, sizeof(path), "%s/backstop-key-%d", getenv("TMPDIR") ?: "/tmp", getpid());
+	snprintf(link, sizeof(link), "%s.link", path);
+	assert_int_equal(approval_make_key(path, made), 0);
+	assert_int_equal(symlink(path, link), 0);
+	assert_int_equal(approval_read_key(link, made), -ELOOP);
+	assert_int_equal(approval_make_key(link, made), -EEXIST);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(approval_make_key(link, made), -EEXIST);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(unlink(link), 0);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(approval_read_key(path, made), -EBADMSG);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(approval_read_key("/", made), -EBADMSG);
+}
+
+/* Whatever it is, it is refused, and soon. */
+static void test_garbage(void **state _unused_)
+{
+	static char deep[APPROVAL_TEXT_MAX], random[APPROVAL_TEXT_MAX], huge[1 << 20];
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT, err = STRBUF_INIT;
+	struct approval a = sample(), got;
+	char signature[HEX(crypto_sign_BYTES)];
+
+	memset(deep, '[', sizeof(deep));
+	memset(huge, ' ', sizeof(huge));
+	assert_int_equal(approval_decode(deep, sizeof(deep), &got, &err), -EINVAL);
+	assert_int_equal(approval_decode(huge, sizeof(huge), &got, &err), -EINVAL);
+	for (int i = 0; i < 1000; i++) {
+		randombytes_buf(random, sizeof(random));
+		assert_int_equal(approval_decode(random, sizeof(random), &got, &err), -EINVAL);
+	}
+	assert_int_equal(approval_sign(&a, secret, NOW, &text, signature), 0);
+	for (size_t i = 0; i < text.len; i++)
+		assert_int_equal(approval_decode(text.data, i, &got, &err), -EINVAL);
+	for (size_t i = 0; i < text.len; i++) {
+		text.data[i] ^= 0x80;
+		assert_int_equal(approval_decode(text.data, text.len, &got, &err), -EINVAL);
+		text.data[i] ^= 0x80;
+	}
+	assert_int_equal(approval_decode(text.data, text.len, &got, &err), 0);
+}
+
 static int make_keys(void **state _unused_)
 {
 	return sodium_init() < 0 || crypto_sign_keypair(public, secret);
@@ -209,7 +262,8 @@ int main(void)
 		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_altered),
 		cmocka_unit_test(test_spelling),   cmocka_unit_test(test_times),
 		cmocka_unit_test(test_digest),	   cmocka_unit_test(test_host),
-		cmocka_unit_test(test_key_files),
+		cmocka_unit_test(test_key_files),  cmocka_unit_test(test_no_key_files),
+		cmocka_unit_test(test_garbage),
 	};
 
 	return cmocka_run_group_tests(tests, make_keys, NULL);
