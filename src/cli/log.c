@@ -192,8 +192,10 @@ static int ask_database(struct output *out, struct query *q, struct journal_read
 	put = put_found(&f);
 	if (err < 0 || put)
 		return err < 0 ? err : put;
+	record_tell_gone("log", q);
 	query_position(q, &segment, &offset);
-	return segment ? journal_reader_seek(r, segment, offset) : 0;
+	err = segment ? journal_reader_seek(r, segment, offset) : 0;
+	return err == -ENOENT ? 0 : err; /* all that is left came later */
 }
 
 static int read_before(struct output *out, const char *dir, struct journal_reader *r)

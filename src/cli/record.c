@@ -41,6 +41,21 @@ int record_open(const char *command, const struct record_place *p, struct query 
 	return 0;
 }
 
+void record_tell_gone(const char *command, struct query *q)
+{
+	_cleanup_strbuf_ struct strbuf from = STRBUF_INIT, to = STRBUF_INIT;
+	struct query_gone gone;
+
+	if (query_gone(q, &gone) || !gone.count)
+		return;
+	add_time(&from, (uint64_t)gone.from_ms);
+	add_time(&to, (uint64_t)gone.to_ms);
+	log_warning("%s: %s%" PRIu64 " event%s of this kind, from %s to %s, are missing here: the "
+		    "journal's retention took their lines",
+		    command, gone.more ? "more than " : "", gone.count, gone.count > 1 ? "s" : "",
+		    strbuf_str(&from), strbuf_str(&to));
+}
+
 int record_find_session(const char *command, struct query *q, const char *name,
 			struct tree_session *ret)
 {

@@ -40,6 +40,8 @@ const char *record_database(const struct record_place *p);
 /* Opens the recorder's database, or reads the whole journal where there is none; tells what the
  * database does not have yet. 0 or a negative errno, logged. */
 int record_open(const char *command, const struct record_place *p, struct query **ret);
+/* Warns of what an answer lacks because the journal does not have it any more. */
+void record_tell_gone(const char *command, struct query *q);
 /* 0 or a negative errno, logged. */
 int record_find_session(const char *command, struct query *q, const char *name,
 			struct tree_session *ret);

@@ -55,10 +55,13 @@ static int read_findings(struct query *q, int64_t session, struct findings *ret)
 
 	snprintf(id, sizeof(id), "%lld", (long long)session);
 	r = query_prepare(q,
-			  "SELECT e.segment, e.offset, e.length FROM findings f JOIN events e"
+			  "SELECT e.segment, e.offset, e.length, e.id FROM findings f JOIN events e"
 			  " ON e.id = f.event WHERE f.session = CAST(? AS INTEGER) ORDER BY e.id",
 			  &text, 1, &rows);
-	return r ? r : query_lines(q, rows, keep_finding, ret);
+	if (!r)
+		r = query_lines(q, rows, keep_finding, ret);
+	record_tell_gone("report", q);
+	return r;
 }
 
 static int write_out(const struct options *o, const struct strbuf *text)

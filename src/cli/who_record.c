@@ -76,12 +76,13 @@ int who_address(struct query *q, const char *address, unsigned int limit, bool j
 	int r;
 
 	snprintf(sql, sizeof(sql),
-		 "SELECT segment, offset, length FROM events WHERE subject = ?1"
+		 "SELECT segment, offset, length, id FROM events WHERE subject = ?1"
 		 " OR (subject > ?1 || ':' AND subject < ?1 || ';') ORDER BY id DESC LIMIT %u",
 		 limit);
 	r = query_prepare(q, sql, &address, 1, &rows);
 	if (!r)
 		r = query_lines(q, rows, print_event, &p);
+	record_tell_gone("who", q);
 	return r < 0 ? r : p.count;
 }
 

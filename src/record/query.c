@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -10,6 +11,7 @@
 #include "record/schema.h"
 
 #define LINE_MAX_BYTES (64ULL << 20)
+#define GONE_MAX       100000 /* from the newest on, as nothing older can be there */
 
 struct query {
 	int dir_fd, fd;	  /* fd: of `segment` */
@@ -17,6 +19,12 @@ struct query {
 	sqlite3 *db;
 	struct recorder *recorder; /* owns db; NULL: db is a file's, and ours */
 	uint64_t at_segment, at_offset;
+	uint64_t oldest; /* segment that is there */
+	struct {
+		uint64_t count;
+		int64_t first, last; /* events, in the order of the rows */
+		bool more;
+	} gone;
 	char *line;
 	size_t cap;
 };
@@ -72,6 +80,8 @@ static int set_up(struct query *q, const char *journal_dir, const char *database
 	r = schema_open_read(database, &q->db);
 	if (r && build)
 		r = build_database(q, journal_dir);
+	if (!r)
+		r = segment_find_next(q->dir_fd, 0, &q->oldest);
 	return r ? r : read_position(q);
 }
 
@@ -197,22 +207,56 @@ int query_line(struct query *q, uint64_t segment, uint64_t offset, uint64_t leng
 	return 0;
 }
 
+/* True: all that follow are gone, too. */
+static bool pass_over(struct query *q, int64_t event)
+{
+	bool back = q->gone.count && event < q->gone.last;
+
+	if (!q->gone.count++)
+		q->gone.first = event;
+	q->gone.last = event;
+	q->gone.more |= back && q->gone.count >= GONE_MAX;
+	return q->gone.more;
+}
+
 int query_lines(struct query *q, sqlite3_stmt *rows, query_line_fn fn, void *data)
 {
 	int r;
 
 	while ((r = query_step(rows)) > 0) {
-		uint64_t length = (uint64_t)sqlite3_column_int64(rows, 2);
+		uint64_t segment = (uint64_t)sqlite3_column_int64(rows, 0),
+			 length = (uint64_t)sqlite3_column_int64(rows, 2);
 		const char *line;
 
-		r = query_line(q, (uint64_t)sqlite3_column_int64(rows, 0),
-			       (uint64_t)sqlite3_column_int64(rows, 1), length, &line);
+		r = segment < q->oldest
+			    ? -ENOENT
+			    : query_line(q, segment, (uint64_t)sqlite3_column_int64(rows, 1),
+					 length, &line);
 		if (!r)
 			r = fn(data, line, length);
-		else if (r == -ENOENT)
-			r = 0;
-		if (r)
+		else if (r == -ENOENT && pass_over(q, sqlite3_column_int64(rows, 3)))
+			return 0;
+		if (r && r != -ENOENT)
 			return r;
 	}
 	return r;
+}
+
+int query_gone(struct query *q, struct query_gone *ret)
+{
+	_cleanup_statement_ sqlite3_stmt *row = NULL;
+	char sql[128];
+	int r;
+
+	snprintf(sql, sizeof(sql),
+		 "SELECT min(time_ms), max(time_ms) FROM events WHERE id IN (%lld, %lld)",
+		 (long long)q->gone.first, (long long)q->gone.last);
+	r = query_prepare(q, sql, NULL, 0, &row);
+	if (!r)
+		r = query_step(row);
+	if (r <= 0)
+		return r ? r : -EUCLEAN;
+	*ret = (struct query_gone) { q->gone.count, q->gone.more, sqlite3_column_int64(row, 0),
+				     sqlite3_column_int64(row, 1) };
+	return 0;
 }

@@ -39,9 +39,17 @@ int query_line(struct query *q, uint64_t segment, uint64_t offset, uint64_t leng
 	       const char **ret_line);
 
 typedef int (*query_line_fn)(void *data, const char *line, size_t len);
-/* The lines of the events whose segment, offset and length are the first columns of each row, until
- * `fn` gives something else than 0, which is returned. Lines whose segment is gone are passed over.
- */
+/* The lines of the events whose segment, offset, length and id are the first columns of each row,
+ * until `fn` gives something else than 0, which is returned. Lines whose segment is gone are passed
+ * over, and counted. */
 int query_lines(struct query *q, sqlite3_stmt *rows, query_line_fn fn, void *data);
+
+struct query_gone {
+	uint64_t count;
+	bool more; /* the count ended before the rows did */
+	int64_t from_ms, to_ms;
+};
+/* What was passed over since it was opened. 0 or a negative errno. */
+int query_gone(struct query *q, struct query_gone *ret);
 
 #endif

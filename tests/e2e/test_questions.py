@@ -9,6 +9,7 @@ import tempfile
 
 import pytest
 
+from feeds import Journal, event
 from lab import PACKS
 from net import HOST, PLAIN
 
@@ -180,3 +181,25 @@ def test_replay(lab, own, record, tmp_path):
     found = {(r["kind"], r["before"], r["now"], r["signature"]) for r in rows[:-1]}
     assert {("new", "allow", "hold", "other.t"), ("gone", "alert", "allow", None), ("other", "deny", "alert", "other.v")} == found
     assert rows[-1]["new"] == 1 and rows[-1]["gone"] == 1 and rows[-1]["other"] == 1
+
+
+def test_what_retention_took(build, tmp_path):
+    """What the database knows of and the journal has no more is told, once, not passed over in silence."""
+    journal = Journal(f"{tmp_path}/journal").add(30)
+    options = ["--dir", journal.path, "--database", f"{tmp_path}/record.db"]
+    subprocess.run([f"{build}/backstop", "serve", "--once", *options], check=True, timeout=60)
+    os.rename(f"{journal.path}/journal-{1:016}.jsonl", f"{tmp_path}/taken")
+    with open(f"{journal.path}/journal-{2:016}.jsonl", "w", encoding="utf-8") as f:
+        f.write(event(31) + "\n")
+
+    def log(*argv):
+        return subprocess.run([f"{build}/backstop", "log", "--json", *options, *argv], capture_output=True, text=True,
+                              timeout=60, check=True)
+
+    for argv, missing in (((), 30), (("-n", "5"), 30), (("--kind", "connect"), 12)):
+        got = log(*argv)
+        assert len(got.stdout.splitlines()) == (not argv or argv[0] == "-n"), got
+        assert got.stderr.count("retention") == 1 and f" {missing} events of this kind, from 2026-" in got.stderr, got
+    subprocess.run([f"{build}/backstop", "serve", "--once", *options], check=True, timeout=60)
+    newest = log("-n", "1")
+    assert json.loads(newest.stdout)["message"] == "event 31" and not newest.stderr, newest
