@@ -66,7 +66,7 @@ static bool runs(const json_t *event, const char *program)
 static bool is_below(const json_t *event, const char *dir)
 {
 	const char *path = text(part_of(event, "file"), "path");
-	size_t len = dir ? strlen(dir) : 0;
+	size_t len = dir && strcmp(dir, "/") ? strlen(dir) : 0;
 
 	if (!dir)
 		return true;
@@ -129,16 +129,32 @@ static bool is_rare(struct query *q, const char *sql, const char *value)
 {
 	_cleanup_statement_ sqlite3_stmt *row = NULL;
 
-	return !query_prepare(q, sql, &value, 1, &row) && query_step(row) > 0 &&
+	return !query_prepare(q, sql, &value, value != NULL, &row) && query_step(row) > 0 &&
 	       sqlite3_column_int64(row, 0);
 }
 
-static void add_kind(struct where *w, const char *name)
+/* Findings are of the kind of what was found. Only kinds above exits are indexed. */
+static const char *kind_condition(struct query *q, enum event_kind kind)
+{
+	char sql[96];
+
+	if (kind == EVENT_EXIT)
+		return " AND e.kind = %d";
+	if (kind == EVENT_GUARD)
+		return " AND e.kind > 2 AND e.kind = %d";
+	snprintf(sql, sizeof(sql),
+		 "SELECT total(events) < 100000 FROM counts WHERE kind IN (%d, %d)", kind,
+		 EVENT_FINDING);
+	return kind > EVENT_EXIT && is_rare(q, sql, NULL) ? " AND e.kind > 2 AND e.kind IN (%d, %d)"
+							  : " AND +e.kind IN (%d, %d)";
+}
+
+static void add_kind(struct where *w, struct query *q, const char *name)
 {
 	for (size_t i = 0; name && i < ARRAY_SIZE(kinds); i++)
 		if (!strcmp(kinds[i].name, name))
-			strbuf_addf(&w->sql, " AND e.kind IN (%d, %d)", kinds[i].kind,
-				    kinds[i].kind == EVENT_GUARD ? EVENT_GUARD : EVENT_FINDING);
+			strbuf_addf(&w->sql, kind_condition(q, kinds[i].kind), kinds[i].kind,
+				    EVENT_FINDING);
 }
 
 static void put_time_range(struct strbuf *sql, const struct filter *f, const char *column)
@@ -163,6 +179,38 @@ static void add_time_range(struct where *w, struct query *q, const struct filter
 	put_time_range(&w->sql, f, is_rare(q, strbuf_str(&sql), "x") ? "e.time_ms" : "+e.time_ms");
 }
 
+/* An address that was connected to, or the host where it happened. */
+static void add_host(struct where *w, struct query *q, const char *host)
+{
+#define SESSIONS_OF "sessions s JOIN names n ON n.id IN (s.host, s.machine) WHERE n.text = ?"
+	bool rare = host && is_rare(q, "SELECT total(s.events) < 100000 FROM " SESSIONS_OF, host);
+
+	add(w,
+	    rare ? "((e.subject > ? || ':' AND e.subject < ? || ';')"
+		   " OR e.session IN (SELECT s.id FROM " SESSIONS_OF "))"
+		 : "((+e.subject > ? || ':' AND +e.subject < ? || ';')"
+		   " OR +e.session IN (SELECT s.id FROM " SESSIONS_OF "))",
+	    host);
+}
+
+#define BELOW(c) c " = ? OR (" c " > ? || '/' AND " c " < ? || '0')"
+
+static void add_path(struct where *w, struct query *q, const char *path)
+{
+	bool root = path && !strcmp(path, "/"), rare;
+
+	rare = path && !root &&
+	       is_rare(q,
+		       "SELECT count(*) < 100000 FROM (SELECT 1 FROM events WHERE "
+		       "subject > ?1 || '/' AND subject < ?1 || '0' LIMIT 100000)",
+		       path);
+	add(w,
+	    root   ? "+e.subject >= ? AND +e.subject < '0'"
+	    : rare ? "(" BELOW("e.subject") ")"
+		   : "(" BELOW("+e.subject") ")",
+	    path);
+}
+
 /* What the rows say more coarsely (program, kind) filter_wants() looks at again. */
 static void add_conditions(struct where *w, struct query *q, const struct filter *f)
 {
@@ -175,13 +223,9 @@ static void add_conditions(struct where *w, struct query *q, const struct filter
 	    "e.id IN (SELECT event FROM findings WHERE signature IN"
 	    " (SELECT id FROM names WHERE text GLOB ?))",
 	    f->signature);
-	add(w,
-	    "((e.subject > ? || ':' AND e.subject < ? || ';') OR e.session IN"
-	    " (SELECT s.id FROM sessions s JOIN names n ON n.id IN (s.host, s.machine)"
-	    " WHERE n.text = ?))",
-	    f->host);
-	add(w, "(e.subject = ? OR (e.subject > ? || '/' AND e.subject < ? || '0'))", f->path);
-	add_kind(w, f->kind);
+	add_host(w, q, f->host);
+	add_path(w, q, f->path);
+	add_kind(w, q, f->kind);
 	add_time_range(w, q, f);
 }
 

@@ -1,4 +1,4 @@
-#include "cli/trail.h"
+#include "cli/trail_search.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -10,9 +10,9 @@
 #include "base/strbuf.h"
 #include "cli/client.h"
 #include "cli/feed.h"
+#include "cli/table.h"
 #include "journal/journal.h"
 #include "journal/ocsf.h"
-#include "record/query.h"
 
 /* ---- paths */
 
@@ -74,18 +74,6 @@ struct decision {
 	STAILQ_ENTRY(decision) link;
 	json_t *finding;
 };
-STAILQ_HEAD(decisions, decision);
-
-struct search {
-	struct trail *trail;
-	const char *path;
-	char *written; /* path as it stands in JSON */
-	size_t written_len;
-	unsigned int limit, open; /* open: entries whose exec was not met */
-	bool full;
-	struct decisions decisions;
-	int err;
-};
 
 static const char *text(const json_t *object, const char *key)
 {
@@ -95,6 +83,14 @@ static const char *text(const json_t *object, const char *key)
 static const json_t *acting_process(const json_t *deletion)
 {
 	return json_object_get(json_object_get(deletion, "actor"), "process");
+}
+
+/* Uid of the process whose exec the program is of. */
+static const char *program_of(const json_t *deletion)
+{
+	const char *program = text(feed_details(deletion), "program");
+
+	return program ? program : text(acting_process(deletion), "uid");
 }
 
 static bool begins(const char *line, size_t len, const char *with)
@@ -119,7 +115,7 @@ static const char *find_value(const char *line, size_t len, const char *key, siz
 }
 
 /* Escapes keep the order of characters, so that paths compare as they are written. */
-static enum relation relate_member(const struct search *s, const char *line, size_t len,
+static enum relation relate_member(const struct trail_search *s, const char *line, size_t len,
 				   const char *key)
 {
 	size_t value_len;
@@ -128,7 +124,7 @@ static enum relation relate_member(const struct search *s, const char *line, siz
 	return value ? relate(value, value_len, s->written, s->written_len) : APART;
 }
 
-static enum relation relate_text(const struct search *s, const char *path)
+static enum relation relate_text(const struct trail_search *s, const char *path)
 {
 	return path ? relate(path, strlen(path), s->path, strlen(s->path)) : APART;
 }
@@ -149,7 +145,7 @@ static bool takes_all(const json_t *event)
 	}
 }
 
-static void decision_free(struct search *s, struct decision *d)
+static void decision_free(struct trail_search *s, struct decision *d)
 {
 	STAILQ_REMOVE(&s->decisions, d, decision, link);
 	json_decref(d->finding);
@@ -166,7 +162,7 @@ static bool same_event(const json_t *a, const json_t *b)
 }
 
 /* The newest of those on the event comes first. */
-static json_t *take_decision(struct search *s, const json_t *event)
+static json_t *take_decision(struct trail_search *s, const json_t *event)
 {
 	struct decision *d, *next;
 	json_t *found = NULL;
@@ -182,23 +178,27 @@ static json_t *take_decision(struct search *s, const json_t *event)
 	return found;
 }
 
-static struct trail_entry *find_alike(struct search *s, const json_t *event)
+/* Below the path, by the same program, with the same outcome. */
+static struct trail_entry *find_alike(struct trail_search *s, const json_t *event)
 {
 	json_int_t disposition = json_integer_value(json_object_get(event, "disposition_id"));
-	const char *uid = text(acting_process(event), "uid");
+	const char *program = program_of(event);
 	struct trail_entry *e;
 
-	for (e = STAILQ_FIRST(&s->trail->entries); e; e = STAILQ_NEXT(e, link)) {
-		const char *other = text(acting_process(e->event), "uid");
-
-		if (e->below && !e->decision && uid && other && !strcmp(uid, other) &&
+	STAILQ_FOREACH (e, &s->trail->entries, link)
+		if (e->below && !e->decision && program && e->program &&
+		    !strcmp(program, e->program) &&
 		    json_integer_value(json_object_get(e->event, "disposition_id")) == disposition)
 			return e;
-	}
 	return NULL;
 }
 
-static struct trail_entry *add_entry(struct search *s, json_t *event)
+static uint64_t since_of(const struct trail_search *s, const json_t *event)
+{
+	return s->row.count > 1 ? s->row.since_ms : member_uint(event, "time");
+}
+
+static struct trail_entry *add_entry(struct trail_search *s, json_t *event)
 {
 	struct trail_entry *e;
 
@@ -212,22 +212,22 @@ static struct trail_entry *add_entry(struct search *s, json_t *event)
 		return NULL;
 	}
 	e->event = json_incref(event);
-	e->count = 1;
-	e->since_ms = json_integer_value(json_object_get(event, "time"));
+	e->row = s->row.id;
+	e->count = MAX(s->row.count, 1U);
+	e->since_ms = since_of(s, event);
 	STAILQ_INSERT_TAIL(&s->trail->entries, e, link);
 	s->trail->count++;
 	return e;
 }
 
-static void add_deletion(struct search *s, json_t *event, enum relation relation)
+static void add_deletion(struct trail_search *s, json_t *event, enum relation relation)
 {
 	json_t *decision = take_decision(s, event);
 	struct trail_entry *e = relation == BELOW && !decision ? find_alike(s, event) : NULL;
-	const char *program = text(feed_details(event), "program");
 
 	if (e) {
-		e->count++;
-		e->since_ms = json_integer_value(json_object_get(event, "time"));
+		e->count += MAX(s->row.count, 1U);
+		e->since_ms = MIN(e->since_ms, since_of(s, event));
 		return;
 	}
 	e = add_entry(s, event);
@@ -237,12 +237,11 @@ static void add_deletion(struct search *s, json_t *event, enum relation relation
 	}
 	e->below = relation == BELOW;
 	e->decision = decision;
-	program = program ? program : text(acting_process(event), "uid");
-	e->program = program ? strdup(program) : NULL;
+	e->program = program_of(event) ? strdup(program_of(event)) : NULL;
 	s->open += e->program != NULL;
 }
 
-static void take_deletion(struct search *s, const char *line, size_t len)
+static void take_deletion(struct trail_search *s, const char *line, size_t len)
 {
 	enum relation relation = relate_member(s, line, len, "\"path\":\"");
 	json_t *event;
@@ -257,7 +256,7 @@ static void take_deletion(struct search *s, const char *line, size_t len)
 	json_decref(event);
 }
 
-static void keep_decision(struct search *s, json_t *finding)
+static void keep_decision(struct trail_search *s, json_t *finding)
 {
 	struct decision *d = calloc(1, sizeof(*d));
 
@@ -270,7 +269,7 @@ static void keep_decision(struct search *s, json_t *finding)
 }
 
 /* Of the findings on one command the newest counts. */
-static void add_command(struct search *s, json_t *finding)
+static void add_command(struct trail_search *s, json_t *finding)
 {
 	struct trail_entry *e;
 
@@ -280,7 +279,7 @@ static void add_command(struct search *s, json_t *finding)
 	add_entry(s, finding);
 }
 
-static bool names_path(const struct search *s, const json_t *finding, const json_t *process)
+static bool names_path(const struct trail_search *s, const json_t *finding, const json_t *process)
 {
 	const json_t *argv = json_object_get(feed_details(finding), "argv");
 	const char *cwd = text(process, "working_directory");
@@ -298,7 +297,7 @@ static bool names_path(const struct search *s, const json_t *finding, const json
 	return false;
 }
 
-static void take_finding(struct search *s, const char *line, size_t len)
+static void take_finding(struct trail_search *s, const char *line, size_t len)
 {
 	json_t *event = feed_parse(line, len);
 	const json_t *evidence = json_array_get(json_object_get(event, "evidences"), 0);
@@ -313,7 +312,7 @@ static void take_finding(struct search *s, const char *line, size_t len)
 	json_decref(event);
 }
 
-static void take_exec(struct search *s, const char *line, size_t len)
+static void take_exec(struct trail_search *s, const char *line, size_t len)
 {
 	_cleanup_json_ json_t *event = NULL;
 	struct trail_entry *e;
@@ -333,7 +332,7 @@ static void take_exec(struct search *s, const char *line, size_t len)
 }
 
 /* Nothing ends the last line of a segment whose writer was killed. */
-static void note_time(struct search *s, const char *line, size_t len)
+static void note_time(struct trail_search *s, const char *line, size_t len)
 {
 	static const char key[] = "\"time\":";
 	const char *at = memmem(line, MIN(len, 200UL), key, strlen(key)), *end = line + len;
@@ -347,9 +346,9 @@ static void note_time(struct search *s, const char *line, size_t len)
 }
 
 /* The kinds of lines are told by how they begin, as this is most of the work in a large journal. */
-static bool take_line(void *data, const char *line, size_t len)
+bool trail_take_line(void *data, const char *line, size_t len)
 {
-	struct search *s = data;
+	struct trail_search *s = data;
 
 	if (begins(line, len, "{\"class_uid\":1001,"))
 		take_deletion(s, line, len);
@@ -362,7 +361,7 @@ static bool take_line(void *data, const char *line, size_t len)
 }
 
 /* As the journal writes it, without its quotes. */
-static int write_path(struct search *s)
+static int write_path(struct trail_search *s)
 {
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 	struct json j = JSON_INIT(&out);
@@ -375,14 +374,11 @@ static int write_path(struct search *s)
 	return s->written ? 0 : -ENOMEM;
 }
 
-typedef int (*source_fn)(void *data, struct search *s);
-
-/* `source` hands over lines, the newest first. */
-static int search(source_fn source, void *data, const char *path, unsigned int limit,
-		  struct trail *ret)
+int trail_search(trail_source_fn source, void *data, const char *path, unsigned int limit,
+		 struct trail *ret)
 {
 	_cleanup_trail_ struct trail t = { .entries = STAILQ_HEAD_INITIALIZER(t.entries) };
-	struct search s = { .trail = &t, .path = path, .limit = limit };
+	struct trail_search s = { .trail = &t, .path = path, .limit = limit };
 	int r;
 
 	STAILQ_INIT(&s.decisions);
@@ -401,80 +397,14 @@ static int search(source_fn source, void *data, const char *path, unsigned int l
 	return 0;
 }
 
-static int read_journal(void *data, struct search *s)
+static int read_journal(void *data, struct trail_search *s)
 {
-	return journal_read_back(data, UINT64_MAX, take_line, s);
+	return journal_read_back(data, UINT64_MAX, trail_take_line, s);
 }
 
 int trail_read(const char *dir, const char *path, unsigned int limit, struct trail *ret)
 {
-	return search(read_journal, (void *)dir, path, limit, ret);
-}
-
-/* ---- the database */
-
-/* Deletions of the path, of what is below and of what it is in, the execs of those who did it, and
- * the findings on commands whose words may name it. */
-static const char rows_sql[] =
-	"WITH m (event, process) AS (SELECT id, process FROM events WHERE subject = ?1"
-	" OR (subject > ?1 || '/' AND subject < ?1 || '0')"
-	" OR subject IN (SELECT value FROM json_each(?2))"
-	" UNION SELECT i.event, e.process FROM inners i JOIN events e ON e.id = i.event"
-	" WHERE i.path = ?1 OR (i.path > ?1 || '/' AND i.path < ?1 || '0')"
-	" OR i.path IN (SELECT value FROM json_each(?2)))"
-	" SELECT segment, offset, length FROM events WHERE id IN (SELECT event FROM m"
-	" UNION SELECT p.event FROM processes p WHERE p.id IN (SELECT process FROM m)"
-	" UNION SELECT event FROM named WHERE path = ?1"
-	" OR (path > ?1 || '/' AND path < ?1 || '0')"
-	" OR path IN (SELECT value FROM json_each(?2))) ORDER BY id DESC";
-
-/* The directories that the path is in, as a JSON array. */
-static void put_above(struct strbuf *out, const char *path)
-{
-	struct json j = JSON_INIT(out);
-
-	json_open_array(&j, NULL);
-	json_put_string(&j, NULL, "/");
-	for (const char *at = path; (at = strchr(at + 1, '/'));)
-		json_put_string_n(&j, NULL, path, at - path);
-	json_close_array(&j);
-}
-
-static int take_row(void *data, const char *line, size_t len)
-{
-	return !take_line(data, line, len);
-}
-
-static int note_oldest(struct query *q, struct search *s)
-{
-	_cleanup_statement_ sqlite3_stmt *row = NULL;
-	int r = query_prepare(q, "SELECT time_ms FROM events ORDER BY id LIMIT 1", NULL, 0, &row);
-
-	if (!r)
-		r = query_step(row);
-	if (r > 0)
-		s->trail->oldest_ms = (uint64_t)sqlite3_column_int64(row, 0);
-	return MIN(r, 0);
-}
-
-static int read_database(void *data, struct search *s)
-{
-	_cleanup_statement_ sqlite3_stmt *rows = NULL;
-	_cleanup_strbuf_ struct strbuf above = STRBUF_INIT;
-	const char *texts[2] = { s->path };
-	int r;
-
-	put_above(&above, s->path);
-	texts[1] = strbuf_str(&above);
-	r = strbuf_error(&above) ?: query_prepare(data, rows_sql, texts, ARRAY_SIZE(texts), &rows);
-	if (!r)
-		r = query_lines(data, rows, take_row, s);
-	return r < 0 ? r : note_oldest(data, s);
-}
-
-int trail_ask(struct query *q, const char *path, unsigned int limit, struct trail *ret)
-{
-	return search(read_database, q, path, limit, ret);
+	return trail_search(read_journal, (void *)dir, path, limit, ret);
 }
 
 void trail_free(struct trail *t)

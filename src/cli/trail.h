@@ -16,8 +16,9 @@ struct trail_entry {
 	json_t *exec;	   /* that of its program; NULL: not in the journal */
 	char *program;	   /* uid of the process whose exec that is */
 	bool below;	   /* of something below the path */
-	uint64_t count;	   /* deletions below it by the same process; `event` is the newest */
+	uint64_t count;	   /* deletions below it by the same program; `event` is the newest */
 	uint64_t since_ms; /* the oldest of them */
+	int64_t row;	   /* of `event` in the database */
 };
 STAILQ_HEAD(trail_entries, trail_entry);
 

@@ -296,8 +296,12 @@ static int read_trail(const struct options *o, const char *dir, const char *path
 	uint64_t behind;
 
 	if (record_database(&o->place) && !query_open(dir, record_database(&o->place), false, &q) &&
-	    !query_behind(q, &behind) && !behind)
-		return trail_ask(q, path, limit, ret);
+	    !query_behind(q, &behind) && !behind) {
+		int r = trail_ask(q, path, limit, ret);
+
+		record_tell_gone("who", q);
+		return r;
+	}
 	return trail_read(dir, path, limit, ret);
 }
 

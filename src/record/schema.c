@@ -67,6 +67,12 @@ static const char *const steps[] = {
 	"CREATE TABLE host_lines (host INTEGER NOT NULL, first INTEGER NOT NULL,"
 	" last INTEGER NOT NULL, PRIMARY KEY (host, first)) WITHOUT ROWID;"
 	"CREATE INDEX findings_hold ON findings (hold, process) WHERE hold IS NOT NULL;",
+	/* What a large directory lost is counted in the index alone. Execs and exits are too many
+	 * for their kind to help. */
+	"DROP INDEX events_subject;"
+	"CREATE INDEX events_subject ON events (subject, id, kind, process, disposition, time_ms)"
+	" WHERE subject IS NOT NULL;"
+	"CREATE INDEX events_kind ON events (kind, id) WHERE kind > 2;",
 };
 
 int schema_version(void)

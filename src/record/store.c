@@ -26,8 +26,8 @@ static const char *const statements[STORE_STATEMENTS] = {
 		     " began_ms, outcome, event) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 		     " ON CONFLICT (id) DO UPDATE SET session = excluded.session,"
 		     " parent = coalesce(excluded.parent, parent), program = excluded.program,"
-		     " command = excluded.command, cwd = excluded.cwd, outcome = excluded.outcome, "
-		     "event = excluded.event,"
+		     " command = excluded.command, cwd = excluded.cwd, outcome = excluded.outcome,"
+		     " event = iif(?11 OR event IS NULL, excluded.event, event),"
 		     " began_ms = min(coalesce(began_ms, excluded.began_ms), excluded.began_ms)",
 	[PUT_EXIT] = "INSERT INTO processes (id, session, parent, pid, program, command, ended_ms,"
 		     " status, signal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -306,6 +306,7 @@ static int put_exec(struct store *s, const struct event *e, int64_t session, int
 	bind_int(put, 8, e->time_ms);
 	bind_int(put, 9, e->disposition);
 	bind_int(put, 10, (int64_t)s->cursor.lines);
+	bind_int(put, 11, e->kind == EVENT_EXEC);
 	return store_run(s, PUT_EXEC);
 }
 

@@ -74,6 +74,7 @@ static void test_wanted(void **state _unused_)
 		{ .session = "s1", .agent = "claude", .kind = "delete" },
 		{ .path = "/srv/app" },
 		{ .path = "/srv/app/x" },
+		{ .path = "/" },
 		{ .program = "rm" },
 		{ .since_ms = 500, .until_ms = 501 },
 	};
@@ -153,6 +154,50 @@ static void test_order_of_the_journal(void **state _unused_)
 	assert_int_equal(system(command), 0);
 }
 
+static void write_kinds(const char *dir)
+{
+	static const char *const lines[] = {
+		"{\"class_uid\":1007,\"activity_id\":1,\"time\":1,\"device\":{\"hostname\":\"h1\"},"
+		"\"unmapped\":{\"backstop\":{\"session\":\"s\"}}}",
+		"{\"class_uid\":1007,\"activity_id\":2,\"time\":2}",
+		"{\"class_uid\":1001,\"time\":3,\"file\":{\"path\":\"/srv/x\"}}",
+		"{\"class_uid\":4001,\"time\":4,\"dst_endpoint\":{\"ip\":\"10.0.0.1\",\"port\":5}}",
+		"{\"class_uid\":6002,\"time\":5}",
+		"{\"class_uid\":2004,\"time\":6,\"evidences\":[{\"file\":{\"path\":\"/srv\"}}]}",
+		"{\"class_uid\":1001,\"time\":7,\"file\":{\"path\":\"/srvx\"}}",
+	};
+	const struct journal_options o = { .dir = dir, .segment_max = 1 << 20 };
+	_cleanup_(journal_close_ptr) struct journal *j = NULL;
+
+	assert_int_equal(journal_open(&o, &j), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+		assert_int_equal(journal_append(j, lines[i], strlen(lines[i])), 0);
+}
+
+/* What the rows tell: findings are of the kind of what was found, which their lines say. */
+static void test_conditions(void **state _unused_)
+{
+	char dir[] = "/tmp/backstop-filter-XXXXXX", command[64];
+	struct query *q = NULL;
+
+	assert_non_null(mkdtemp(dir));
+	write_kinds(dir);
+	assert_int_equal(query_open(dir, "", true, &q), 0);
+	assert_found(q, &(struct filter) { .kind = "exec" }, 0, "1 6 ");
+	assert_found(q, &(struct filter) { .kind = "exit" }, 0, "2 ");
+	assert_found(q, &(struct filter) { .kind = "delete" }, 0, "3 6 7 ");
+	assert_found(q, &(struct filter) { .kind = "connect" }, 9, "6 4 ");
+	assert_found(q, &(struct filter) { .kind = "guard" }, 0, "5 ");
+	assert_found(q, &(struct filter) { .path = "/" }, 0, "3 6 7 ");
+	assert_found(q, &(struct filter) { .path = "/srv" }, 0, "3 6 ");
+	assert_found(q, &(struct filter) { .path = "/srv/x" }, 0, "3 ");
+	assert_found(q, &(struct filter) { .host = "10.0.0.1" }, 0, "4 ");
+	assert_found(q, &(struct filter) { .host = "h1" }, 0, "1 ");
+	query_close(q);
+	snprintf(command, sizeof(command), "rm -r '%s'", dir);
+	assert_int_equal(system(command), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -161,6 +206,7 @@ int main(void)
 		cmocka_unit_test(test_wanted),
 		cmocka_unit_test(test_not_wanted),
 		cmocka_unit_test(test_order_of_the_journal),
+		cmocka_unit_test(test_conditions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

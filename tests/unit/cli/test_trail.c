@@ -11,6 +11,7 @@
 #include "cli/trail.h"
 #include "journal/journal.h"
 #include "journal/ocsf.h"
+#include "record/query.h"
 
 static const struct ocsf_host host = { .hostname = "build-7", .boot_id = "b007" };
 static char dir[64];
@@ -86,10 +87,36 @@ static struct trail_entry *entry(struct trail *t, unsigned int i)
 	return e;
 }
 
+static void assert_same(const struct trail *a, const struct trail *b)
+{
+	const struct trail_entry *x = STAILQ_FIRST(&a->entries), *y = STAILQ_FIRST(&b->entries);
+
+	assert_int_equal(a->count, b->count);
+	assert_int_equal(a->oldest_ms, b->oldest_ms);
+	for (; x && y; x = STAILQ_NEXT(x, link), y = STAILQ_NEXT(y, link)) {
+		assert_true(json_equal(x->event, y->event));
+		assert_true(json_equal(x->exec, y->exec) || (!x->exec && !y->exec));
+		assert_true(json_equal(x->decision, y->decision) || (!x->decision && !y->decision));
+		assert_int_equal(x->count, y->count);
+		assert_int_equal(x->since_ms, y->since_ms);
+	}
+}
+
+/* From the journal's end; a database says the same. */
 static void read_trail(const char *path, unsigned int limit, struct trail *ret)
 {
+	struct trail asked = { .entries = STAILQ_HEAD_INITIALIZER(asked.entries) };
+	struct query *q = NULL;
+
 	trail_free(ret);
 	assert_int_equal(trail_read(dir, path, limit, ret), 0);
+	assert_int_equal(query_open(dir, "", true, &q), 0);
+	assert_int_equal(trail_ask(q, path, limit, &asked), 0);
+	assert_true(asked.oldest_ms <= ret->oldest_ms);
+	asked.oldest_ms = ret->oldest_ms;
+	assert_same(ret, &asked);
+	trail_free(&asked);
+	query_close(q);
 }
 
 static const char *path_of(const struct trail_entry *e)
@@ -263,6 +290,32 @@ static void test_a_fork_runs_the_program_of_its_parent(void **state _unused_)
 	assert_string_equal(second_word(entry(&t, 0)), "clean.py");
 }
 
+/* Below a directory one entry a program and outcome, with how many there were; where somebody
+ * decided, one each. */
+static void test_many_below(void **state _unused_)
+{
+	_cleanup_trail_ struct trail t = TRAIL_INIT(t);
+	char path[64];
+
+	put_exec(10, rm, here);
+	for (int i = 0; i < 40; i++) {
+		snprintf(path, sizeof(path), "/srv/app/d/%d", i);
+		put_deletion(10 + i % 2, BS_DELETE_UNLINK, path);
+	}
+	put_deletion(10, BS_DELETE_RMDIR, "/srv/app/d");
+	read_trail("/srv/app/d", 5, &t);
+	assert_int_equal(t.count, 3);
+	assert_string_equal(path_of(entry(&t, 0)), "/srv/app/d");
+	assert_string_equal(path_of(entry(&t, 1)), "/srv/app/d/39");
+	assert_int_equal(entry(&t, 1)->count, 20);
+	assert_int_equal(entry(&t, 2)->count, 20);
+	assert_int_equal(entry(&t, 2)->since_ms, 1790000000002);
+	assert_string_equal(second_word(entry(&t, 2)), ".");
+	read_trail("/", 5, &t);
+	assert_int_equal(t.count, 2);
+	assert_int_equal(entry(&t, 0)->count, 21);
+}
+
 static void assert_resolved(const char *path, const char *want)
 {
 	_cleanup_free_ char *got = trail_resolve(path);
@@ -297,6 +350,7 @@ int main(void)
 		CASE(test_who_decided),
 		CASE(test_commands_that_named_it),
 		CASE(test_a_fork_runs_the_program_of_its_parent),
+		CASE(test_many_below),
 		CASE(test_paths),
 	};
 
