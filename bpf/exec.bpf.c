@@ -63,38 +63,29 @@ struct {
 const volatile u64 agent_filter[4];
 
 /* Global functions: the verifier walks each once, not once a path that leads to it. */
+__noinline int scan_bytes(struct work *w, u32 at, u32 len, u32 more)
+{
+	const void *table = scan_table();
+	u8 *data;
+
+	if (!w || !table || at > offsetof(struct work, more_data) || len > BS_CHUNK)
+		return 0;
+	data = (u8 *)w + at;
+	if (!more)
+		__builtin_memset(data + len, 0, BS_PADDING);
+	bs_scan_chunk(&w->scan, table, data, len, more);
+	return 0;
+}
+
 __noinline int scan_head(struct work *w, u32 len, u32 whole)
 {
 	const void *table = scan_table();
 
 	if (!w || !table || len > BS_HEAD_MAX)
 		return 1;
-	__builtin_memset(w->data + len, 0, BS_PADDING);
-	return bs_scan_head(&w->scan, table, w->data, len, whole);
-}
-
-__noinline int scan_first(struct work *w, u32 at, u32 len, u32 more)
-{
-	const void *table = scan_table();
-
-	if (!w || !table || at > BS_HEAD_MAX || len > BS_CHUNK)
-		return 0;
-	if (!more)
-		__builtin_memset(w->data + at + len, 0, BS_PADDING);
-	bs_scan_chunk(&w->scan, table, w->data + at, len, more);
-	return 0;
-}
-
-__noinline int scan_more(struct work *w, u32 len, u32 more)
-{
-	const void *table = scan_table();
-
-	if (!w || !table || len > BS_CHUNK)
-		return 0;
-	if (!more)
-		__builtin_memset(w->more_data + len, 0, BS_PADDING);
-	bs_scan_chunk(&w->scan, table, w->more_data, len, more);
-	return 0;
+	bs_scan_begin_head(&w->scan, table);
+	scan_bytes(w, offsetof(struct work, data), len, 0);
+	return bs_scan_end_head(&w->scan, table, whole);
 }
 
 __noinline int scan_result(struct work *w)
@@ -221,31 +212,39 @@ static __always_inline void send_args(struct work *w, u32 len)
 		COUNT(losses[BS_LOSS_ARGS]);
 }
 
+/* One more chunk of argv: scanned, and sent ahead of the exec event. Not 0: it cannot be read. */
+__noinline int read_part(struct work *w, u64 at, u32 len, u32 part)
+{
+	if (!w || len > BS_CHUNK)
+		return 1;
+	if (bpf_probe_read_user(w->more_data, len, (void *)at))
+		return 1;
+	if (w->scans)
+		scan_bytes(w, offsetof(struct work, more_data), len, len == BS_CHUNK);
+	w->more.part = part;
+	w->more.len = len;
+	send_args(w, len);
+	return 0;
+}
+
 struct args_walk {
 	struct work *w;
 	unsigned long at, end;
 	u32 failed;
 };
 
-/* One more chunk of argv: scanned, and sent ahead of the exec event. */
 static long args_step(u32 i, void *data)
 {
 	struct args_walk *a = data;
-	struct work *w = a->w;
 	u32 len;
 
 	if (a->at >= a->end)
 		return 1;
 	len = chunk_of(a->end - a->at);
-	if (bpf_probe_read_user(w->more_data, len, (void *)a->at)) {
+	if (read_part(a->w, a->at, len, i)) {
 		a->failed = 1;
 		return 1;
 	}
-	if (w->scans)
-		scan_more(w, len, len == BS_CHUNK);
-	w->more.part = i;
-	w->more.len = len;
-	send_args(w, len);
 	a->at += len;
 	return 0;
 }
@@ -285,7 +284,7 @@ static __always_inline u32 read_args(struct work *w, struct task_struct *t, u32 
 	}
 	w->event.args_len = len;
 	if (w->scans)
-		scan_first(w, names, len, len < total);
+		scan_bytes(w, offsetof(struct work, data) + names, len, len < total);
 	a.at += len;
 	if (len && a.at < a.end)
 		bpf_loop(BS_SCAN_MAX / BS_CHUNK + 1, args_step, &a, 0);

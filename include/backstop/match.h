@@ -356,14 +356,16 @@ static __always_inline void bs_scan_begin(struct bs_scan *s, const void *tables)
 	bs_scan_filter(s, tables, BS_FILTER_ALL);
 }
 
-/* Begins a scan with the head; 1 where what follows it has to be scanned. `whole`: the end of
- * argv[0] is not in `data`. */
-static __always_inline u32 bs_scan_head(struct bs_scan *s, const void *tables, const u8 *data,
-					u32 len, u32 whole)
+/* A scan begins with the head: these before and after its bytes. 1 where what follows them has to
+ * be scanned. `whole`: the end of argv[0] is in them. */
+static __always_inline void bs_scan_begin_head(struct bs_scan *s, const void *tables)
 {
 	s->names = BS_NAMES_HERE;
 	bs_scan_filter(s, tables, BS_FILTER_NAMES);
-	bs_scan_chunk(s, tables, data, len, 0);
+}
+
+static __always_inline u32 bs_scan_end_head(struct bs_scan *s, const void *tables, u32 whole)
+{
 	s->marks = 0;
 	if (!whole || bs_scan_has(s, BS_NEEDLE_CARRIER))
 		s->names = BS_NAMES_ANYWHERE;
@@ -374,6 +376,15 @@ static __always_inline u32 bs_scan_head(struct bs_scan *s, const void *tables, c
 	else
 		bs_scan_filter(s, tables, BS_FILTER_ALL);
 	return s->named || s->overflow || !whole;
+}
+
+/* The head as one chunk. */
+static __always_inline u32 bs_scan_head(struct bs_scan *s, const void *tables, const u8 *data,
+					u32 len, u32 whole)
+{
+	bs_scan_begin_head(s, tables);
+	bs_scan_chunk(s, tables, data, len, 0);
+	return bs_scan_end_head(s, tables, whole);
 }
 
 static long bs_scan_rule(u32 i, void *data)
