@@ -20,8 +20,9 @@ struct work {
 	struct bs_scan scan;
 	struct bs_exec_event event;
 	u8 data[BS_EVENT_DATA_MAX + BS_FILE_MAX];
-	u32 scans; /* argv has to be scanned */
-	u32 busy;  /* a task is in the program */
+	u64 args, args_end; /* where argv is */
+	u32 scans;	    /* it has to be scanned */
+	u32 busy;	    /* a task is in the program */
 	struct bs_args_event more;
 	u8 more_data[BS_CHUNK + BS_PADDING];
 };
@@ -155,24 +156,11 @@ static __always_inline s64 changed_at(const struct inode *inode)
 	return bpf_core_field_exists(old->i_ctime) ? old->i_ctime.tv_sec : 0;
 }
 
-static __always_inline void read_ids(struct bs_exec_event *e, struct task_struct *t,
-				     struct file *file)
+static __always_inline void read_file(struct bs_exec_event *e, struct inode *inode)
 {
-	const struct cred *cred = t->cred;
-	struct inode *inode = file->f_inode;
-
-	e->start = t->start_boottime;
-	e->cgroup = bpf_get_current_cgroup_id();
-	e->uid = cred->uid.val;
-	e->euid = cred->euid.val;
-	e->gid = cred->gid.val;
 	e->inode = inode->i_ino;
 	e->dev = inode->i_sb->s_dev;
 	e->changed = changed_at(inode);
-	e->tty = tty_of(t);
-	e->flags = 0;
-	if (e->uid != e->euid || e->gid != cred->egid.val)
-		e->flags |= BS_EXEC_SETID;
 	if (inode->i_nlink == 0)
 		e->flags |= BS_EXEC_DELETED;
 }
@@ -191,6 +179,33 @@ static __always_inline void read_ancestors(struct bs_exec_event *e, struct task_
 			e->ancestors[i] = 0;
 		}
 	}
+}
+
+/* For each pointer that is followed the verifier looks a name up among all that the kernel has. */
+__noinline int read_task(struct work *w, u32 root)
+{
+	struct task_struct *t = bpf_get_current_task_btf();
+	const struct cred *cred = t->cred;
+	struct mm_struct *mm = t->mm;
+	struct bs_exec_event *e;
+
+	if (!w)
+		return 0;
+	e = &w->event;
+	w->args = mm->arg_start;
+	w->args_end = mm->arg_end;
+	e->start = t->start_boottime;
+	e->cgroup = bpf_get_current_cgroup_id();
+	e->uid = cred->uid.val;
+	e->euid = cred->euid.val;
+	e->gid = cred->gid.val;
+	e->tty = tty_of(t);
+	e->flags = 0;
+	if (e->uid != e->euid || e->gid != cred->egid.val)
+		e->flags |= BS_EXEC_SETID;
+	read_file(e, mm->exe_file->f_inode);
+	read_ancestors(e, t, root);
+	return 0;
 }
 
 /* At most a chunk. The barrier keeps the compiler from proving, and dropping, the bound that the
@@ -250,13 +265,13 @@ static long args_step(u32 i, void *data)
 }
 
 /* The names and argv[0] behind them: whose rules could match? */
-static __always_inline void read_head(struct work *w, struct task_struct *t, u32 names)
+static __always_inline void read_head(struct work *w, u32 names)
 {
 	bool whole = w->event.name_len < BS_NAME_MAX && w->event.file_len < BS_FILE_MAX;
 	long n;
 
 	names &= 1023;
-	n = bpf_probe_read_user_str(w->data + names, BS_ARGV0_MAX, (void *)t->mm->arg_start);
+	n = bpf_probe_read_user_str(w->data + names, BS_ARGV0_MAX, (void *)w->args);
 	if (n <= 0 || n >= BS_ARGV0_MAX)
 		whole = false;
 	w->scans = scan_head(w, names + (n > 0 ? n & (2 * BS_ARGV0_MAX - 1) : 0), whole);
@@ -264,9 +279,9 @@ static __always_inline void read_head(struct work *w, struct task_struct *t, u32
 
 /* Reads argv behind the names, and scans all of it where that is needed; returns where its first
  * part ends in data[]. */
-static __always_inline u32 read_args(struct work *w, struct task_struct *t, u32 names)
+static __always_inline u32 read_args(struct work *w, u32 names)
 {
-	struct args_walk a = { .w = w, .at = t->mm->arg_start, .end = t->mm->arg_end };
+	struct args_walk a = { .w = w, .at = w->args, .end = w->args_end };
 	u64 total = a.end - a.at;
 	u32 len = chunk_of(total);
 
@@ -377,8 +392,8 @@ static __always_inline u32 how_agent(struct task_struct *t)
 }
 
 /* Begins the event; returns where the names end in data[]. */
-static __always_inline u32 read_exec(struct work *w, struct task_struct *t, struct bs_label *l,
-				     struct file *file, const char *name)
+static __always_inline u32 read_exec(struct work *w, struct bs_label *l, struct file *file,
+				     const char *name)
 {
 	u64 session = l ? l->session : 0;
 	struct bs_session *s = bpf_map_lookup_elem(&sessions, &session);
@@ -389,8 +404,7 @@ static __always_inline u32 read_exec(struct work *w, struct task_struct *t, stru
 	e->head.session = session;
 	e->approval = l ? l->approval : 0;
 	e->slot = BS_NO_SLOT;
-	read_ids(e, t, file);
-	read_ancestors(e, t, s ? s->root : 0);
+	read_task(w, s ? s->root : 0);
 	return read_names(w, file, name);
 }
 
@@ -509,9 +523,9 @@ static __always_inline void loaded(struct work *w, struct task_struct *t, struct
 
 	if (!begin_work(t, l, WORK_LOADED, &how))
 		return;
-	at = read_exec(w, t, l, bprm->file, bprm->filename);
-	read_head(w, t, at);
-	size = end_exec(w, read_args(w, t, at));
+	at = read_exec(w, l, bprm->file, bprm->filename);
+	read_head(w, at);
+	size = end_exec(w, read_args(w, at));
 	if (!l) {
 		if (how == BS_AGENT_ASK || is_candidate(w))
 			ask_agent(w, size);
@@ -550,7 +564,7 @@ int exec_late(struct trace_event_raw_sched_process_exec *ctx)
 	if (!w || !begin_work(t, l, WORK_LATE, &how))
 		return 0;
 	COUNT(late);
-	at = read_exec(w, t, l, t->mm->exe_file,
+	at = read_exec(w, l, t->mm->exe_file,
 		       (const char *)ctx + (ctx->__data_loc_filename & 0xffff));
 	w->event.flags |= BS_EXEC_UNREADABLE;
 	w->event.args_total = w->event.args_len = 0;
