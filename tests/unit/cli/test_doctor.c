@@ -93,9 +93,10 @@ static void json_says_the_same(void **state)
 
 static void the_journal_is_tried_where_it_will_be(void **state)
 {
-	static const struct {
+	char dir[] = "/tmp/backstop-doctor-XXXXXX", absent[64];
+	const struct {
 		const char *dir, *state;
-	} cases[] = { { "/tmp/not/there/yet", "ok" },
+	} cases[] = { { absent, "ok" },
 		      { "/proc/nothing", "missing" },
 		      { "/etc/passwd", "missing" } };
 
@@ -104,6 +105,8 @@ static void the_journal_is_tried_where_it_will_be(void **state)
 		print_message("skipped: needs root to write where a guard would\n");
 		skip();
 	}
+	assert_non_null(mkdtemp(dir));
+	snprintf(absent, sizeof(absent), "%s/not/yet", dir);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		_cleanup_json_ json_t *report = NULL;
 
@@ -111,25 +114,27 @@ static void the_journal_is_tried_where_it_will_be(void **state)
 		report = json_loads(out, 0, NULL);
 		assert_string_equal(member_of(report, "journal", "state"), cases[i].state);
 	}
-	assert_int_equal(access("/tmp/not", F_OK), -1);
+	assert_int_equal(rmdir(dir), 0); /* nothing was made in it */
 }
 
 static void a_guard_that_answers_proves_that_it_works(void **state)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char dir[] = "/tmp/backstop-doctor-XXXXXX";
 
 	(void)state;
-	snprintf(addr.sun_path, sizeof(addr.sun_path), "/tmp/test-doctor-%d.sock", getpid());
-	unlink(addr.sun_path);
+	assert_non_null(mkdtemp(dir));
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/sock", dir);
 	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	assert_int_equal(listen(fd, 4), 0);
-	assert_int_equal(run_doctor("/tmp", addr.sun_path, NULL), 0);
+	assert_int_equal(run_doctor(dir, addr.sun_path, NULL), 0);
 	assert_non_null(strstr(out,
 			       ". Programs and connections can be held here, by the guard that "
 			       "runs"));
 	close(fd);
 	unlink(addr.sun_path);
+	assert_int_equal(rmdir(dir), 0);
 }
 
 int main(void)

@@ -56,14 +56,20 @@ static void test_nothing_is_lost(void **state)
 		assert_int_equal(seen_count, 0);
 }
 
+static int make_and_unlink(char *template)
+{
+	_cleanup_close_ int fd = mkstemp(template);
+
+	return fd < 0 ? errno : result(unlink(template));
+}
+
 static int do_uncounted(void)
 {
+	char tmp[] = "/tmp/backstop-delete-XXXXXX", shm[] = "/dev/shm/backstop-delete-XXXXXX";
+
 	mkdir("node_modules", 0700);
 	open_with("node_modules/x", O_WRONLY | O_CREAT);
-	open_with("/tmp/backstop-test", O_WRONLY | O_CREAT);
-	open_with("/dev/shm/backstop-test", O_WRONLY | O_CREAT);
-	return result(unlink("node_modules/x")) ?: result(unlink("/tmp/backstop-test"))
-		?: result(unlink("/dev/shm/backstop-test"));
+	return result(unlink("node_modules/x")) ?: make_and_unlink(tmp) ?: make_and_unlink(shm);
 }
 
 static void test_scratch_is_counted_alone(void **state)
