@@ -150,17 +150,34 @@ static int shown(const char *spec)
 	return place ? (int)(place + 3 - spec) : (int)strcspn(spec, "#");
 }
 
-int export_check(const char *specs)
+/* ---- specs */
+
+void export_specs_free(struct export_specs *s)
 {
-	_cleanup_free_ char *copy = strdup(specs);
+	for (size_t i = 0; i < s->count; i++)
+		free(s->specs[i]);
+	s->count = 0;
+}
+
+int export_specs_add(struct export_specs *s, const char *spec)
+{
+	_cleanup_(sink_free_ptr) struct sink *sink = NULL;
+	int r = s->count < EXPORT_SINKS_MAX ? sink_new(spec, &sink) : -E2BIG;
+	char *copy = r ? NULL : strdup(spec);
+
+	if (copy)
+		s->specs[s->count++] = copy;
+	return r ? r : copy ? 0 : -ENOMEM;
+}
+
+int export_specs_parse(struct export_specs *s, const char *list)
+{
+	_cleanup_free_ char *copy = strdup(list);
 	char *rest = copy, *spec;
-	size_t count = 0;
-	int r = copy ? 0 : -ENOMEM;
+	int r = copy ? 0 : log_errno(-ENOMEM, "export");
 
 	while (!r && (spec = next_spec(&rest))) {
-		_cleanup_(sink_free_ptr) struct sink *s = NULL;
-
-		r = ++count > EXPORT_SINKS_MAX ? -E2BIG : sink_new(spec, &s);
+		r = export_specs_add(s, spec);
 		if (r == -EINVAL)
 			log_error("export: '%.*s…' is none of %s", shown(spec), spec, sink_words());
 		else if (r)
@@ -170,24 +187,23 @@ int export_check(const char *specs)
 }
 
 static int start_all(struct export_threads *t, const char *dir, const char *state_dir,
-		     const char *specs)
+		     const struct export_specs *specs)
 {
-	_cleanup_free_ char *copy = strdup(specs);
-	char *rest = copy, *spec;
-	int r = copy ? 0 : -ENOMEM;
+	int r = 0;
 
 	t->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (!r && t->stop_fd < 0)
-		r = -errno;
-	while (!r && (spec = next_spec(&rest))) {
-		r = start(t, dir, state_dir, spec);
+	if (t->stop_fd < 0)
+		return log_errno(-errno, "export");
+	for (size_t i = 0; !r && i < specs->count; i++) {
+		r = start(t, dir, state_dir, specs->specs[i]);
 		if (r)
-			log_errno(r, "export: cannot start %.*s…", shown(spec), spec);
+			log_errno(r, "export: cannot start %.*s…", shown(specs->specs[i]),
+				  specs->specs[i]);
 	}
 	return r;
 }
 
-int export_start(const char *journal_dir, const char *state_dir, const char *specs,
+int export_start(const char *journal_dir, const char *state_dir, const struct export_specs *specs,
 		 struct export_threads **ret)
 {
 	_cleanup_(export_stop_ptr) struct export_threads *t = calloc(1, sizeof(*t));

@@ -8,18 +8,26 @@
 
 struct export_threads;
 
-/* `specs` are separated by commas. 0, or a negative errno, logged, where they are none or too many.
- */
-int export_check(const char *specs);
+#define EXPORT_SINKS_MAX 16
 
-/* Of `specs` that were checked; cursors are kept in `state_dir`. 0, or a negative errno, logged. */
-int export_start(const char *journal_dir, const char *state_dir, const char *specs,
+/* Sinks, as they are written. */
+struct export_specs {
+	char *specs[EXPORT_SINKS_MAX]; /* owned */
+	size_t count;
+};
+void export_specs_free(struct export_specs *s);
+
+/* One more. 0, -EINVAL where it is none of sink_words(), -E2BIG or -ENOMEM. */
+int export_specs_add(struct export_specs *s, const char *spec);
+/* Those of a list with commas. 0 or a negative errno, logged. */
+int export_specs_parse(struct export_specs *s, const char *list);
+
+/* Cursors are kept in `state_dir`. 0, or a negative errno, logged. */
+int export_start(const char *journal_dir, const char *state_dir, const struct export_specs *specs,
 		 struct export_threads **ret);
 /* Ends them; what a sink does not have yet it gets after the next start. NULL is fine. */
 void export_stop(struct export_threads *t);
 DEFINE_CLEANUP(struct export_threads, export_stop);
-
-#define EXPORT_SINKS_MAX 16
 
 /* What became of a sink since the start. */
 struct export_figures {

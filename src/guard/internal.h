@@ -151,6 +151,7 @@ struct recorded {
 	struct map deletions;	/* number -> line of a deletion that was held before this guard */
 	u64 of;			/* the event that the next line of the guard's own is about */
 	bool batch, sync;	/* lines wait for report_flush(), which also syncs */
+	enum fsync_policy fsync;
 };
 
 struct report_counts {

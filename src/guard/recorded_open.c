@@ -7,8 +7,6 @@
 #include "base/log.h"
 #include "guard/internal.h"
 
-#define SEGMENT_MAX (64ULL << 20)
-#define JOURNAL_MAX (16ULL << 30) /* beyond, the oldest segments go */
 /* A guard that ends brings the journal to the disk after its socket is gone. */
 #define ENDING_TRIES 100
 #define ENDING_USEC  20000
@@ -54,10 +52,12 @@ static int open_ended(const struct journal_options *o, struct journal **ret)
 /* A guard decides without keys, too. */
 static int open_in(struct guard *g, const char *dir, const char *keys)
 {
+	const struct journal_settings *s = &policy_settings(g->policy)->journal;
 	struct journal_options o = { .dir = dir,
 				     .keys = keys,
-				     .segment_max = SEGMENT_MAX,
-				     .keep_max = JOURNAL_MAX,
+				     .segment_max = s->segment_size,
+				     .keep_max = s->keep,
+				     .age_max = s->segment_age,
 				     .describe_loss = describe_loss,
 				     .describe_checkpoint = describe_checkpoint,
 				     .on_lost = recorded_lost,

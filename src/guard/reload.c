@@ -26,6 +26,10 @@ static void apply_settings(struct guard *g)
 		g->options.mode = s->mode;
 	if (!g->options.timeout_given)
 		g->options.hold_timeout = s->hold_timeout;
+	g->recorded.fsync = s->journal.fsync;
+	if (g->journal)
+		journal_set_limits(g->journal, s->journal.segment_size, s->journal.keep,
+				   s->journal.segment_age);
 }
 
 #define OUTPUT_MAX 256 /* names */

@@ -39,13 +39,20 @@ static void say_failure(struct guard *g, bool failed_before, int r)
 			  g->options.state_dir);
 }
 
+static int write_out(struct guard *g, bool sync)
+{
+	if (g->recorded.fsync != FSYNC_DECISIONS)
+		sync = g->recorded.fsync == FSYNC_ALWAYS;
+	return sync ? journal_sync_later(g->journal) : journal_flush(g->journal);
+}
+
 static void publish(struct guard *g, const struct strbuf *line)
 {
 	bool failed_before = journal_get_counts(g->journal).last_error != 0;
 	int r = strbuf_error(line) ?: journal_append(g->journal, strbuf_str(line), line->len);
 
 	if (!r && !g->recorded.batch)
-		r = journal_flush(g->journal);
+		r = write_out(g, false);
 	say_failure(g, failed_before, r);
 	control_publish(g->control, strbuf_str(line), line->len);
 }
@@ -58,7 +65,7 @@ void report_batch(struct guard *g)
 void report_flush(struct guard *g)
 {
 	bool failed_before = journal_get_counts(g->journal).last_error != 0;
-	int r = g->recorded.sync ? journal_sync_later(g->journal) : journal_flush(g->journal);
+	int r = write_out(g, g->recorded.sync);
 
 	g->recorded.batch = g->recorded.sync = false;
 	say_failure(g, failed_before, r);
@@ -72,7 +79,7 @@ void report_sync_later(struct guard *g)
 
 	g->recorded.sync = g->recorded.batch;
 	if (!g->recorded.batch)
-		say_failure(g, failed_before, journal_sync_later(g->journal));
+		say_failure(g, failed_before, write_out(g, true));
 }
 
 /* Others wait to be decided, now or while the disk works: the guard goes on with them. */
@@ -81,7 +88,9 @@ void report_sync(struct guard *g)
 	int fd;
 
 	report_sync_later(g);
-	fd = g->recorded.batch || g->draining ? -1 : journal_sync_fd(g->journal);
+	if (g->recorded.batch || g->draining || g->recorded.fsync == FSYNC_NEVER)
+		return;
+	fd = journal_sync_fd(g->journal);
 	if (fd >= 0 && !guard_pause(g, fd, SYNC_MAX_MS))
 		log_warning("the disk of %s has not answered for %d s: decisions go on without it",
 			    g->options.state_dir, SYNC_MAX_MS / 1000);

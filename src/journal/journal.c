@@ -17,7 +17,7 @@
 #define DIR_MODE     0750
 #define SEGMENT_MODE 0640
 #define WAITING_MAX  (256 * 1024) /* bytes; more are not kept waiting */
-#define AGE_MAX	     (24 * 3600)  /* seconds, of a segment with a chain */
+#define AGE_MAX	     (24 * 3600)  /* seconds */
 
 struct journal {
 	struct journal_options options; /* its dir is not kept */
@@ -408,12 +408,21 @@ static int sign(struct journal *j)
 	return err ? err : journal_sync_later(j);
 }
 
+void journal_set_limits(struct journal *j, uint64_t segment_max, uint64_t keep_max,
+			unsigned int age_max)
+{
+	j->options.segment_max = segment_max;
+	j->options.keep_max = keep_max;
+	j->options.age_max = age_max;
+}
+
 /* For a line of so many bytes. */
 static int make_room(struct journal *j, size_t len)
 {
 	uint64_t need = j->size + j->text.len + len + LINKER_LINE_MAX;
 
-	if (!j->begun || j->torn || need > j->options.segment_max || now() - j->begun_at >= AGE_MAX)
+	if (!j->begun || j->torn || need > j->options.segment_max ||
+	    now() - j->begun_at >= (time_t)(j->options.age_max ?: AGE_MAX))
 		return begin_segment(j);
 	return linker_is_due(j->linker) ? sign(j) : 0;
 }

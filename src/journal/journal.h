@@ -16,7 +16,8 @@ struct journal_options {
 	/* The directory of the keys, made where it is missing; NULL: no chain. With a chain lines
 	 * end with the object unmapped.backstop. */
 	const char *keys;
-	uint64_t keep_max; /* bytes; beyond, the oldest segments go. 0: all are kept */
+	uint64_t keep_max;    /* bytes; beyond, the oldest segments go. 0: all are kept */
+	unsigned int age_max; /* seconds, of a segment with a chain; 0: a day */
 	/* Appends to `line` the text of a line that the chain itself needs, as `message` says. */
 	void (*describe_checkpoint)(void *data, const char *message, struct strbuf *line);
 	/* Appends to `line` the text that states that `lost` lines were lost, the last of them for
@@ -32,6 +33,9 @@ struct journal_options {
  * where it is: the next line begins a segment, and states it. -EBUSY where the directory has a
  * writer, -EKEYREJECTED where a key cannot be used, or another negative errno. */
 int journal_open(const struct journal_options *o, struct journal **ret);
+/* Other limits, from the next line on. */
+void journal_set_limits(struct journal *j, uint64_t segment_max, uint64_t keep_max,
+			unsigned int age_max);
 void journal_close(struct journal *j); /* syncs; NULL is fine */
 DEFINE_CLEANUP(struct journal, journal_close);
 

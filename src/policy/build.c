@@ -510,6 +510,10 @@ static void write_settings(struct builder *b, const struct library *l)
 		.pins = writer_string(&b->w, s->pins),
 		.follow_agents = s->follow_agents,
 		.notify = s->notify,
+		.fsync = (u8)s->journal.fsync,
+		.segment_size = s->journal.segment_size,
+		.keep = s->journal.keep,
+		.segment_age = s->journal.segment_age,
 	};
 
 	writer_add(&b->w, SECTION_SETTINGS, &image);

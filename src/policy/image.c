@@ -331,7 +331,8 @@ static bool settings_fit(const struct image *im)
 
 	if (im->header->sections[SECTION_SETTINGS].count != 1 || s->mode >= MODE_COUNT ||
 	    s->when_down >= WHEN_DOWN_COUNT || !s->hold_timeout || !is_string(im, s->approvers) ||
-	    !is_string(im, s->pins))
+	    !is_string(im, s->pins) || s->fsync >= FSYNC_COUNT || !s->segment_size ||
+	    !s->segment_age)
 		return false;
 	for (u32 i = 0; i < im->precious_count; i++)
 		if (!is_string(im, im->precious[i]))

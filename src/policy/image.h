@@ -8,7 +8,7 @@
 #include "policy/usage.h"
 
 #define IMAGE_MAGIC   "BSPOLICY"
-#define IMAGE_VERSION 8
+#define IMAGE_VERSION 9
 #define IMAGE_MAX     (64U << 20) /* bytes */
 #define IMAGE_NONE    0xffffffffU
 
@@ -208,7 +208,11 @@ struct image_settings {
 	u32 hold_timeout;    /* seconds */
 	u32 approvers, pins;
 	u8 follow_agents, notify;
-	u16 reserved;
+	u8 fsync; /* enum fsync_policy */
+	u8 reserved;
+	u64 segment_size, keep; /* bytes */
+	u32 segment_age;	/* seconds */
+	u32 reserved2;
 };
 
 struct image_approver {

@@ -39,6 +39,10 @@ static int read_settings(struct policy *p)
 		.notify = s->notify,
 		.approvers = string(p, s->approvers),
 		.pins = string(p, s->pins),
+		.journal = { .segment_size = s->segment_size,
+			     .keep = s->keep,
+			     .segment_age = s->segment_age,
+			     .fsync = (enum fsync_policy)s->fsync },
 	};
 	p->precious = read_strings(p, p->image.precious, p->image.precious_count);
 	p->production = read_strings(p, p->image.production, p->image.production_count);

@@ -34,6 +34,16 @@ enum when_down { WHEN_DOWN_HOLD, WHEN_DOWN_ALLOW, WHEN_DOWN_KILL, WHEN_DOWN_COUN
 
 /* The owner's settings, compiled into the image; verdict changes, packs that are off, allow rules
  * and precious globs are in the rules already. Without a settings file: the defaults. */
+/* When lines of the journal are brought to the disk: before a decision takes effect, always, or
+ * when the system does it. */
+enum fsync_policy { FSYNC_DECISIONS, FSYNC_ALWAYS, FSYNC_NEVER, FSYNC_COUNT };
+
+struct journal_settings {
+	u64 segment_size, keep;	  /* bytes; keep 0: all */
+	unsigned int segment_age; /* seconds */
+	enum fsync_policy fsync;
+};
+
 struct settings {
 	enum mode mode;
 	enum when_down when_down;
@@ -42,6 +52,7 @@ struct settings {
 	bool notify;		   /* a hold is shown on the desktop of the session's user */
 	const char *approvers;	   /* the group whose members may approve */
 	const char *pins;	   /* directory in a bpffs for what outlives a guard */
+	struct journal_settings journal;
 };
 
 /* Whose signature decides on holds, wherever it comes from. */

@@ -3,9 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/settings_record.h"
 #include "policy/yaml.h"
-
-#define MAX_SECONDS (24U * 60 * 60)
 
 const struct settings settings_defaults = {
 	.mode = MODE_ENFORCE,
@@ -15,6 +14,7 @@ const struct settings settings_defaults = {
 	.notify = true,
 	.approvers = "backstop",
 	.pins = "/sys/fs/bpf/backstop",
+	.journal = { .segment_size = 64ULL << 20, .keep = 16ULL << 30, .segment_age = MAX_SECONDS },
 };
 
 struct reading {
@@ -65,27 +65,10 @@ static void read_notify(struct yaml_reader *r, struct yaml v, void *data)
 	values(data)->notify = yaml_bool(r, v);
 }
 
-/* Digits and s, m or h; 0 where it is none or too long. */
-static unsigned int parse_duration(const char *s)
-{
-	static const struct {
-		char unit;
-		unsigned int seconds;
-	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 } };
-	size_t digits = strspn(s, "0123456789");
-	unsigned long n = digits && digits < 7 ? strtoul(s, NULL, 10) : 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(units); i++)
-		if (s[digits] == units[i].unit && !s[digits + 1] &&
-		    n * units[i].seconds <= MAX_SECONDS)
-			return (unsigned int)n * units[i].seconds;
-	return 0;
-}
-
 static void read_hold_timeout(struct yaml_reader *r, struct yaml v, void *data)
 {
 	struct text t = yaml_text(r, v);
-	unsigned int seconds = t.s ? parse_duration(t.s) : 0;
+	unsigned int seconds = t.s ? settings_duration(t.s) : 0;
 
 	if (t.s && !seconds)
 		source_fault(
@@ -168,6 +151,16 @@ static void read_pins(struct yaml_reader *r, struct yaml v, void *data)
 		source_fault(r->src, t.spot,
 			     "pins: is an absolute path, of a directory in a bpffs");
 	values(data)->pins = t.s;
+}
+
+static void read_journal(struct yaml_reader *r, struct yaml v, void *data)
+{
+	settings_read_journal(r, v, ((struct reading *)data)->settings);
+}
+
+static void read_exports(struct yaml_reader *r, struct yaml v, void *data)
+{
+	settings_read_exports(r, v, ((struct reading *)data)->settings);
 }
 
 /* --- lists */
@@ -290,6 +283,8 @@ static const struct yaml_key keys[] = {
 	{ "approver_keys", read_approver_keys, false },
 	{ "notify", read_notify, false },
 	{ "pins", read_pins, false },
+	{ "journal", read_journal, false },
+	{ "exports", read_exports, false },
 	{ NULL, NULL, false },
 };
 

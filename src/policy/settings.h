@@ -25,6 +25,8 @@ struct settings_file {
 	struct name_list packs_off, packs_from, agents_off, agents_from, precious, production;
 	struct approver *approvers;
 	size_t approvers_count;
+	struct text *exports; /* specs of sinks, at the spots of their to: */
+	size_t exports_count;
 	bool packs_given, agents_given; /* from: stands there, perhaps empty */
 	struct verdict_change *verdicts;
 	size_t verdicts_count;

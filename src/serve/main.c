@@ -22,11 +22,14 @@
 #include "cli/dispatch.h"
 #include "cli/feed.h"
 #include "cli/filter.h"
+#include "cli/guard_options.h"
+#include "export/sink.h"
 #include "export/threads.h"
 #include "fleet/approvals.h"
 #include "fleet/decide.h"
 #include "fleet/fleet.h"
 #include "guard/guard.h"
+#include "policy/exports.h"
 #include "record/recorder.h"
 #include "serve/server.h"
 
@@ -35,7 +38,7 @@
 
 struct options {
 	bool once;
-	const char *dir, *database, *export, *fleet, *approvals, *listen, *socket;
+	const char *dir, *database, *export, *fleet, *approvals, *listen, *settings, *socket;
 };
 
 /* ---- privileges */
@@ -178,7 +181,32 @@ static int start_server(const struct options *o, const char *dir, const char *da
 	return r;
 }
 
-static int start_exports(const char *dir, const char *database, const char *specs,
+static const char *add_export(void *specs, const char *spec)
+{
+	int r = export_specs_add(specs, spec);
+
+	if (r == -EINVAL)
+		return sink_words();
+	return r == -E2BIG ? "one of 16 at most" : r ? strerror(-r) : NULL;
+}
+_Static_assert(EXPORT_SINKS_MAX == 16, "what is told");
+
+/* Of the settings, which may be root's to read, and of the command line. What hosts export to a
+ * fleet is not exported again unless that is asked for. */
+static int read_exports(const struct options *o, struct export_specs *ret)
+{
+	const char *path = o->settings ? o->settings : GUARD_SETTINGS_FILE;
+	_cleanup_strbuf_ struct strbuf err = STRBUF_INIT;
+	int r = 0;
+
+	if (o->settings || (!o->fleet && access(path, F_OK) == 0))
+		r = settings_each_export(path, add_export, ret, &err);
+	if (r)
+		log_error("%s", strbuf_str(&err));
+	return !r && o->export ? export_specs_parse(ret, o->export) : r;
+}
+
+static int start_exports(const char *dir, const char *database, const struct export_specs *specs,
 			 struct export_threads **ret)
 {
 	char state_dir[PATH_MAX];
@@ -247,7 +275,8 @@ static int cannot_keep(int err, const char *dir, const char *database)
 }
 
 /* All that fails is logged. */
-static int follow(const struct options *o, const char *dir, const char *database)
+static int follow(const struct options *o, const char *dir, const char *database,
+		  const struct export_specs *specs)
 {
 	_cleanup_(recorder_close_ptr) struct recorder *r = NULL;
 	_cleanup_(fleet_close_ptr) struct fleet *fleet = NULL;
@@ -264,8 +293,8 @@ static int follow(const struct options *o, const char *dir, const char *database
 		err = recorder_open(dir, database, &r);
 	if (err)
 		return cannot_keep(err, dir, database);
-	if (o->export)
-		err = start_exports(dir, database, o->export, &exports);
+	if (specs->count)
+		err = start_exports(dir, database, specs, &exports);
 	if (!err && o->listen)
 		err = start_server(o, dir, database, exports, &server);
 	if (!err && o->approvals)
@@ -288,7 +317,7 @@ static bool are_usable(const struct options *o)
 		log_error("--fleet: that is no nats://HOST:PORT[,HOST:PORT][/STREAM][#creds=FILE]");
 		return false;
 	}
-	return !o->export || !export_check(o->export);
+	return true;
 }
 
 static int run(const void *options, int argc _unused_, char **argv _unused_)
@@ -296,16 +325,17 @@ static int run(const void *options, int argc _unused_, char **argv _unused_)
 	const struct options *o = options;
 	const char *dir = o->fleet ? FLEET_DIR : JOURNAL_DIR;
 	const char *database = o->fleet ? FLEET_DATABASE : DATABASE;
+	_cleanup_(export_specs_free) struct export_specs specs = { 0 };
 	int err;
 
-	if (!are_usable(o))
+	if (!are_usable(o) || read_exports(o, &specs))
 		return EXIT_USAGE;
 	dir = o->dir ? o->dir : dir;
 	database = o->database ? o->database : database;
 	err = drop_privileges(database);
 	if (err)
 		return cannot_keep(err, dir, database), EXIT_FAILURE;
-	return follow(o, dir, database) ? EXIT_FAILURE : EXIT_SUCCESS;
+	return follow(o, dir, database, &specs) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 static const struct option_def option_defs[] = {
@@ -327,6 +357,10 @@ static const struct option_def option_defs[] = {
 	{ "listen", 0, OPTION_STRING, "[ADDRESS:]PORT",
 	  "answer GET /metrics there, on the loopback where no address is given",
 	  offsetof(struct options, listen) },
+	{ "settings", 0, OPTION_STRING, "FILE",
+	  "settings, whose exports: are brought, too (default " GUARD_SETTINGS_FILE
+	  ", where it is there)",
+	  offsetof(struct options, settings) },
 	{ "socket", 0, OPTION_STRING, "PATH",
 	  "the guard's socket: it is asked for its figures, and brought decisions",
 	  offsetof(struct options, socket) },

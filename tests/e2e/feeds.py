@@ -51,12 +51,15 @@ class Journal:
 def serves(build, journal, path):
     """For a fixture: what starts `backstop serve` for a journal's directory, as often as it is asked to, with these
     sinks. What still runs in the end is ended."""
-    processes = []
+    processes, none = [], f"{path}/no-exports.yaml"
+    with open(none, "w", encoding="utf-8"):
+        pass
 
-    def start(*sinks, more=()):
+    def start(*sinks, settings=none):
+        more = ["--export", ",".join(sinks)] if sinks else []
         processes.append(subprocess.Popen(
-            [f"{build}/backstop", "serve", "--dir", journal, "--database", f"{path}/record.db", "--export",
-             ",".join(sinks), *more], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE))
+            [f"{build}/backstop", "serve", "--dir", journal, "--database", f"{path}/record.db", "--settings",
+             settings, *more], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE))
         return processes[-1]
 
     yield start
