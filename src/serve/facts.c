@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <time.h>
 
+#include "journal/journal.h"
 #include "journal/segment.h"
 #include "record/schema.h"
 
@@ -44,6 +46,35 @@ static int read_journal(struct facts *f, const char *dir)
 	return fd < 0 ? -errno : segment_list(fd, add_segment, &r);
 }
 
+/* When the event was that is next to come into the database; -ENOENT: there is none yet. */
+static int next_time(const struct facts *f, const char *dir, int64_t *ret_ms)
+{
+	_cleanup_(journal_reader_close_ptr) struct journal_reader *reader = NULL;
+	int r = journal_reader_open(dir, &reader);
+	struct event e;
+	const char *line;
+	size_t len;
+
+	if (!r && f->recorder.segment)
+		r = journal_reader_seek(reader, f->recorder.segment, f->recorder.offset);
+	while (!r && (r = journal_reader_next(reader, &line, &len)) > 0)
+		r = event_read(line, len, &e) && e.time_ms > 0;
+	if (r > 0)
+		*ret_ms = e.time_ms;
+	return r > 0 ? 0 : r ? r : -ENOENT;
+}
+
+static void read_age(struct facts *f, const char *dir)
+{
+	struct timespec now;
+	int64_t then;
+
+	if (!f->recorder_behind || next_time(f, dir, &then))
+		return;
+	clock_gettime(CLOCK_REALTIME, &now);
+	f->recorder_behind_ms = MAX(now.tv_sec * 1000LL + now.tv_nsec / 1000000 - then, 0);
+}
+
 static int read_counts(struct facts *f, sqlite3 *db)
 {
 	sqlite3_stmt *s = NULL;
@@ -71,5 +102,6 @@ static int read_database(struct facts *f, const char *path)
 void facts_read(struct facts *f, const char *journal_dir, const char *database)
 {
 	f->journal_known = !read_journal(f, journal_dir);
+	read_age(f, journal_dir);
 	f->database_known = !read_database(f, database);
 }

@@ -12,7 +12,8 @@ struct facts {
 	bool journal_known, database_known;
 	uint64_t journal_bytes, journal_segments;
 	struct recorder_counts recorder;
-	uint64_t recorder_behind; /* bytes */
+	uint64_t recorder_behind;   /* bytes */
+	int64_t recorder_behind_ms; /* age of the oldest of these lines */
 	uint64_t events[EVENT_KINDS];
 	struct export_figures exporters[EXPORT_SINKS_MAX];
 	uint64_t exporters_behind[EXPORT_SINKS_MAX]; /* bytes */

@@ -299,6 +299,9 @@ static void put_journal(struct exposition *e, const struct facts *f)
 	put_gauge(e, "backstop_journal_segments", f->journal_segments, "Files of the journal.");
 	put_gauge(e, "backstop_recorder_lag_bytes", f->recorder_behind,
 		  "Bytes of the journal that the database does not have yet.");
+	put_gauge(
+		e, "backstop_recorder_lag_seconds", f->recorder_behind_ms * MS,
+		"Age of the oldest event that the database does not have yet, 0 where it has all.");
 }
 
 static void put_counter(struct exposition *e, const char *name, uint64_t value, const char *help)
