@@ -212,6 +212,18 @@ static inline json_t *journal_line(int n)
 	return json_loadb(line, len, 0, NULL);
 }
 
+/* What a part of the guard says of itself, which the caller owns. */
+#define described(describe)                                                                        \
+	({                                                                                         \
+		_cleanup_strbuf_ struct strbuf described_text = STRBUF_INIT;                       \
+		struct json described_json = JSON_INIT(&described_text);                           \
+                                                                                                   \
+		json_open_object(&described_json, NULL);                                           \
+		describe(&guard, &described_json);                                                 \
+		json_close_object(&described_json);                                                \
+		json_loadb(described_text.data, described_text.len, JSON_REJECT_DUPLICATES, NULL); \
+	})
+
 /* What stands at a place such as "process.user.name"; NULL: nothing. */
 static inline json_t *json_at(json_t *j, const char *place)
 {

@@ -13,20 +13,6 @@ static int set_up(void **state)
 	return guard_set_up(state);
 }
 
-static json_t *describe(void)
-{
-	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
-	struct json j = JSON_INIT(&sb);
-	json_t *parsed;
-
-	json_open_object(&j, NULL);
-	figures_describe(&guard, &j);
-	json_close_object(&j);
-	parsed = json_loads(strbuf_str(&sb), JSON_REJECT_DUPLICATES, NULL);
-	assert_non_null(parsed);
-	return parsed;
-}
-
 static void test_actions(void **state _unused_)
 {
 	static const struct {
@@ -51,7 +37,7 @@ static void test_actions(void **state _unused_)
 		figures_action(&guard, &x, cases[i].disposition, cases[i].verdict);
 		figures_action(&guard, &x, OCSF_UNKNOWN, cases[i].verdict);
 	}
-	j = describe();
+	j = described(figures_describe);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
 		assert_int_equal(number_at(j, cases[i].place), 1);
 	assert_int_equal(number_at(j, "actions.delete.allow"), 0);
@@ -70,7 +56,7 @@ static void test_durations(void **state _unused_)
 	figures_decided(&guard, OCSF_DELAYED, 10 * S);
 	figures_finding(&guard, &d, &h, OCSF_DELAYED, 10 * S);
 	figures_finding(&guard, &d, &h, OCSF_APPROVED, 5000 * S);
-	j = describe();
+	j = described(figures_describe);
 	assert_int_equal(number_at(j, "decision.buckets.0.le_ns"), 50 * US);
 	assert_int_equal(number_at(j, "decision.buckets.0.count"), 1);
 	assert_int_equal(number_at(j, "decision.buckets.1.count"), 2);
@@ -88,7 +74,7 @@ static void test_durations(void **state _unused_)
 static void test_bounds_rise(void **state _unused_)
 {
 	static const char *const names[] = { "decision", "freeze" };
-	json_t *j = describe();
+	json_t *j = described(figures_describe);
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		long long last = 0;
@@ -117,7 +103,7 @@ static void test_ends_of_holds(void **state _unused_)
 	figures_finding(&guard, &d, &open, OCSF_BLOCKED, S);
 	d.verdict = VERDICT_DENY;
 	figures_finding(&guard, &d, &decided, OCSF_BLOCKED, S);
-	j = describe();
+	j = described(figures_describe);
 	assert_int_equal(number_at(j, "holds_ended.approved"), 1);
 	assert_int_equal(number_at(j, "holds_ended.rejected"), 1);
 	assert_int_equal(number_at(j, "holds_ended.timeout"), 1);
@@ -132,13 +118,13 @@ static void test_oldest_hold(void **state _unused_)
 	struct hold holds[] = { { .counted = true, .since_ms = now_ms() - 1000 },
 				{ .counted = true, .since_ms = now_ms() - 60000 },
 				{ .since_ms = now_ms() - 99000 } };
-	json_t *j = describe();
+	json_t *j = described(figures_describe);
 
 	assert_int_equal(number_at(j, "oldest_hold_ms"), 0);
 	json_decref(j);
 	for (size_t i = 0; i < ARRAY_SIZE(holds); i++)
 		LIST_INSERT_HEAD(&guard.holds, &holds[i], entry);
-	j = describe();
+	j = described(figures_describe);
 	LIST_INIT(&guard.holds);
 	assert_in_range(number_at(j, "oldest_hold_ms"), 60000, 90000);
 	json_decref(j);
@@ -146,7 +132,7 @@ static void test_oldest_hold(void **state _unused_)
 
 static void test_rings(void **state _unused_)
 {
-	json_t *j = describe();
+	json_t *j = described(figures_describe);
 
 	assert_int_equal(number_at(j, "rings.decisions.used"), 8);
 	assert_int_equal(number_at(j, "rings.events.used"), 16);
@@ -172,7 +158,7 @@ static void test_reports(void **state _unused_)
 	x->number = 8;
 	x->slot = BS_NO_SLOT;
 	report_action(&guard, x, OCSF_ALLOWED);
-	j = describe();
+	j = described(figures_describe);
 	assert_int_equal(number_at(j, "actions.exec.kill"), 1);
 	assert_int_equal(number_at(j, "actions.exec.allow"), 1);
 	assert_int_equal(number_at(j, "decision.count"), 1);

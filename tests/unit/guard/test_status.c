@@ -7,20 +7,6 @@ static int set_up(void **state)
 	return guard_set_up(state);
 }
 
-static json_t *describe(void)
-{
-	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
-	struct json j = JSON_INIT(&sb);
-	json_t *parsed;
-
-	json_open_object(&j, NULL);
-	guard_describe_status(&guard, &j);
-	json_close_object(&j);
-	parsed = json_loads(strbuf_str(&sb), JSON_REJECT_DUPLICATES, NULL);
-	assert_non_null(parsed);
-	return parsed;
-}
-
 static void test_guard_itself(void **state _unused_)
 {
 	json_t *j;
@@ -28,7 +14,7 @@ static void test_guard_itself(void **state _unused_)
 	guard.started_ms = now_ms() - 5000;
 	guard.open_holds = 3;
 	guard.options.mode = MODE_SHADOW;
-	j = describe();
+	j = described(guard_describe_status);
 	assert_int_equal(number_at(j, "pid"), getpid());
 	assert_int_equal(number_at(j, "keeper"), getppid());
 	assert_string_equal(text_at(j, "version"), BACKSTOP_VERSION);
@@ -47,7 +33,7 @@ static void test_guard_itself(void **state _unused_)
 	assert_int_equal(json_array_size(json_at(j, "sessions")), 0);
 	json_decref(j);
 	guard.realtime = guard.options.embedded = true;
-	j = describe();
+	j = described(guard_describe_status);
 	assert_string_equal(text_at(j, "scheduling"), "fifo");
 	assert_true(json_is_true(json_at(j, "embedded")));
 	assert_true(json_is_false(json_at(j, "follows_agents")));
@@ -56,12 +42,12 @@ static void test_guard_itself(void **state _unused_)
 
 static void test_blind(void **state _unused_)
 {
-	json_t *j = describe();
+	json_t *j = described(guard_describe_status);
 
 	assert_true(json_is_null(json_at(j, "blind")));
 	json_decref(j);
 	fake.blind = "no cgroup2";
-	j = describe();
+	j = described(guard_describe_status);
 	assert_string_equal(text_at(j, "blind"), "no cgroup2");
 	json_decref(j);
 }
@@ -77,7 +63,7 @@ static void test_session(void **state _unused_)
 	fake.session_id = 0x19ab;
 	fake.session = (struct bs_session) { .tasks = 4, .execs = 5, .connects = 6, .deletes = 7 };
 	s->subagents = strdup("codex, aider");
-	j = describe();
+	j = described(guard_describe_status);
 	assert_string_equal(text_at(j, "sessions.0.id"), "19ab");
 	assert_string_equal(text_at(j, "sessions.0.agent"), "claude");
 	assert_int_equal(number_at(j, "sessions.0.uid"), 0);
@@ -110,7 +96,7 @@ static void test_open_holds(void **state _unused_)
 	new_session(0x19ab);
 	for (size_t i = 0; i < ARRAY_SIZE(holds); i++)
 		LIST_INSERT_HEAD(&guard.holds, &holds[i], entry);
-	j = describe();
+	j = described(guard_describe_status);
 	LIST_INIT(&guard.holds);
 	assert_int_equal(number_at(j, "sessions.0.open_holds"), 1);
 	json_decref(j);
@@ -126,7 +112,7 @@ static void test_odd_sessions(void **state _unused_)
 	free(s->agent);
 	s->agent = strdup("\"}\n\xff\033");
 	s->uid = 3999999999U;
-	j = describe();
+	j = described(guard_describe_status);
 	assert_int_equal(json_array_size(json_at(j, "sessions")), 2);
 	for (size_t i = 0; i < 2; i++) {
 		json_t *one = json_array_get(json_at(j, "sessions"), i);
@@ -172,7 +158,7 @@ static void test_losses_and_counters(void **state _unused_)
 	fake.missed = 17;
 	guard.explanations_lost = 12;
 	report_guard(&guard, NULL, "one", "one");
-	j = describe();
+	j = described(guard_describe_status);
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
 		assert_int_equal(number_at(j, places[i]), i + 1);
 	assert_int_equal(number_at(j, "losses.explanation"), 12);
