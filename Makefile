@@ -173,9 +173,14 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_SRC) $(wildcard include/backstop/*.h src/
 fuzz: $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 	tests/run fuzz $(BUILD)
 
-bench: all $(VICTIMS) $(BUILD)/tests/unit/kernel/test_cost
+$(BUILD)/bench/hosts: tests/bench/hosts.c $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -o $@ $< $(ALL_LIBS)
+
+bench: all $(VICTIMS) $(BUILD)/tests/unit/kernel/test_cost $(BUILD)/bench/hosts
 	tests/bench/bench $(BUILD)
 	tests/bench/programs $(BUILD)
+	tests/bench/fleet $(BUILD)
 
 C_FILES := $(shell find src bpf include tests -name '*.[ch]' 2>/dev/null)
 check:

@@ -12,6 +12,8 @@
 #include "fleet/stream.h"
 #include "record/hosts.h"
 
+#define BATCH_MAX 8192 /* messages; a few more may come */
+
 struct fleet {
 	struct sink *bus;
 	struct stream *stream;
@@ -20,13 +22,14 @@ struct fleet {
 	bool anew;	     /* the spool is empty: all that the stream has is wanted */
 	unsigned int failures;
 	struct fleet_counts counts;
-	natsMsg *done; /* the last message of the batch that was dealt with; NULL: none was */
+	natsMsg *done; /* the last message that was dealt with and is not settled; NULL: none */
 };
 
 void fleet_close(struct fleet *f)
 {
 	if (!f)
 		return;
+	natsMsg_Destroy(f->done);
 	stream_free(f->stream);
 	sink_free(f->bus);
 	journal_close(f->spool);
@@ -96,18 +99,18 @@ static void tell_gap(struct host *n)
 /* What was taken is on disk, and comes no more. */
 static int settle(struct fleet *f)
 {
-	natsMsg *done = f->done;
-	int r = done ? journal_flush(f->spool) : 0;
+	int r = f->done ? journal_flush(f->spool) : 0;
+	bool lost;
 
-	f->done = NULL;
-	if (!r && done)
+	if (!r && f->done)
 		r = journal_sync(f->spool);
 	if (r)
 		return log_errno(r, "fleet: the spool cannot be written");
 	f->anew = false;
-	if (done && stream_acknowledge(f->stream, done))
-		return 1;
-	return 0;
+	lost = f->done && stream_is_connected(f->stream) && stream_acknowledge(f->stream, f->done);
+	natsMsg_Destroy(f->done);
+	f->done = NULL;
+	return lost;
 }
 
 /* Lines that another key signs have numbers of their own: those before must not come again, as they
@@ -138,7 +141,7 @@ static int append(struct fleet *f, const char *line, size_t len, const struct ev
 	return r ? log_errno(r, "fleet: the spool cannot be written") : 0;
 }
 
-static int take(struct fleet *f, natsMsg *m)
+static int take(struct fleet *f, const natsMsg *m)
 {
 	const char *line = natsMsg_GetData(m), *subject = natsMsg_GetSubject(m);
 	size_t len = (size_t)natsMsg_GetDataLength(m);
@@ -150,14 +153,11 @@ static int take(struct fleet *f, natsMsg *m)
 		refuse(f, subject, fault);
 	else if (!r)
 		r = append(f, line, len, &e);
-	if (!r)
-		f->done = m;
 	return r;
 }
 
 /* ---- a batch */
 
-/* True where it was the first failure, or the last was over. */
 static void note_failure(struct fleet *f)
 {
 	const char *why = sink_why(f->bus);
@@ -178,32 +178,55 @@ static int take_all(struct fleet *f, const natsMsgList *list)
 {
 	int r = 0;
 
-	for (int i = 0; !r && i < list->Count; i++)
+	for (int i = 0; !r && i < list->Count; i++) {
 		r = take(f, list->Msgs[i]);
-	return r ? r : settle(f);
+		if (r)
+			break;
+		natsMsg_Destroy(f->done);
+		f->done = TAKE_PTR(list->Msgs[i]);
+	}
+	return r;
 }
 
-static int fetch(struct fleet *f)
+static int connect_to_bus(struct fleet *f)
 {
-	natsMsgList list = { 0 };
-	int n = stream_is_connected(f->stream) ? 0 : stream_connect(f->stream, f->anew), r;
+	return stream_is_connected(f->stream) ? 0 : stream_connect(f->stream, f->anew);
+}
 
-	if (!n)
+/* As many messages as are worth a sync and a transaction, or all that are waiting. 0, 1 where the
+ * connection was lost, or a negative errno. */
+static int take_batch(struct fleet *f, int *ret_count)
+{
+	int count = 0, n = 0, r = 0, settled = 0;
+
+	do {
+		natsMsgList list = { 0 };
+
 		n = stream_fetch(f->stream, &list, &f->counts.waiting);
-	if (n <= 0) {
-		n < 0 ? note_failure(f) : note_success(f);
-		return 0;
-	}
-	r = take_all(f, &list);
-	natsMsgList_Destroy(&list);
-	r > 0 ? note_failure(f) : note_success(f);
-	return r < 0 ? r : n;
+		if (n > 0)
+			r = take_all(f, &list);
+		natsMsgList_Destroy(&list);
+		count += MAX(n, 0);
+	} while (!r && n > 0 && f->counts.waiting && count < BATCH_MAX);
+	if (r >= 0 && f->done)
+		settled = settle(f);
+	*ret_count = count;
+	if (settled)
+		return settled;
+	return r ? r : n < 0;
 }
 
 int fleet_step(struct fleet *f, struct hosts *hosts)
 {
+	int count = 0, r;
+
 	f->hosts = hosts;
-	return fetch(f);
+	r = connect_to_bus(f) ? 1 : take_batch(f, &count);
+	if (r > 0)
+		note_failure(f);
+	if (!r)
+		note_success(f);
+	return r < 0 ? r : count;
 }
 
 unsigned int fleet_pause(const struct fleet *f)

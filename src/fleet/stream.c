@@ -11,7 +11,7 @@
 #define BATCH	     1024
 #define FETCH_MS     500
 #define ACK_WAIT_NS  (30LL * 1000000000)
-#define ACKS_PENDING (4 * BATCH)
+#define ACKS_PENDING (16 * BATCH)
 
 struct stream {
 	struct sink *sink;
