@@ -12,7 +12,7 @@
 #include "cli/table.h"
 #include "guard/guard.h"
 
-#define COLUMNS_MAX 8
+#define COLUMNS_MAX 9
 
 struct options {
 	bool json;
@@ -49,11 +49,25 @@ static const struct question {
 	  "median,"
 	  " max(CASE WHEN n = (c * 99 + 99) / 100 THEN latency_ns END) / 1000 AS p99,"
 	  " max(latency_ns) / 1000 AS greatest FROM l GROUP BY c" },
+	{ "hosts", "Hosts (those with most lines missing first, then the last 50)",
+	  "SELECT coalesce(n.text, '-') AS host, h.known AS machine, h.events AS events,"
+	  " (SELECT max(last) - min(first) + 1 - sum(last - first + 1) FROM host_lines l"
+	  " WHERE l.host = h.id) AS missing,"
+	  " h.last_ms AS last_ms FROM hosts h LEFT JOIN names n ON n.id = h.name"
+	  " ORDER BY missing DESC, last_ms DESC LIMIT 50" },
+	{ "gaps", "Lines that have not come (the last 50)",
+	  "SELECT coalesce(n.text, '-') AS host, h.known AS machine, l.last + 1 AS first,"
+	  " (SELECT min(first) FROM host_lines m WHERE m.host = l.host AND m.first > l.last) - 1"
+	  " AS last FROM host_lines l JOIN hosts h ON h.id = l.host"
+	  " LEFT JOIN names n ON n.id = h.name WHERE EXISTS (SELECT 1 FROM host_lines m"
+	  " WHERE m.host = l.host AND m.first > l.last) ORDER BY l.first DESC LIMIT 50" },
 	{ "sessions", "Sessions (the last 20)",
-	  "SELECT s.name AS session, coalesce(a.text, '-') AS agent, coalesce(u.text, '-') AS user,"
+	  "SELECT s.name AS session, coalesce(h.text, '-') AS host, coalesce(a.text, '-') AS "
+	  "agent, coalesce(u.text, '-') AS user,"
 	  " s.began_ms AS began_ms, s.events AS events, s.findings AS findings, s.held AS held,"
 	  " s.refused AS refused FROM sessions s LEFT JOIN names a ON a.id = s.agent"
-	  " LEFT JOIN names u ON u.id = s.user ORDER BY s.last_ms DESC LIMIT 20" },
+	  " LEFT JOIN names u ON u.id = s.user LEFT JOIN names h ON h.id = s.host"
+	  " ORDER BY s.last_ms DESC LIMIT 20" },
 };
 
 static bool is_time(const char *column)

@@ -70,6 +70,10 @@ static void print_head(const struct tree_session *s)
 
 	strbuf_addf(&out, "session %s of ", s->name);
 	escape_bytes(&out, s->agent ? s->agent : "-", strlen(s->agent ? s->agent : "-"));
+	if (s->host) {
+		strbuf_adds(&out, " on ");
+		escape_bytes(&out, s->host, strlen(s->host));
+	}
 	strbuf_adds(&out, ", ");
 	add_time(&out, (uint64_t)s->began_ms);
 	strbuf_adds(&out, ", ");

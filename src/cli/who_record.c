@@ -174,6 +174,7 @@ static void add_process(struct strbuf *out, sqlite3_stmt *row)
 	add_named(out, "\n" INDENT "session ", text_of(row, SESSION));
 	add_named(out, " of ", text_of(row, AGENT));
 	add_named(out, ", user ", text_of(row, USER));
+	add_named(out, ", on ", text_of(row, HOST));
 	add_named(out, ", in ", text_of(row, CWD));
 	strbuf_addc(out, '\n');
 }

@@ -200,6 +200,31 @@ def stop_when_sent(fleet, host):
     stop(process)
 
 
+def test_questions(fleet, hosts):
+    """What is answered says on which host, and can be of one."""
+    fleet.once()
+    for number, host in enumerate(hosts):
+        fleet.publish(host, finding(host, 1, 14, 7))
+        for line in range(3, 5 + number):
+            fleet.publish(host, event(line, 0, host.machine, host.name))
+    fleet.once()
+    web, other, _ = hosts
+    stats = json.loads(fleet.ask("stats", "--json").stdout)
+    assert [(h["host"], h["machine"], h["events"], h["missing"]) for h in sorted(stats["hosts"], key=lambda h: h["machine"])] == [
+        (h.name, h.machine, 3 + n, 1) for n, h in enumerate(hosts)]
+    assert {(g["machine"], g["first"], g["last"]) for g in stats["gaps"]} == {(h.machine, 2, 2) for h in hosts}
+    assert sorted((s["session"], s["host"]) for s in stats["sessions"]) == [("1a", "ci"), ("1a", "web-1"), ("1a", "web-2")]
+    for of in (web.name, web.machine):
+        assert {json.loads(line)["device"]["uid"] for line in fleet.ask("log", "--json", "--host", of).stdout.splitlines()} == {
+            web.machine}
+    lines = fleet.ask("log", "--fleet").stdout.splitlines()
+    assert sum(line.startswith("web-2: ") for line in lines) == 4 and sum(line.startswith("ci: ") for line in lines) == 5, lines
+    assert "write SESSION@HOST" in fleet.ask("tree", "1a").stderr
+    assert "of test on web-2, " in fleet.ask("tree", f"1a@{other.name}").stdout
+    assert "web-2" in fleet.ask("report", f"1a@{other.machine}").stdout
+    assert fleet.ask("who", "7").stdout.count(", on ") == 3
+
+
 def test_what_is_missing(fleet, hosts):
     """Is told, and that it came after all."""
     host = hosts[0].add(1)
@@ -235,7 +260,7 @@ def finding(host, number, disposition, hold, name=None):
     e = json.loads(event(number * 5 + 3, 0, host.machine, name or host.name))
     assert e["class_uid"] == 2004
     e.update(time=int(time.time() * 1000), disposition_id=disposition, message="held: rm -rf /srv", evidences=[
-        {"process": {"pid": 7, "uid": "boot:7:1", "name": "rm", "user": {"uid": "0"}, "working_directory": "/srv"}}])
+        {"process": {"pid": 7, "uid": f"{host.machine}:7:1", "name": "rm", "user": {"uid": "0"}, "working_directory": "/srv"}}])
     e["unmapped"]["backstop"] = {"session": "1a", "agent": "test", "hold": hold, "signature": "rm.root", "argv": ["rm", "-rf", "/srv"],
                                  "line": number}
     return json.dumps(e)
