@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "cli/client.h"
 #include "cli/command.h"
+#include "cli/ecs.h"
 #include "cli/feed.h"
 #include "cli/record.h"
 #include "cli/table.h"
@@ -20,8 +21,8 @@
 struct options {
 	bool json, follow;
 	struct record_place place;
-	const char *session, *verdict, *kind, *agent, *signature, *program, *path, *host, *since,
-		*until;
+	const char *format, *session, *verdict, *kind, *agent, *signature, *program, *path, *host,
+		*since, *until;
 	unsigned int count;
 };
 
@@ -80,7 +81,10 @@ static int put_line(struct output *out, const char *line, size_t len, const json
 {
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 
-	if (out->options->json) {
+	if (out->options->format) {
+		ecs_put(&text, event);
+		strbuf_addc(&text, '\n');
+	} else if (out->options->json) {
 		strbuf_add(&text, line, len);
 		strbuf_addc(&text, '\n');
 	} else {
@@ -250,6 +254,11 @@ static bool check(const struct options *o)
 {
 	_cleanup_strbuf_ struct strbuf word = STRBUF_INIT;
 
+	if (o->format && strcmp(o->format, "ecs")) {
+		escape_word(&word, o->format);
+		log_error("log: --format %s is not ecs", strbuf_str(&word));
+		return false;
+	}
 	if (o->verdict && verdict_parse(o->verdict) < 0) {
 		escape_word(&word, o->verdict);
 		log_error("log: --verdict %s is none of allow, alert, hold, deny, kill",
@@ -313,6 +322,9 @@ static int run(const void *options, int argc _unused_, char **argv _unused_)
 static const struct option_def option_defs[] = {
 	{ "json", 0, OPTION_FLAG, NULL, "print the events as they stand in the journal",
 	  offsetof(struct options, json) },
+	{ "format", 0, OPTION_STRING, "ecs",
+	  "print each event as an object of the Elastic Common Schema 8",
+	  offsetof(struct options, format) },
 	{ "follow", 'f', OPTION_FLAG, NULL, "go on with what is written from now on",
 	  offsetof(struct options, follow) },
 	{ "session", 's', OPTION_STRING, "ID", "only of this session",

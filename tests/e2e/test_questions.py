@@ -183,6 +183,36 @@ def test_replay(lab, own, record, tmp_path):
     assert rows[-1]["new"] == 1 and rows[-1]["gone"] == 1 and rows[-1]["other"] == 1
 
 
+KEYWORDS, NUMBERS, LISTS, DATES = (
+    {"event.id", "event.kind", "event.action", "event.outcome", "host.name", "host.id", "process.entity_id", "process.name",
+     "process.executable", "process.command_line", "process.working_directory", "user.id", "user.name", "file.path",
+     "rule.id", "destination.ip", "network.transport", "message", "ecs.version"},
+    {"event.sequence", "event.severity", "process.pid", "process.parent.pid", "process.exit_code", "destination.port"},
+    {"event.category", "event.type", "process.args", "threat.technique.id"}, {"@timestamp", "process.start"})
+
+
+def test_ecs(lab, net, own, record, area):
+    """Each event as the Elastic Common Schema has it, in fields of the schema's types."""
+    (area / "file").write_text("x")
+    lab.record(own, "sh", "-c", f"rm {area}/file; victim-deny go; (exit 3)", cwd=str(area))
+    lab.record(own, f"{lab.build}/victims/connect", "tcp", HOST, str(PLAIN), net=net)
+    record.recorded()
+    events = [json.loads(line) for line in record.both("log", "--format", "ecs").splitlines()]
+    assert [e["event.id"] for e in events] == [e["metadata"]["uid"] for e in own.journal()]
+    for event in events:
+        assert event["event.category"] and event["event.type"] and event["@timestamp"].endswith("Z"), event
+        for field, value in event.items():
+            right = (field in KEYWORDS and isinstance(value, str) or field in NUMBERS and type(value) is int
+                     or field in LISTS and all(isinstance(v, str) for v in value)
+                     or field in DATES and re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", value))
+            assert right or field not in KEYWORDS | NUMBERS | LISTS | DATES, (field, value)
+    kinds = {e["event.action"] for e in events}
+    assert kinds >= {"exec", "exit", "connect", "delete", "guard"}, kinds
+    assert {(e["event.kind"], e["event.outcome"]) for e in events} >= {("event", "success"), ("alert", "failure")}
+    assert len(record.ask("log", "--format", "ecs", "--kind", "connect").splitlines()) == 1
+    assert "--format cef is not ecs" in record.ask("log", "--format", "cef", status=2)
+
+
 def test_what_retention_took(build, tmp_path):
     """What the database knows of and the journal has no more is told, once, not passed over in silence."""
     journal = Journal(f"{tmp_path}/journal").add(30)
