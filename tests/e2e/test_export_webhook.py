@@ -1,6 +1,7 @@
 """What the journal has comes to web servers, signed; findings come to chats."""
 import json
 import os
+import re
 import subprocess
 import time
 
@@ -113,6 +114,43 @@ def test_killed_in_the_middle(journal, hook, serve):
     process = serve(f"http://127.0.0.1:{server.port}/")
     wait_for(server, 8000)
     expect_at_least_once(server.numbers(), range(1, 8001))
+    stop(process)
+
+
+def peak(process):
+    """The most memory that it had, in MB."""
+    with open(f"/proc/{process.pid}/status", encoding="ascii") as f:
+        return next(int(line.split()[1]) // 1024 for line in f if line.startswith("VmHWM:"))
+
+
+def test_away_for_hours_of_events(journal, hook, serve):
+    """What waits stands in the journal, and in no memory; serve is killed on the way."""
+    journal.size = 0
+    journal.add(500_000)
+    port, = free_ports(1)
+    process = serve(f"http://127.0.0.1:{port}/")
+    expect_error(process, "Failed to connect")
+    seen = 0
+
+    def take(request, _number):
+        nonlocal seen
+        for number in map(int, re.findall(rb'"line":(\d+)', request.body)):
+            assert number <= seen + 1, f"{number} behind {seen}"
+            seen = max(seen, number)
+        request.body = b""
+        return 200
+
+    server = hook(port, answer=take)
+    until(lambda: seen > 100_000, lambda: seen, 120)
+    first = peak(process)
+    process.kill()
+    process.wait()
+    begun, before = time.monotonic(), seen
+    process = serve(f"http://127.0.0.1:{port}/")
+    until(lambda: seen == 500_000, lambda: seen, 120)
+    print(f"{(seen - before) / (time.monotonic() - begun):.0f} lines/s, at most {peak(process)} MB")
+    assert max(first, peak(process)) < 40
+    assert len(server.requests) < 1000
     stop(process)
 
 
