@@ -239,6 +239,20 @@ void export_stop(struct export_threads *t)
 	free(t);
 }
 
+/* What is hidden of two sinks may be all that they differ in: then the later one has its number. */
+static void put_name(const struct export_threads *t, size_t i, char *ret, size_t size)
+{
+	const char *name = exporter_name(t->workers[i].exporter);
+	unsigned int same = 1;
+
+	for (size_t k = 0; k < i; k++)
+		same += strcmp(name, exporter_name(t->workers[k].exporter)) == 0;
+	if (same > 1)
+		snprintf(ret, size, "%.*s (%u)", (int)size - 16, name, same);
+	else
+		snprintf(ret, size, "%s", name);
+}
+
 size_t export_figures(struct export_threads *t, struct export_figures ret[EXPORT_SINKS_MAX])
 {
 	for (size_t i = 0; t && i < t->count; i++) {
@@ -247,7 +261,7 @@ size_t export_figures(struct export_threads *t, struct export_figures ret[EXPORT
 		pthread_mutex_lock(&w->lock);
 		ret[i] = w->figures;
 		pthread_mutex_unlock(&w->lock);
-		snprintf(ret[i].name, sizeof(ret[i].name), "%s", exporter_name(w->exporter));
+		put_name(t, i, ret[i].name, sizeof(ret[i].name));
 	}
 	return t ? t->count : 0;
 }
