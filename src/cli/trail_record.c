@@ -70,9 +70,10 @@ static const char rows_sql[] =
 												" W"
 												"HE"
 												"RE"
-												" " BELOW("path") " OR " AT("path") ")"
-																    " SELECT e.segment, e.offset, e.length, e.id, w.count, w.since"
-																    " FROM wanted w CROSS JOIN events e ON e.id = w.id ORDER BY e.id DESC";
+												" " BELOW("path") " OR " AT(
+													"path") ")"
+														" SELECT e.segment, e.offset, e.length, e.id, w.count, w.since"
+														" FROM wanted w CROSS JOIN events e ON e.id = w.id ORDER BY e.id DESC";
 
 static const char exec_sql[] = "SELECT e.segment, e.offset, e.length, e.id FROM processes p"
 			       " JOIN events e ON e.id = p.event WHERE p.id = %" PRId64
