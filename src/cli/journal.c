@@ -59,6 +59,7 @@ static void print_json(const struct verify_report *r)
 	json_put_bool(&j, "whole", !r->bad);
 	json_put_uint(&j, "segments", r->segments);
 	json_put_uint(&j, "unchained", r->unchained);
+	json_put_uint(&j, "unkeyed", r->unkeyed);
 	json_put_uint(&j, "lines", r->lines);
 	json_put_uint(&j, "first", r->first);
 	json_put_uint(&j, "last", r->last);
@@ -74,6 +75,10 @@ static void print_report(const struct verify_report *r)
 	if (r->unchained)
 		printf("note: %" PRIu64 " segments are older than the chain, and are not checked\n",
 		       r->unchained);
+	if (r->unkeyed)
+		printf("note: %" PRIu64 " lines carry no chain: the guard had no key when it wrote "
+		       "them, or it was not the guard\n",
+		       r->unkeyed);
 	if (!r->first)
 		printf("%s: no line carries the chain\n", r->bad ? "changed" : "empty");
 	else

@@ -97,9 +97,9 @@ static void take_line(struct verifier *v, const char *line, size_t len)
 	struct chain_link l = { 0 };
 	enum follow_result found;
 
-	if (v->waits)
+	v->report->unkeyed += !chain_parse(line, len, &l);
+	if (!v->chained || v->waits)
 		return;
-	(void)chain_parse(line, len, &l);
 	found = follow_line(v->keys, &v->at, line, len);
 	if (found != FOLLOW_GOOD) {
 		wait_with(v);
@@ -223,8 +223,7 @@ static int read_all(struct verifier *v)
 			v->report->segments++;
 			begin_segment(v, line, len);
 		}
-		if (v->chained)
-			take_line(v, line, len);
+		take_line(v, line, len);
 	}
 	return got;
 }

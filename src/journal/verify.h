@@ -21,6 +21,7 @@ struct verify_report {
 	uint64_t segments, lines, signed_lines; /* that were found good */
 	uint64_t first, last;			/* their numbers; 0: there are none */
 	uint64_t unchained;			/* segments older than the chain */
+	uint64_t unkeyed;			/* lines that carry no chain, wherever they are */
 	uint64_t bad, stated;			/* how often was said so */
 };
 

@@ -92,3 +92,5 @@ def test_key_that_cannot_be_read(lab, own):
     own.start()
     status, said = verify(own)
     assert status == 1 and "is no line of this journal" in said, said
+    without = sum("chain" not in details(e) for e in own.journal())  # with those of that guard's end
+    assert without > 2 and f"note: {without} lines carry no chain" in said, (without, said)

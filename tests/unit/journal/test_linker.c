@@ -154,8 +154,32 @@ static void test_older_than_the_chain(void **state _unused_)
 	journal_close(j);
 	assert_string_equal(verified(&r), "");
 	assert_int_equal(r.unchained, 1);
+	assert_int_equal(r.unkeyed, 3);
 	assert_int_equal(r.first, 1);
 	assert_int_equal(r.lines, 5);
+}
+
+/* Nobody can say who wrote them; how many they are is told. */
+static void test_a_stretch_without_keys(void **state _unused_)
+{
+	struct journal_options o = options_of(1 << 20);
+	struct verify_report r;
+	struct journal *j = open_journal(1 << 20);
+
+	fill(j, 3);
+	journal_close(j);
+	o.keys = NULL;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(journal_open(&o, &j), 0);
+		fill(j, 4);
+		journal_close(j);
+	}
+	j = open_journal(1 << 20);
+	fill(j, 3);
+	journal_close(j);
+	assert_non_null(strstr(verified(&r), "bad "));
+	assert_int_equal(r.unkeyed, 8);
+	assert_int_equal(r.unchained, 0);
 }
 
 static void test_keys_of_no_use(void **state _unused_)
@@ -191,6 +215,7 @@ int main(void)
 		LINKER_TEST(test_full_disk_at_a_segments_begin),
 		LINKER_TEST(test_retention),
 		LINKER_TEST(test_older_than_the_chain),
+		LINKER_TEST(test_a_stretch_without_keys),
 		LINKER_TEST(test_keys_of_no_use),
 		LINKER_TEST(test_line_without_an_end_is_lost),
 	};
