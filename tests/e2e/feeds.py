@@ -69,8 +69,16 @@ def serves(build, journal, path):
         process.communicate()
 
 
+def takes_signals(process):
+    """It has seen to it that they do not just kill it."""
+    with open(f"/proc/{process.pid}/status", encoding="ascii") as f:
+        blocked = next(line.split()[1] for line in f if line.startswith("SigBlk:"))
+    return int(blocked, 16) >> (signal.SIGTERM - 1) & 1
+
+
 def stop(process):
     """Ends it: what it said on its stderr."""
+    until(lambda: process.poll() is not None or takes_signals(process), "serve is up")
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 0, err

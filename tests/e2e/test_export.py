@@ -1,13 +1,12 @@
 """What the journal has, each sink gets: at least once, in order, however long it was away."""
 import os
 import re
-import signal
 import socket
 import subprocess
 
 import pytest
 
-from feeds import expect_at_least_once, serves, stop
+from feeds import Journal, event, expect_at_least_once, serves, stop
 from lab import until
 
 
@@ -23,13 +22,6 @@ def fixture_serve(build, own, tmp_path):
 
 def read(path):
     return path.read_text().splitlines() if path.exists() else []
-
-
-def takes_signals(process):
-    """It has seen to it that they do not just kill it."""
-    with open(f"/proc/{process.pid}/status", encoding="ascii") as f:
-        blocked = next(line.split()[1] for line in f if line.startswith("SigBlk:"))
-    return int(blocked, 16) >> (signal.SIGTERM - 1) & 1
 
 
 def test_file(lab, own, serve, tmp_path):
@@ -132,6 +124,25 @@ def test_one_that_is_away_keeps_no_other(lab, own, serve, tmp_path):
     until(lambda: read(out) == own.lines(), "it has all")
     err = stop(process)
     assert err.count("takes nothing") == 2, err
+
+
+def test_what_retention_took(build, tmp_path):
+    """It waits for no sink; what went unread is told, and all that is left comes."""
+    out, state = tmp_path / "out.jsonl", tmp_path / "state"
+    journal = Journal(f"{tmp_path}/journal")
+    state.mkdir()
+    for start in serves(build, journal.path, state):
+        journal.add(3)
+        process = start(f"file:{out}")
+        until(lambda: len(read(out)) == 3, "it has all")
+        stop(process)
+        journal.add(2)
+        os.unlink(f"{journal.path}/journal-{1:016}.jsonl")
+        with open(f"{journal.path}/journal-{3:016}.jsonl", "w", encoding="utf-8") as f:
+            f.write("\n".join(left := [event(6), event(7)]) + "\n")
+        process = start(f"file:{out}")
+        until(lambda: read(out)[3:] == left, lambda: read(out))
+        assert "the journal has no segment journal-0000000000000001.jsonl any more" in stop(process)
 
 
 def test_what_is_no_sink(serve, tmp_path):
