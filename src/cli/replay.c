@@ -30,7 +30,8 @@ struct options {
 
 /* An action whose finding may still come. */
 struct waiting {
-	json_t *event; /* NULL: its finding came */
+	json_t *event;	 /* NULL: its finding came */
+	uint64_t number; /* its place among the actions */
 	enum verdict verdict;
 	char *signature; /* NULL: none */
 };
@@ -137,6 +138,7 @@ static int take_action(struct replay *r, json_t *event, const struct finding *f)
 		return err;
 	}
 	w->verdict = f->verdict;
+	w->number = r->actions;
 	if (!key) {
 		compare(r, event, NULL, w);
 		waiting_free(w);
@@ -182,17 +184,29 @@ static int take_line(struct replay *r, const char *line, size_t len)
 	return 0;
 }
 
-/* In the order of the journal, as far as the map of those that wait goes. */
+static int by_number(const void *a, const void *b)
+{
+	const struct waiting *x = *(struct waiting *const *)a, *y = *(struct waiting *const *)b;
+
+	return x->number < y->number ? -1 : x->number > y->number;
+}
+
+/* In the order of the journal. */
 static int compare_rest(struct replay *r)
 {
+	_cleanup_free_ struct waiting **rest = calloc(r->actions + 1, sizeof(struct waiting *));
+	size_t count = 0;
 	void *v;
 
+	if (!rest)
+		return -ENOMEM;
 	map_for_each (&r->waiting, v) {
-		struct waiting *w = v;
-
-		if (w->event)
-			compare(r, w->event, NULL, w);
+		rest[count] = v;
+		count += rest[count]->event != NULL;
 	}
+	qsort(rest, count, sizeof(struct waiting *), by_number);
+	for (size_t i = 0; i < count; i++)
+		compare(r, rest[i]->event, NULL, rest[i]);
 	return 0;
 }
 

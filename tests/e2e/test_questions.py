@@ -166,7 +166,7 @@ def test_stats(lab, own, record):
 
 
 def test_replay(lab, own, record, tmp_path):
-    lab.record(own, "sh", "-c", "victim-alert go; victim-deny go; /bin/true; true")
+    lab.record(own, "sh", "-c", "victim-alert go; victim-deny go; for i in 1 2 3 4 5 6 7 8 9; do /bin/true $i; done; true")
     journal = f"{own.state}/journal"
     same = record.ask("replay", journal, "--policy", PACKS)
     assert " 0 new alarms, 0 gone, 0 with another verdict; 0 findings" in same, same
@@ -180,7 +180,8 @@ def test_replay(lab, own, record, tmp_path):
     rows = [json.loads(l) for l in record.ask("replay", journal, "--json", "--policy", str(pack.parent)).splitlines()]
     found = {(r["kind"], r["before"], r["now"], r["signature"]) for r in rows[:-1]}
     assert {("new", "allow", "hold", "other.t"), ("gone", "alert", "allow", None), ("other", "deny", "alert", "other.v")} == found
-    assert rows[-1]["new"] == 1 and rows[-1]["gone"] == 1 and rows[-1]["other"] == 1
+    assert [r["message"] for r in rows if r["kind"] == "new"] == [f"exec: /bin/true {i}" for i in range(1, 10)], rows
+    assert rows[-1]["new"] == 9 and rows[-1]["gone"] == 1 and rows[-1]["other"] == 1
 
 
 KEYWORDS, NUMBERS, LISTS, DATES = (
