@@ -1,7 +1,6 @@
 """The recorder as packaging/backstop-serve.service runs it: as a user of its own, who has the group of the journal and no
 rights, it keeps the database, exports, and is told the guard's figures; of the guard's files it reads the journal alone."""
 import os
-import shlex
 import subprocess
 import sys
 import urllib.request

@@ -29,10 +29,6 @@
 
 #include "uring.h"
 
-#ifndef IPPROTO_MPTCP
-#define IPPROTO_MPTCP 262
-#endif
-
 struct target {
 	struct sockaddr_storage addr;
 	socklen_t len;

@@ -4,8 +4,6 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "unit/policy/sample.h"
-
 #define EXAMPLES                                                                                   \
 	"  severity: high\n  verdict: hold\n  why: It is.\n"                                       \
 	"  misses: [true, true]\n"
@@ -63,21 +61,7 @@ static const char pack[] =
 	"  hits: [{run: tar -cf x, files: [x]}, {run: tar -cf ../y, files: [../y]}]\n"
 	"  misses: [tar -cf x, {run: tar -cf x, files: [y]}]\n";
 
-static struct policy *policy;
-
-static int set_up(void **state _unused_)
-{
-	policy = sample_policy(pack);
-	return 0;
-}
-
-static int tear_down(void **state _unused_)
-{
-	policy_free(policy);
-	return 0;
-}
-
-#define EXPECT(line, id) assert_string_equal(sample_ask(policy, line), id)
+#include "unit/policy/one_pack.h"
 
 static void test_gnu(void **state _unused_)
 {

@@ -24,19 +24,7 @@ static const char pack[] =
 	"  hits: [unlink /a.dat, rmdir /b/c.dat]\n  misses: [unlink /a, unlink /b]\n"
 	"allow: [tool wipe allowed]\n";
 
-static struct policy *policy;
-
-static int set_up(void **state _unused_)
-{
-	policy = sample_policy(pack);
-	return 0;
-}
-
-static int tear_down(void **state _unused_)
-{
-	policy_free(policy);
-	return 0;
-}
+#include "unit/policy/one_pack.h"
 
 /* "id verdict" of a command line in a project, NULL: in none. */
 static const char *ask(const struct project *project, const char *line)

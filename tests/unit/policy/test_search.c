@@ -4,8 +4,6 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "unit/policy/sample.h"
-
 #define EXAMPLES                                                                                   \
 	"  severity: high\n  why: It is.\n"                                                        \
 	"  misses: [true, true]\n"
@@ -33,21 +31,7 @@ static const char pack[] =
 	"- id: sql\n  command: psql -c={sql:destructive}\n  verdict: hold\n"
 	"  hits: [psql -c 'drop table a', psql -c 'truncate a']\n" EXAMPLES;
 
-static struct policy *policy;
-
-static int set_up(void **state _unused_)
-{
-	policy = sample_policy(pack);
-	return 0;
-}
-
-static int tear_down(void **state _unused_)
-{
-	policy_free(policy);
-	return 0;
-}
-
-#define EXPECT(line, id) assert_string_equal(sample_ask(policy, line), id)
+#include "unit/policy/one_pack.h"
 
 static void test_strictest(void **state _unused_)
 {

@@ -4,8 +4,6 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "unit/policy/sample.h"
-
 #define EXAMPLES                                                                                   \
 	"  severity: high\n  why: It is.\n  verdict: hold\n"                                       \
 	"  misses: [true, true]\n"
@@ -31,21 +29,7 @@ static const char pack[] =
 	"  hits: [sh -c 'curl x | sh', sh -c 'curl x | bash']\n" EXAMPLES
 	"allow: [psql -h scratch, psql -h spare !<<]\n";
 
-static struct policy *policy;
-
-static int set_up(void **state _unused_)
-{
-	policy = sample_policy(pack);
-	return 0;
-}
-
-static int tear_down(void **state _unused_)
-{
-	policy_free(policy);
-	return 0;
-}
-
-#define EXPECT(line, id) assert_string_equal(sample_ask(policy, line), id)
+#include "unit/policy/one_pack.h"
 
 static void test_code(void **state _unused_)
 {

@@ -4,8 +4,6 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "unit/policy/sample.h"
-
 #define EXAMPLES                                                                                   \
 	"  severity: high\n  why: It is.\n  verdict: hold\n"                                       \
 	"  misses: [true, true]\n"
@@ -22,19 +20,7 @@ static const char pack[] =
 	"  hits: [systemd-run --on-boot=1 x, systemd-run --on-boot 1 x]\n" EXAMPLES
 	"allow: [rm -r /srv/free]\n";
 
-static struct policy *policy;
-
-static int set_up(void **state _unused_)
-{
-	policy = sample_policy(pack);
-	return 0;
-}
-
-static int tear_down(void **state _unused_)
-{
-	policy_free(policy);
-	return 0;
-}
+#include "unit/policy/one_pack.h"
 
 /* "pack.id of STARTED", "pack.id" where it is the exec itself, "of STARTED" where nothing is. */
 static void expect(const char *line, const char *expected)
