@@ -48,6 +48,7 @@ static const struct mapping {
 	{ "process.working_directory", PROCESS, "working_directory", KEYWORD },
 	{ "process.start", PROCESS, "created_time", DATE },
 	{ "process.args", DETAILS, "argv", LIST },
+	{ "container.id", PROCESS, "container.uid", KEYWORD },
 	{ "process.exit_code", EVENT, "exit_code", LONG },
 	{ "process.parent.pid", PROCESS, "parent_process.pid", LONG },
 	{ "process.parent.entity_id", PROCESS, "parent_process.uid", KEYWORD },

@@ -10,8 +10,9 @@
 #include "journal/file.h"
 #include "journal/parts.h"
 
-#define MESSAGE_MAX  400   /* bytes of a command line in a message */
-#define CMD_LINE_MAX 32768 /* and in cmd_line; argv stands whole in unmapped */
+#define MESSAGE_MAX	 400 /* bytes of a command line in a message */
+#define CONTAINER_ID_LEN 64
+#define CMD_LINE_MAX	 32768 /* and in cmd_line; argv stands whole in unmapped */
 
 enum ocsf_class {
 	CLASS_PROCESS = 1007,
@@ -65,6 +66,21 @@ const char *part_process_name(const struct ocsf_process *p)
 	return p->argv && p->argv[0] ? part_base_name(p->argv[0]) : NULL;
 }
 
+/* Runtimes name a container's cgroup after its id: 64 hexadecimal digits. NULL: it is none's. */
+static const char *find_container(const char *cgroup)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *found = NULL;
+	size_t len;
+
+	for (const char *at = cgroup; at && *at; at += MAX(len, (size_t)1)) {
+		len = strspn(at, digits);
+		if (len == CONTAINER_ID_LEN)
+			found = at;
+	}
+	return found;
+}
+
 void part_put_metadata(struct json *j, const struct ocsf_host *h, const struct ocsf_event *e)
 {
 	json_open_object(j, "metadata");
@@ -76,6 +92,8 @@ void part_put_metadata(struct json *j, const struct ocsf_host *h, const struct o
 	json_open_array(j, "profiles");
 	json_put_string(j, NULL, "host");
 	json_put_string(j, NULL, "security_control");
+	if (find_container(e->process.cgroup))
+		json_put_string(j, NULL, "container");
 	json_close_array(j);
 	json_open_object(j, "product");
 	json_put_string(j, "name", "Backstop");
@@ -148,6 +166,17 @@ static void put_ancestors(struct json *j, const struct ocsf_host *h, const struc
 	json_close_array(j);
 }
 
+static void put_container(struct json *j, const char *cgroup)
+{
+	const char *id = find_container(cgroup);
+
+	if (!id)
+		return;
+	json_open_object(j, "container");
+	json_put_string_n(j, "uid", id, CONTAINER_ID_LEN);
+	json_close_object(j);
+}
+
 static void put_process(struct json *j, const struct ocsf_host *h, const struct ocsf_event *e)
 {
 	const struct ocsf_process *p = &e->process;
@@ -163,6 +192,7 @@ static void put_process(struct json *j, const struct ocsf_host *h, const struct 
 		json_put_string(j, "terminal", p->tty);
 		json_close_object(j);
 	}
+	put_container(j, p->cgroup);
 	put_ancestors(j, h, e);
 	json_close_object(j);
 }

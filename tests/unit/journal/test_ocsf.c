@@ -622,10 +622,38 @@ static void test_schema(void **state _unused_)
 	unlink(path);
 }
 
+#define CONTAINER_ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static void assert_container(const char *cgroup, bool is)
+{
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	struct ocsf_event e = full_event();
+
+	e.process.cgroup = cgroup;
+	ocsf_exec(&out, &host, &e);
+	assert_int_equal(strstr(strbuf_str(&out), "\"container\":{\"uid\":\"" CONTAINER_ID "\"}") !=
+				 NULL,
+			 is);
+	assert_int_equal(strstr(strbuf_str(&out), "\"security_control\",\"container\"]") != NULL,
+			 is);
+}
+
+static void test_containers(void **state _unused_)
+{
+	assert_container("/docker/" CONTAINER_ID, true);
+	assert_container("/system.slice/docker-" CONTAINER_ID ".scope", true);
+	assert_container("/machine.slice/libpod-" CONTAINER_ID ".scope/container", true);
+	assert_container("/kubepods.slice/cri-containerd-" CONTAINER_ID ".scope", true);
+	assert_container("/user.slice/" CONTAINER_ID "0", false);
+	assert_container("/user.slice/deadbeef", false);
+	assert_container(NULL, false);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_exec),
+		cmocka_unit_test(test_containers),
 		cmocka_unit_test(test_exit),
 		cmocka_unit_test(test_process_known_by_its_command_alone),
 		cmocka_unit_test(test_finding),
