@@ -220,7 +220,7 @@ install: all
 	install -m 644 agents/*.yaml $(SHARE)/agents
 	install -m 644 packaging/grafana/*.json $(SHARE)/grafana
 	install -m 644 packaging/prometheus/*.yml $(SHARE)/prometheus
-	install -m 644 README.md DESIGN.md THREATS.md $(DOC)
+	install -m 644 README.md DESIGN.md THREATS.md packaging/nats.conf $(DOC)
 	install -m 644 signatures/README.md $(DOC)/signatures
 	install -m 644 agents/README.md $(DOC)/agents
 	install -d $(sort $(dir $(UNITS)))

@@ -170,12 +170,15 @@ static int ready(struct nats_sink *s)
 static int publish(void *data, const char *line, size_t len)
 {
 	struct nats_sink *s = data;
-	struct event e = { 0 };
+	struct event e;
 	char subject[NATS_SUBJECT_MAX], uid[UID_MAX];
 	jsPubOptions options;
 	natsStatus status;
 
-	(void)event_read(line, len, &e);
+	if (!event_read(line, len, &e)) {
+		sink_refuse(&s->base, len, "it is no event, and so of no subject");
+		return 0;
+	}
 	nats_subject(&e, subject, sizeof(subject));
 	snprintf(uid, sizeof(uid), "%.*s", (int)e.uid.len, e.uid.len ? e.uid.at : "");
 	jsPubOptions_Init(&options);

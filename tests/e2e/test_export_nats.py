@@ -195,3 +195,17 @@ def test_what_is_too_large(journal, nats, serve):
     wait_for(client, 20)
     assert "max_payload): it is left out" in stop(process)
     client.close()
+
+
+def test_what_is_no_event(journal, nats, serve):
+    """What a torn write left has no subject that a host may publish on: the rest comes."""
+    server, = nats(more=USERS.replace('"backstop.*.*"', f'"backstop.{MACHINE}.*", "$JS.API.>"'))
+    server.start()
+    journal.add(10)
+    journal.write('{"class_uid":1007,"activ')
+    journal.add(10)
+    client = NatsClient(server.port, ',"user":"all","pass":"a"')
+    process = serve(f"nats://host:h@127.0.0.1:{server.port}")
+    wait_for(client, 20)
+    assert "it is no event" in stop(process)
+    client.close()
