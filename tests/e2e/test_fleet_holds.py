@@ -120,8 +120,11 @@ class Fleet:
         until(lambda: len(self.listed()) == count, lambda: f"{count} are listed: {self.listed()}")
         return self.listed()
 
-    def decide(self, verb, hold, approver=None, *more, user="approver"):
-        return self.ask(verb, hold, "--key", (approver or self.alice).key, "--fleet", self.bus.url(user), *self.place, *more)
+    def words(self, verb, hold, approver=None, *more, user="approver"):
+        return [verb, hold, "--key", (approver or self.alice).key, "--fleet", self.bus.url(user), *self.place, *more]
+
+    def decide(self, *args, **how):
+        return self.ask(*self.words(*args, **how))
 
     def send(self, message, subject=f"backstop.approve.{MACHINE}"):
         """What the host answers to whoever has all rights on the bus."""
@@ -156,6 +159,10 @@ def test_decided_elsewhere(lab, fleet):
     table = fleet.ask("pending", "--fleet", *fleet.place).stdout
     assert f"/{hold['id']} " in table and "destroy" in table and hold["signature"] in table, table
     first, second = fleet.listed()
+    asked = lab.plain([fleet.guard.backstop, *fleet.words("approve", first["hold"])], terminal=True)
+    asked.wait_for("Sign this? [y/N] ")
+    asked.send("n\n")
+    assert asked.finish() == 1 and len(fleet.guard.holds()) == 2 and lab.ran() == 0
     done = fleet.decide("approve", first["hold"])
     assert done.returncode == 0 and agent.finish() == 7 and lab.ran() == 1, done
     assert "destroy" in done.stderr and lab.work in done.stderr, done
