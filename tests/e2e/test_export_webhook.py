@@ -149,7 +149,7 @@ def test_away_for_hours_of_events(journal, hook, serve):
     process = serve(f"http://127.0.0.1:{port}/")
     until(lambda: seen == 500_000, lambda: seen, 120)
     print(f"{(seen - before) / (time.monotonic() - begun):.0f} lines/s, at most {peak(process)} MB")
-    assert max(first, peak(process)) < 40
+    assert max(first, peak(process)) < 100  # of 170 MB that wait; the recorder has 60 of its own
     assert len(server.requests) < 1000
     stop(process)
 
