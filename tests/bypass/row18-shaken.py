@@ -1,8 +1,9 @@
 """Ways to continue what is held."""
 import os
+import signal
 import time
 
-from bypass import Cgroup, Skip, case, expect_not_run, held_way, is_gone, quote, until
+from bypass import Cgroup, Open, Skip, case, each, expect_not_run, held_way, is_gone, python, quote, until
 
 
 @case("SIGCONT without pause")
@@ -62,6 +63,100 @@ def _(lab):
     until(lambda: is_gone(hold["pid"]), "the held process is gone")
     agent.finish()
     expect_not_run(lab)
+
+
+# A checkpoint tool seizes and interrupts what it writes down, and lets go of it then.
+CHECKPOINT = """import ctypes
+libc, p = ctypes.CDLL(None, use_errno=True), subprocess.Popen(args)
+while b"terraform" not in open(f"/proc/{p.pid}/cmdline", "rb").read(): time.sleep(0.01)
+time.sleep(0.5)
+for request in (0x4206, 0x4207, 17): # seize, interrupt, detach
+    if libc.ptrace(request, p.pid, 0, 0): print(os.strerror(ctypes.get_errno()), flush=True)
+print("shaken", flush=True)
+p.wait()"""
+
+
+@case("a checkpoint tool")
+def _(lab):
+    agent = lab.run(python(CHECKPOINT, *lab.words()))
+    hold = lab.guard.wait_for_holds()[0]
+    agent.wait_for("shaken")
+    time.sleep(0.2)
+    expect_not_run(lab)
+    assert is_gone(hold["pid"]) or [h["id"] for h in lab.guard.holds()] == [hold["id"]], agent.all
+    for hold in lab.guard.holds():
+        lab.guard.deny(hold)
+    agent.finish()
+    expect_not_run(lab)
+
+
+def thaw(lab, pid):
+    group = Cgroup(lab, "freezer")
+    group.write("cgroup.procs", str(pid))
+    for on in (True, False) * 3:
+        group.freeze(on)
+        time.sleep(0.1)
+
+
+def send(pid, number):
+    try:
+        os.kill(pid, number)
+    except (PermissionError, ProcessLookupError):  # what security hooks refuse, or it has ended
+        pass
+
+
+def shake(_, pid):
+    for number in (signal.SIGCONT, signal.SIGSTOP, signal.SIGCONT) * 100:
+        send(pid, number)
+
+
+SHAKEN = {"SIGCONT": shake, "a frozen cgroup that is thawed": thaw}
+LOSE = """try: os.unlink(args[0])
+except OSError as e: print(e.strerror, flush=True)
+else: open(args[1], "w")"""
+
+EXEC = """
+threading.Thread(target=lose).start()
+time.sleep(1)
+os.execv('/bin/sh', ['sh', '-c', 'echo instead; sleep 1'])"""
+
+
+def expect_waiting(lab, path, after):
+    time.sleep(0.3)
+    if lab.tier != "trace" and not os.path.exists(path):
+        raise Open("the file is gone")
+    if os.path.exists(after):
+        raise Open("the program goes on")
+
+
+@each(SHAKEN, "a deletion that is held")
+def _(lab, way):
+    path, after = lab.area.file("a.precious"), lab.area.path("after")
+    agent = lab.run(python(LOSE, path, after))
+    hold = lab.guard.wait_for_holds()[0]
+    SHAKEN[way](lab, hold["pid"])
+    expect_waiting(lab, path, after)
+    assert [h["id"] for h in lab.guard.holds()] == [hold["id"]], lab.guard.holds()
+    lab.guard.deny(hold)
+    agent.finish()
+    expect_waiting(lab, path, after)
+
+
+@case("an exec from another thread while a deletion is held")
+def _(lab):
+    """It ends the thread that waits, and with it what that would have done."""
+    path, after = lab.area.file("a.precious"), lab.area.path("after")
+    agent = lab.run(python("import threading\ndef lose():\n    " + LOSE.replace("\n", "\n    ") + EXEC, path, after))
+    hold = lab.guard.wait_for_holds()[0]
+    end = time.monotonic() + 3
+    while not is_gone(hold["pid"]) and "instead" not in agent.out and time.monotonic() < end:
+        send(hold["pid"], signal.SIGCONT)
+        time.sleep(0.02)
+    expect_waiting(lab, path, after)
+    for hold in lab.guard.holds():
+        lab.guard.deny(hold)
+    agent.finish()
+    expect_waiting(lab, path, after)
 
 
 @case("traced since before its session")

@@ -14,9 +14,10 @@ from lab import KEEP, TOP, Guard, copy_readable, end_process, is_gone, until
 
 LIMIT = 20  # of the burst in packs/del.yaml
 CALLS = ["unlink", "unlinkat", "chdir", "rmdir", "removedir", "rename", "exchange", "truncate", "ftruncate", "open", "creat",
-         "openat2", "punch", "thread", "fork"]
+         "openat2", "punch", "zero", "collapse", "thread", "fork"]
 OPS = {"unlink": "unlink", "unlinkat": "unlink", "chdir": "unlink", "thread": "unlink", "fork": "unlink", "rmdir": "rmdir",
-       "removedir": "rmdir", "rename": "rename-over", "exchange": "exchange", "punch": "punch"}
+       "removedir": "rmdir", "rename": "rename-over", "exchange": "exchange", "punch": "punch",
+       "zero": "punch", "collapse": "punch"}
 
 
 class Area:
@@ -118,7 +119,7 @@ def test_unguarded(bench, area, call):
     before = os.stat(path)
     agent = bench.plain(argv)
     assert agent.finish() == 0 and agent.out == "OK\n", agent.all
-    assert not os.path.exists(path) or call in ("exchange", "rename", "punch") or os.stat(path).st_size < before.st_size
+    assert not os.path.exists(path) or call in ("exchange", "rename", "punch", "zero") or os.stat(path).st_size < before.st_size
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -333,6 +334,7 @@ BURSTS = {
     "git clean": ["git", "clean", "-fdq"],
     "bash": ["bash", "-c", "for f in tree/*; do > $f; done"],
     "truncate": ["bash", "-c", "truncate -s 0 tree/*"],
+    "compiled": ["{build}/victims/delete", "each", "tree"],
 }
 
 
@@ -341,7 +343,7 @@ def test_bursts(lab, area, name):
     paths = area.files(100)
     if name == "git clean":
         subprocess.run(["git", "init", "-q", area.dir], check=True, env=lab.env)
-    loss = Loss(lab, area, BURSTS[name], paths[0])
+    loss = Loss(lab, area, [word.replace("{build}", lab.build) for word in BURSTS[name]], paths[0])
     hold = lab.guard.wait_for_holds()[0]
     assert hold["signature"] == "del.burst" and hold["burst"] == LIMIT, hold
     kept = sum(os.path.exists(p) and os.path.getsize(p) > 0 for p in paths)
@@ -882,6 +884,48 @@ def everyday(build, session_dir, no_program_left):
     yield guard
     KEEP.discard(guard.process.pid)
     assert guard.stop() == 0, guard.log()
+
+
+DEFAULTS = ["terraform.tfstate", "data/app.db", ".git/HEAD", ".git/objects/3f/5a", "backups/monday.tar.gz", "~/.ssh/id_ed25519",
+            "~/.aws/credentials"]
+
+
+@pytest.fixture
+def home():
+    """Of nobody: what counts is its place, as a variable is easily set."""
+    directory = tempfile.mkdtemp(prefix="backstop-e2e-", dir="/home")
+    yield Area(directory)
+    shutil.rmtree(directory)
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_what_must_stay_unless_told_otherwise(lab, everyday, area, home, name):
+    path = home.file(name[2:]) if name[0] == "~" else area.file(name)
+    loss = Loss(lab, area, [f"{lab.build}/victims/delete", "unlink", path], path, guard=everyday)
+    hold = everyday.wait_for_holds()[0]
+    assert hold["action"] == "delete" and hold["path"] == path and hold["signature"].startswith("deletions."), hold
+    loss.expect_kept()
+    everyday.deny(hold)
+    loss.finish(1)
+
+
+def test_a_burst_unless_told_otherwise(lab, everyday, area):
+    """200 files in 10 s; what is scratch or build output is in none."""
+    paths = area.files(250)
+    for where in ("node_modules/x", "target/debug"):
+        area.files(250, where)
+    agent = lab.run(["bash", "-c", f"for d in node_modules/x target/debug tree; do {lab.build}/victims/delete each $d || exit; done"],
+                    guard=everyday, cwd=area.dir)
+    hold = everyday.wait_for_holds()[0]
+    gone = 199 if can_refuse(everyday) else 200
+    assert hold["signature"] == "deletions.burst" and hold["burst"] == 200 and area.left() == 250 - gone, hold
+    assert not area.left("node_modules") and not area.left("target")
+    agent.wait_for(f"backstop approve {hold['id']}")
+    told = next(line for line in agent.err.splitlines() if " files are gone: " in line)
+    first = told.partition(" files are gone: ")[2].split(",")[0]
+    assert told.startswith(f"backstop: {gone} files") and first in paths and not os.path.exists(first), agent.err
+    everyday.deny(hold)
+    assert agent.finish() and area.left() == 250 - gone
 
 
 COMMIT = "git add -A && git commit -qm x"

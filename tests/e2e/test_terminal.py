@@ -1,6 +1,8 @@
 """Job control, signals and time-outs during a hold: as if the program had been running all the while."""
 import os
+import shutil
 import signal
+import tempfile
 import time
 
 import pytest
@@ -64,6 +66,31 @@ def test_interrupt_without_a_shell(lab):
     assert agent.finish() == 130
     until(lambda: not lab.guard.holds(), "the hold is gone")
     assert not lab.ran()
+
+
+@pytest.mark.parametrize("way", ["interrupt", "hang up"])
+def test_a_held_deletion_ends(lab, shell, way):
+    """Ctrl-C, and a closed terminal; another program of the shell is not started."""
+    directory = tempfile.mkdtemp(prefix="backstop-e2e-", dir="/opt")
+    path = os.path.join(directory, "a.precious")
+    open(path, "w", encoding="ascii").close()
+    shell.send(f"/bin/rm {path} && touch {directory}/after\n")
+    hold = lab.guard.wait_for_holds()[0]
+    assert hold["action"] == "delete", hold
+    shell.wait_for("backstop approve")
+    if way == "interrupt":
+        shell.send(b"\x03")
+    else:
+        shell.hang_up()
+    until(lambda: is_gone(hold["pid"]), "the held process is gone")
+    until(lambda: not lab.guard.holds(), "the hold is gone")
+    assert not os.path.exists(f"{directory}/after") and hold["done"] != os.path.exists(path)
+    shutil.rmtree(directory)
+    if way == "interrupt":
+        assert status(shell) == (137 if hold["done"] else 130), shell.out
+        leave(shell)
+    else:
+        shell.process.wait(10)
 
 
 def test_terminal_closed(lab, shell):

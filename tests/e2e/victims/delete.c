@@ -1,5 +1,7 @@
 /* delete WAY FILE [OTHER]: loses FILE by one system call, and says what came of it. OTHER is a file
- * beside it. */
+ * beside it. With "each" or "clobber" it loses all files that the directory FILE has: removed, or
+ * replaced by those that have the same names in OTHER. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -115,13 +117,33 @@ static int by_openat2(void)
 	return opened(syscall(SYS_openat2, AT_FDCWD, file, &how, sizeof(how)));
 }
 
-static int by_punch(void)
+static int by_shrink(void)
+{
+	return truncate(file, 1);
+}
+
+static int act_fallocate(int mode)
 {
 	int fd = open(file, O_WRONLY);
-	int r = fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096);
+	int r = fallocate(fd, mode, 0, 4096);
 
 	close(fd);
 	return r;
+}
+
+static int by_punch(void)
+{
+	return act_fallocate(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE);
+}
+
+static int by_zero(void)
+{
+	return act_fallocate(FALLOC_FL_ZERO_RANGE);
+}
+
+static int by_collapse(void)
+{
+	return act_fallocate(FALLOC_FL_COLLAPSE_RANGE);
 }
 
 static void *run_thread(void *result)
@@ -151,6 +173,41 @@ static int by_fork(void)
 	waitpid(pid, &status, 0);
 	errno = WIFEXITED(status) ? WEXITSTATUS(status) : EOWNERDEAD;
 	return errno ? -1 : 0;
+}
+
+/* ---- all files of a directory */
+
+static int on_each(int (*act)(int dir, const char *name))
+{
+	DIR *d = opendir(file);
+	struct dirent *e;
+	int r = d ? 0 : -1;
+
+	while (!r && (e = readdir(d)))
+		if (e->d_name[0] != '.')
+			r = act(dirfd(d), e->d_name);
+	if (d)
+		closedir(d);
+	return r;
+}
+
+static int by_each(void)
+{
+	return on_each(act_unlinkat);
+}
+
+static int act_clobber(int dir, const char *name)
+{
+	int from = open(other, O_RDONLY | O_DIRECTORY);
+	int r = renameat(from, name, dir, name);
+
+	close(from);
+	return r;
+}
+
+static int by_clobber(void)
+{
+	return on_each(act_clobber);
 }
 
 /* ---- many threads at once */
@@ -207,7 +264,9 @@ static const struct {
 	{ "rmdir", by_rmdir },	     { "removedir", by_removedir }, { "rename", by_rename },
 	{ "exchange", by_exchange }, { "truncate", by_truncate },   { "ftruncate", by_ftruncate },
 	{ "open", by_open },	     { "creat", by_creat },	    { "openat2", by_openat2 },
-	{ "punch", by_punch },	     { "thread", by_thread },	    { "fork", by_fork },
+	{ "punch", by_punch },	     { "zero", by_zero },	    { "collapse", by_collapse },
+	{ "shrink", by_shrink },     { "thread", by_thread },	    { "fork", by_fork },
+	{ "each", by_each },	     { "clobber", by_clobber },
 };
 
 int main(int argc, char **argv)
