@@ -1,5 +1,6 @@
 """A file that must stay, by another way to it."""
 import os
+import shutil
 
 from bypass import AFTER, AS_WRITTEN, Skip, case, each, kept, run_plain
 
@@ -29,6 +30,32 @@ def _(lab, way):
 def _(lab):
     path = lab.area.file()
     kept(lab, ["unshare", "--mount", "bash", "-c", "mount --make-rprivate /; touch x; mount --bind a.never x; > x"], path)
+
+
+# What names its directory is elsewhere: the path inside of the file system says it, where one is known.
+MOUNTED = "mount --make-rprivate /; mkdir free; "
+INSIDE = {"a bind mount of its directory": MOUNTED + "mount --bind vault free; rm free/a",
+          "a bind mount of a directory in it": MOUNTED + "mount --bind vault/deep free; rm free/a",
+          "chroot into its directory": "exec chroot vault /busybox rm /a",
+          "a mount over its directory, which is moved away": MOUNTED + "mount --bind vault free; mount -t tmpfs none vault; rm free/a"}
+BY_ITSELF = {"a link to it": "ln -s vault/deep link; cd link; rm a", "..": "mkdir d; cd d; rm ../d/../vault/a"}
+
+
+def kept_in_vault(lab, script):
+    path = lab.area.file("vault/deep/a" if "deep" in script else "vault/a")
+    lab.area.file("vault/deep/b")
+    shutil.copy("/usr/bin/busybox", lab.area.path("vault/busybox"))
+    kept(lab, ["unshare", "--mount", "bash", "-c", script], path)
+
+
+@each(INSIDE, "of what is in a directory, by", limit={"trace": AS_WRITTEN})
+def _(lab, way):
+    kept_in_vault(lab, INSIDE[way])
+
+
+@each(BY_ITSELF, "of what is in a directory, by", limit={"trace": AFTER})
+def _(lab, way):
+    kept_in_vault(lab, BY_ITSELF[way])
 
 
 @case("by an overlay over it", limit={"trace": AFTER})
