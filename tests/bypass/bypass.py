@@ -24,11 +24,12 @@ AS_WRITTEN = "this kernel shows a deletion when it has happened, by the path as 
 
 
 class Open(Exception):
-    """The way around is open: what it was about has happened. ended: the guard saw it, and ended who did it."""
+    """The way around is open: what it was about has happened. ended: the guard saw it, and ended who did it. passed: how often
+    programs on hooks were passed over."""
 
-    def __init__(self, what, ended=False):
+    def __init__(self, what, ended=False, passed=0):
         super().__init__(what)
-        self.ended = ended
+        self.ended, self.passed = ended, passed
 
 
 class Skip(Exception):

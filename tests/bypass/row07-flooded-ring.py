@@ -69,7 +69,8 @@ def _(lab):
         assert hold["signature"] == "self.unknown", hold
         guard.deny(hold)
     agent.finish(120)
+    if "went on" in agent.out:
+        raise Open("it went on", passed=guard.status()["losses"]["hook"])
     expect_not_run(lab)
-    assert "went on" not in agent.out, agent.all[-2000:]
     if not os.path.exists(path):
         raise Open("the file is gone", "a file that is not known is gone" in agent.err)

@@ -1,5 +1,6 @@
-"""A kernel that has security hooks, and shall have none, for the tier trace."""
+"""Security hooks of a kernel: they are taken away for the tier trace, and programs on them may be passed over."""
 import os
+import re
 import subprocess
 
 FTRACE = "/proc/sys/kernel/ftrace_enabled"
@@ -28,3 +29,15 @@ def switch_off(build):
             f.write("0")
     except OSError:
         subprocess.run([f"{build}/tests/vm/refuse", PIN], check=True)
+
+
+def preempts():
+    """Does this kernel take the processor from a task that is in the kernel?"""
+    where = "/sys/kernel/debug"
+    if not os.path.exists(f"{where}/sched"):
+        subprocess.run(["mount", "-t", "debugfs", "debug", where], check=True)
+    try:
+        with open(f"{where}/sched/preempt", encoding="ascii") as f:
+            return re.search(r"\((full|lazy)\)", f.read()) is not None
+    except FileNotFoundError:
+        return False
