@@ -1,0 +1,241 @@
+/* PostgreSQL: statements in a Query, or in a Parse, which a Bind and an Execute run by name. */
+#include <errno.h>
+
+#include "policy/wire_parser.h"
+
+#define HEADER	    5	       /* type and length */
+#define LENGTH_MAX  (1U << 30) /* no server takes more */
+#define NAMES_MAX   512	       /* bytes of a Bind in which its names are */
+#define STARTUP_MAX 10000
+#define TEXT_MAX    (16U << 10) /* of a statement that is remembered */
+#define CODE_CANCEL 80877102
+#define CODE_SSL    80877103
+#define CODE_GSS    80877104
+#define LO_UNLINK   964
+
+static const char types[] = "QPBECDFSHXdcfp", told[] = "QPBECF";
+
+static bool is_header(const u8 *p)
+{
+	u32 len = wire_be32(p + 1);
+
+	return p[0] && strchr(types, p[0]) && len >= 4 && len <= LENGTH_MAX;
+}
+
+static bool is_code(u32 code)
+{
+	return code >> 16 == 3 || (code >= CODE_CANCEL && code <= CODE_GSS);
+}
+
+static enum wire_guess probe(const u8 *p, size_t len, bool begun)
+{
+	if (!begun) {
+		while (len >= HEADER && is_header(p) && len > wire_be32(p + 1)) {
+			len -= 1 + wire_be32(p + 1);
+			p += 1 + wire_be32(p + 1);
+		}
+		return len ? WIRE_NO : WIRE_YES;
+	}
+	if (p[0] || (len > 1 && p[1]))
+		return WIRE_NO;
+	if (len < 8)
+		return WIRE_MAYBE;
+	return wire_be32(p) <= STARTUP_MAX && is_code(wire_be32(p + 4)) ? WIRE_YES : WIRE_NO;
+}
+
+static void read_parameters(struct wire *w, struct reader *r)
+{
+	while (reader_left(r) > 1) {
+		struct wire_slice key = reader_string(r), value = reader_string(r);
+
+		if (wire_is(key, "user"))
+			wire_set_fact(w->user, value);
+		else if (wire_is(key, "database"))
+			wire_set_fact(w->database, value);
+	}
+	if (!*w->database)
+		strcpy(w->database, w->user);
+}
+
+static size_t step_startup(struct wire *w, const u8 *p, size_t len)
+{
+	struct reader r;
+	u32 size, code;
+
+	if (len < 8)
+		return wire_more(w, 8);
+	size = wire_be32(p);
+	code = wire_be32(p + 4);
+	if (size < 8 || size > STARTUP_MAX || !is_code(code))
+		return wire_lose(w);
+	if (len < size)
+		return wire_more(w, size);
+	r = reader_of(p + 8, size - 8);
+	if (code == CODE_SSL || code == CODE_GSS) {
+		/* TLS follows, or a startup message of its own */
+		wire_begin_again(w);
+	} else {
+		w->postgres.started = true;
+		if (code != CODE_CANCEL)
+			read_parameters(w, &r);
+	}
+	return size;
+}
+
+/* --- statements by their names */
+
+static struct wire_named *find(struct wire *w, struct wire_slice name, bool portal)
+{
+	char cut[WIRE_IDENTIFIER];
+
+	wire_set_fact(cut, name);
+	for (u32 i = 0; i < w->postgres.named_count; i++) {
+		struct wire_named *n = &w->postgres.named[i];
+
+		if (n->portal == portal && strcmp(n->name, cut) == 0)
+			return n;
+	}
+	return NULL;
+}
+
+static void forget(struct wire *w, struct wire_named *n)
+{
+	if (!n)
+		return;
+	free(n->text);
+	*n = w->postgres.named[--w->postgres.named_count];
+}
+
+/* `text` NULL: it is harmless. Where there is no room, nothing that is run is certain any more. */
+static void remember(struct wire *w, struct wire_slice name, bool portal, struct wire_slice text,
+		     bool cut)
+{
+	struct wire_named n = { .portal = portal, .cut = cut || text.len > TEXT_MAX };
+
+	if (w->postgres.named_count == WIRE_NAMED_MAX) {
+		w->doubt |= text.s != NULL;
+		return;
+	}
+	n.len = MIN(text.len, TEXT_MAX);
+	if (text.s)
+		n.text = strndup(text.s, n.len);
+	if (text.s && !n.text) {
+		w->doubt = true;
+		return;
+	}
+	wire_set_fact(n.name, name);
+	w->postgres.named[w->postgres.named_count++] = n;
+}
+
+static void take_parse(struct wire *w, struct reader *r)
+{
+	struct wire_slice name = reader_string(r), text = reader_string(r);
+	bool cut = r->bad, matters = wire_tell_sql(w, text.s, text.len, true, cut);
+
+	forget(w, find(w, name, false));
+	if (matters)
+		remember(w, name, false, text, cut);
+	else if (w->doubt)
+		remember(w, name, false, (struct wire_slice) { 0 }, false);
+}
+
+static void take_bind(struct wire *w, struct reader *r)
+{
+	struct wire_slice portal = reader_string(r), name = reader_string(r);
+	const struct wire_named *n;
+
+	forget(w, find(w, portal, true));
+	n = find(w, name, false);
+	if (n)
+		remember(w, portal, true, (struct wire_slice) { n->text, n->len }, n->cut);
+}
+
+static void take_execute(struct wire *w, struct reader *r)
+{
+	const struct wire_named *n = find(w, reader_string(r), true);
+
+	if (n && n->text)
+		wire_tell_sql(w, n->text, n->len, false, n->cut);
+	else if (!n && w->doubt)
+		wire_tell_sql(w, NULL, 0, false, true);
+}
+
+static void take_close(struct wire *w, struct reader *r)
+{
+	bool portal = reader_u8(r) == 'P';
+
+	forget(w, find(w, reader_string(r), portal));
+}
+
+static void take(struct wire *w, u8 type, struct reader *r)
+{
+	struct wire_slice text;
+
+	switch (type) {
+	case 'Q':
+		text = reader_string(r);
+		wire_tell_sql(w, text.s, text.len, false, r->bad);
+		break;
+	case 'P':
+		take_parse(w, r);
+		break;
+	case 'B':
+		take_bind(w, r);
+		break;
+	case 'E':
+		take_execute(w, r);
+		break;
+	case 'C':
+		take_close(w, r);
+		break;
+	case 'F':
+		if (reader_be32(r) == LO_UNLINK)
+			wire_tell_sql(w, "DROP LARGE OBJECT", 17, false, false);
+		break;
+	}
+}
+
+static size_t step(struct wire *w, const u8 *p, size_t len)
+{
+	struct reader r;
+	u64 total, needed;
+
+	if (!w->postgres.started)
+		return step_startup(w, p, len);
+	if (len < HEADER)
+		return wire_more(w, HEADER);
+	if (!is_header(p))
+		return wire_lose(w);
+	total = 1 + (u64)wire_be32(p + 1);
+	if (!strchr(told, p[0]))
+		return wire_pass(w, len, total);
+	needed = p[0] == 'B' ? MIN(total, NAMES_MAX) : total;
+	if (len < needed && !w->cut)
+		return wire_more(w, needed);
+	r = reader_of(p + HEADER, MIN(total, len) - HEADER);
+	take(w, p[0], &r);
+	return wire_pass(w, len, total);
+}
+
+void wire_postgres_free(struct wire_postgres *p)
+{
+	for (u32 i = 0; i < p->named_count; i++)
+		free(p->named[i].text);
+}
+
+int wire_postgres_clone(struct wire_postgres *to, const struct wire_postgres *from)
+{
+	to->named_count = 0;
+	for (u32 i = 0; i < from->named_count; i++) {
+		struct wire_named n = from->named[i];
+
+		if (n.text && !(n.text = strndup(n.text, n.len)))
+			return -ENOMEM;
+		to->named[to->named_count++] = n;
+	}
+	return 0;
+}
+
+static const u16 ports[] = { 5432, 5433, 6432, 26257, 5439, 0 };
+
+const struct wire_parser wire_postgres_parser = { probe, step, NULL, ports };

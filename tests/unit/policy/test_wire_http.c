@@ -1,0 +1,127 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "wire_sample.h"
+
+static void requests(void **state _unused_)
+{
+	wire_expect(
+		0,
+		BYTES("DELETE /v1/volumes/7?force=1 HTTP/1.1\r\nHost: api.example.com:8443\r\n\r\n"
+		      "GET / HTTP/1.0\n\n"),
+		"request DELETE api.example.com /v1/volumes/7 ? force=1\nrequest GET /\n");
+	wire_expect(0, BYTES("DELETE http://api.example.com/v1/x HTTP/1.1\r\nHost: other\r\n\r\n"),
+		    "request DELETE api.example.com /v1/x\n");
+	wire_expect(0, BYTES("\r\nGET http://a HTTP/1.1\r\nhost: [fd00::1]\r\n\r\n"),
+		    "request GET a /\n");
+	wire_expect(0, BYTES("GET /x HTTP/1.1\r\nhost: [fd00::1]\r\n\r\n"),
+		    "request GET [fd00::1] /x\n");
+}
+
+static void bodies(void **state _unused_)
+{
+	wire_expect(0,
+		    BYTES("POST /graphql HTTP/1.1\r\nContent-Type: application/json\r\n"
+			  "Content-Length: 7\r\n\r\n{\"a\":1}DELETE /x HTTP/1.1\r\n\r\n"),
+		    "request POST /graphql application/json : {\"a\":1}\nrequest DELETE /x\n");
+	wire_expect(0,
+		    BYTES("POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"
+			  "4;x=y\r\nvolu\r\nA\r\nmeDelete 1\r\n0\r\nT: 1\r\n\r\n"
+			  "GET / HTTP/1.1\r\n\r\n"),
+		    "request POST / : volumeDelete 1\nrequest GET /\n");
+	wire_expect(
+		0, BYTES("PUT / HTTP/1.1\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nxy"),
+		"request PUT / : xy packed\n");
+	wire_expect(0, BYTES("GET / HTTP/1.1\r\nContent-Length: 0\r\n\r\n"), "request GET /\n");
+}
+
+static void other_methods(void **state _unused_)
+{
+	wire_expect(0, BYTES("POST /v1/x HTTP/1.1\r\nX-HTTP-Method-Override: DELETE\r\n\r\n"),
+		    "request POST as DELETE /v1/x\n");
+	wire_expect(0, BYTES("M-SEARCH /x HTTP/1.1\r\n\r\n"), "request M-SEARCH /x\n");
+}
+
+static void proxies(void **state _unused_)
+{
+	wire_expect(
+		0,
+		BYTES("CONNECT db.example.com:6379 HTTP/1.1\r\nHost: db.example.com:6379\r\n\r\n"
+		      "*1\r\n$8\r\nFLUSHALL\r\n"),
+		"request CONNECT db.example.com db.example.com:6379\ncommand FLUSHALL\n");
+}
+
+/* Told before the body has come, and again with it. */
+static bool count(const struct wire_message *m, void *data)
+{
+	unsigned int *counts = data;
+
+	counts[m->partial ? 0 : m->again ? 1 : 2]++;
+	assert_true(m->path.len == 1);
+	return false;
+}
+
+static void bodies_that_come_later(void **state _unused_)
+{
+	static const char head[] = "POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\n";
+	_cleanup_(wire_free_ptr) struct wire *w = wire_new(0, true);
+	unsigned int counts[3] = { 0 };
+
+	wire_feed(w, BYTES(head), count, counts);
+	assert_true(wire_waits(w));
+	wire_feed(w, BYTES("ab"), count, counts);
+	assert_int_equal(counts[0], 1);
+	assert_int_equal(counts[1] + counts[2], 0);
+	wire_feed(w, BYTES("cd"), count, counts);
+	assert_int_equal(counts[0], 1);
+	assert_int_equal(counts[1], 1);
+	assert_false(wire_waits(w));
+	wire_feed(w, BYTES("GET / HTTP/1.1\r\n\r\n"), count, counts);
+	assert_int_equal(counts[2], 1);
+}
+
+static void long_bodies(void **state _unused_)
+{
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+	_cleanup_(wire_free_ptr) struct wire *w = wire_new(0, true);
+	struct heard h = { 0 };
+
+	strbuf_adds(&b, "PUT /a HTTP/1.1\r\nContent-Length: 300000\r\n\r\n");
+	for (int i = 0; i < 300000; i++)
+		strbuf_addc(&b, 'x');
+	strbuf_adds(&b, "DELETE /b HTTP/1.1\r\n\r\n");
+	wire_hear(w, b.data, b.len, 10000, 50000, &h);
+	assert_memory_equal(h.text.data, "request uncertain PUT /a : xxx", 30);
+	assert_in_range(h.text.len, 65536, 65636);
+	assert_string_equal(strchr(h.text.data, '\n'), "\nrequest DELETE /b\n");
+	strbuf_free(&h.text);
+}
+
+static void what_is_no_request(void **state _unused_)
+{
+	_cleanup_(wire_free_ptr) struct wire *w = wire_new(0, true);
+
+	wire_next(w, BYTES("GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n"), "request GET /\n");
+	wire_next(w, BYTES("\x81\4drop\n\n"), "raw uncertain \x81\4drop\n\n\n");
+	wire_next(w, BYTES("GET /b HTTP/1.1\r\n\r\n"), "request GET /b\n");
+	wire_next(w, BYTES("POST /c HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nno size\n"),
+		  "request uncertain POST /c\nraw uncertain no size\n\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(requests),
+		cmocka_unit_test(bodies),
+		cmocka_unit_test(other_methods),
+		cmocka_unit_test(proxies),
+		cmocka_unit_test(bodies_that_come_later),
+		cmocka_unit_test(long_bodies),
+		cmocka_unit_test(what_is_no_request),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
