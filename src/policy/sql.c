@@ -30,6 +30,7 @@ struct token {
 struct lexer {
 	const char *p, *end;
 	bool mysql;	 /* its reading: backslashes escape in strings, # begins a comment */
+	bool dashes;	 /* -- begins a comment only where a blank follows */
 	bool executable; /* inside of MySQL's comment that is code */
 	bool open;	 /* a quote or comment was not closed */
 	bool line_start;
@@ -64,6 +65,12 @@ static void skip_comment(struct lexer *l)
 	l->open |= depth > 0;
 }
 
+static bool starts_dash_comment(const struct lexer *l)
+{
+	return starts(l, "--") &&
+	       (!l->dashes || l->p + 2 == l->end || isspace((unsigned char)l->p[2]));
+}
+
 /* MySQL runs what stands in a comment that begins with ! and a version. */
 static void enter_executable(struct lexer *l)
 {
@@ -82,7 +89,7 @@ static bool starts_hash_comment(const struct lexer *l)
 /* Passes one comment or line of a client's own commands; false where there is none here. */
 static bool skip_remark(struct lexer *l)
 {
-	if (starts(l, "--") || starts_hash_comment(l)) {
+	if (starts_dash_comment(l) || starts_hash_comment(l)) {
 		skip_line(l);
 	} else if (starts(l, "/*!")) {
 		enter_executable(l);
@@ -364,9 +371,11 @@ static bool is_attribute(const struct token *t)
 
 static void check_text(struct checker *c, const struct token *t)
 {
-	struct lexer inner = {
-		.p = t->s, .end = t->s + t->len, .mysql = c->lexer.mysql, .line_start = true
-	};
+	struct lexer inner = { .p = t->s,
+			       .end = t->s + t->len,
+			       .mysql = c->lexer.mysql,
+			       .dashes = c->lexer.dashes,
+			       .line_start = true };
 	bool open;
 
 	if (c->nesting < MAX_NESTING && is_destructive(&inner, c->nesting + 1, &open))
@@ -459,6 +468,7 @@ bool sql_is_destructive(const char *text, size_t len, enum sql_dialect dialect)
 
 	plain = is_destructive(&l, 0, &open_plain);
 	l.mysql = true;
+	l.dashes = dialect == SQL_MYSQL;
 	escaped = is_destructive(&l, 0, &open_escaped);
 	if (dialect == SQL_MYSQL)
 		return escaped;

@@ -130,6 +130,9 @@ static void test_dialects(void **state _unused_)
 		{ "select 'it\\'; drop table x; --'", true, false },
 		{ "drop table x", true, true },
 		{ "select '#'; drop table x", true, true },
+		{ "select 1--1; drop table x", false, true },
+		{ "select 1 -- 1; drop table x", false, false },
+		{ "select 1 --", false, false },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
