@@ -14,6 +14,7 @@
 #include "cli/table.h"
 #include "policy/compile.h"
 #include "policy/policy.h"
+#include "policy/send.h"
 #include "policy/project.h"
 
 struct options {
@@ -117,6 +118,10 @@ static void put_signature(struct json *j, const struct policy *p, u32 i)
 	for (u32 n = 0; (command = policy_deletion(p, i, n)); n++)
 		json_put_string(j, NULL, command);
 	json_close_array(j);
+	json_open_array(j, "sends");
+	for (u32 n = 0; (command = policy_sending(p, i, n)); n++)
+		json_put_string(j, NULL, command);
+	json_close_array(j);
 	json_put_string(j, "why", f.why);
 	json_put_string(j, "instead", f.instead);
 	json_put_string(j, "attack", f.technique);
@@ -195,6 +200,8 @@ static void print_signature(const struct policy *p, u32 i)
 		printf("connect:   %s\n", command);
 	for (u32 n = 0; (command = policy_deletion(p, i, n)); n++)
 		printf("delete:    %s\n", command);
+	for (u32 n = 0; (command = policy_sending(p, i, n)); n++)
+		printf("send:      %s\n", command);
 	printf("why:       %s\n", f.why);
 	if (f.instead)
 		printf("instead:   %s\n", f.instead);

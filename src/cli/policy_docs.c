@@ -91,6 +91,8 @@ static void add_signature(struct strbuf *out, const struct pack *p, const struct
 		add_code_line(out, s->connects[i].text.s);
 	for (size_t i = 0; i < s->deletes.all_count; i++)
 		add_code_line(out, s->deletes.all[i].text.s);
+	for (size_t i = 0; i < s->sends.all_count; i++)
+		add_code_line(out, s->sends.all[i].text.s);
 	strbuf_addc(out, '\n');
 	add_examples(out, "Found", s->hits, s->hits_count);
 	add_examples(out, "Not found", s->misses, s->misses_count);
@@ -117,7 +119,8 @@ static void add_page(struct strbuf *out, const struct pack *p)
 	strbuf_adds(out, ".\n\n");
 	for (size_t i = 0; i < p->signatures_count; i++)
 		add_signature(out, p, &p->signatures[i]);
-	if (!p->allow_count && !p->allow_connects_count && !p->allow_deletes.all_count)
+	if (!p->allow_count && !p->allow_connects_count && !p->allow_deletes.all_count &&
+	    !p->allow_sends.all_count)
 		return;
 	strbuf_adds(out, "## Always allowed\n\n");
 	for (size_t i = 0; i < p->allow_count; i++)
@@ -126,6 +129,8 @@ static void add_page(struct strbuf *out, const struct pack *p)
 		add_code_line(out, p->allow_connects[i].text.s);
 	for (size_t i = 0; i < p->allow_deletes.all_count; i++)
 		add_code_line(out, p->allow_deletes.all[i].text.s);
+	for (size_t i = 0; i < p->allow_sends.all_count; i++)
+		add_code_line(out, p->allow_sends.all[i].text.s);
 }
 
 static void add_entry(struct strbuf *index, const struct pack *p)

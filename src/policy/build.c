@@ -11,6 +11,7 @@
 #include "policy/image.h"
 #include "policy/nets.h"
 #include "policy/regex.h"
+#include "policy/send_rule.h"
 #include "policy/shell.h"
 #include "policy/settings.h"
 #include "policy/writer.h"
@@ -44,8 +45,10 @@ struct builder {
 	size_t nets_count;
 	struct delete_entry *deletes;
 	size_t deletes_count;
+	struct send_entry *sends;
+	size_t sends_count;
 	struct writer w;
-	struct needles needles, delete_needles;
+	struct needles needles, delete_needles, send_needles, socket_needles;
 };
 
 /* --- checks over all packs */
@@ -291,7 +294,7 @@ static void collect_line(struct builder *b, struct pack *pack, const struct usag
 static void collect_net(struct builder *b, const struct destination *d, u32 signature, u32 pack,
 			enum verdict verdict)
 {
-	struct net_rule rule = { d, signature, pack, verdict };
+	struct net_rule rule = { d, signature, pack, verdict, &b->packs[pack]->src };
 
 	ARENA_PUSH(b->arena, b->nets, rule);
 }
@@ -304,6 +307,17 @@ static void collect_deletes(struct builder *b, const struct pack *pack,
 		struct delete_entry e = { &rules->all[i], &pack->src, signature, number, verdict };
 
 		ARENA_PUSH(b->arena, b->deletes, e);
+	}
+}
+
+static void collect_sends(struct builder *b, const struct pack *pack,
+			  const struct send_rules *rules, u32 signature, u32 number,
+			  enum verdict verdict)
+{
+	for (size_t i = 0; i < rules->all_count; i++) {
+		struct send_entry e = { &rules->all[i], &pack->src, signature, number, verdict };
+
+		ARENA_PUSH(b->arena, b->sends, e);
 	}
 }
 
@@ -351,6 +365,7 @@ static void collect_signature(struct builder *b, struct pack *pack, struct signa
 	for (size_t i = 0; i < s->connects_count; i++)
 		collect_net(b, &s->connects[i], s->number, pack_number, s->verdict);
 	collect_deletes(b, pack, &s->deletes, s->number, pack_number, s->verdict);
+	collect_sends(b, pack, &s->sends, s->number, pack_number, s->verdict);
 	writer_add(&b->w, SECTION_SIGNATURES, &image);
 }
 
@@ -373,6 +388,7 @@ static void collect_lines(struct builder *b)
 		for (size_t k = 0; k < p->allow_connects_count; k++)
 			collect_net(b, &p->allow_connects[k], IMAGE_NONE, (u32)i, VERDICT_ALLOW);
 		collect_deletes(b, p, &p->allow_deletes, IMAGE_NONE, (u32)i, VERDICT_ALLOW);
+		collect_sends(b, p, &p->allow_sends, IMAGE_NONE, (u32)i, VERDICT_ALLOW);
 		writer_add(&b->w, SECTION_PACKS, &image);
 	}
 }
@@ -542,6 +558,8 @@ static void builder_free(struct builder *b)
 	writer_free(&b->w);
 	needles_free(&b->needles);
 	needles_free(&b->delete_needles);
+	needles_free(&b->send_needles);
+	needles_free(&b->socket_needles);
 }
 
 int build_image(struct arena *a, const struct library *library, struct strbuf *ret_image,
@@ -550,29 +568,38 @@ int build_image(struct arena *a, const struct library *library, struct strbuf *r
 	_cleanup_(builder_free) struct builder b = { .arena = a,
 						     .packs = library->packs,
 						     .packs_count = library->packs_count };
-	struct tables m, deletes;
+	struct tables m, deletes, sends, sockets;
 	int r;
 
 	writer_init(&b.w);
 	needles_init(&b.needles, a);
 	needles_init(&b.delete_needles, a);
+	needles_init(&b.send_needles, a);
+	needles_init(&b.socket_needles, a);
 	needles_add_carriers(&b.needles);
 	collect_programs(&b);
 	check_packs(&b);
 	collect_lines(&b);
 	write_programs(&b);
-	nets_write(&b.w, a, b.nets, b.nets_count);
+	nets_write(&b.w, &b.socket_needles, b.nets, b.nets_count);
 	deletes_write(&b.w, &b.delete_needles, b.deletes, b.deletes_count, library->precious,
 		      library->precious_count);
+	sends_write(&b.w, &b.send_needles, b.sends, b.sends_count);
 	agents_write(&b.w, &b.needles, library->profiles, library->profiles_count);
 	write_settings(&b, library);
 	r = tables_build(&b.needles, &m);
 	if (!r)
 		r = tables_build(&b.delete_needles, &deletes);
+	if (!r)
+		r = tables_build(&b.send_needles, &sends);
+	if (!r)
+		r = tables_build(&b.socket_needles, &sockets);
 	if (r)
 		return r;
 	write_scan(&b.w.sections[SECTION_SCAN], &m);
 	write_scan(&b.w.sections[SECTION_DELETE_SCAN], &deletes);
+	write_scan(&b.w.sections[SECTION_SEND_SCAN], &sends);
+	write_scan(&b.w.sections[SECTION_SOCKET_SCAN], &sockets);
 	*ret_stats = (struct build_stats) {
 		.signatures = writer_count(&b.w, SECTION_SIGNATURES),
 		.programs = (u32)b.programs_count,

@@ -1,7 +1,11 @@
 /* Connections: what a policy says of a destination. */
 #include <netinet/in.h>
 
+#include <string.h>
+
 #include "policy/destination.h"
+#include "policy/glob.h"
+#include "policy/scan.h"
 #include "policy/search.h"
 
 static bool has_port(const struct image *im, const struct image_dest *d, u16 port)
@@ -19,9 +23,25 @@ static bool has_protocol(const struct image_dest *d, u8 protocol)
 	return !d->protocol || protocol == d->protocol;
 }
 
+static bool name_matches(const char *glob, const struct connection *c)
+{
+	if (*c->name && glob_match(glob, c->name, true))
+		return true;
+	for (const char *const *name = c->names; name && *name; name++)
+		if (glob_match(glob, *name, true))
+			return true;
+	return false;
+}
+
 static bool dest_matches(const struct image *im, const struct image_dest *d,
 			 const struct connection *c)
 {
+	if (*c->path || d->path != IMAGE_NONE)
+		return *c->path && d->path != IMAGE_NONE &&
+		       glob_match_path(im->strings + d->path, c->path);
+	if (d->name != IMAGE_NONE)
+		return name_matches(im->strings + d->name, c) &&
+		       has_protocol(d, c->dest.protocol) && has_port(im, d, c->dest.port);
 	return destination_covers(d->addr, d->bits, c->dest.addr) && !(d->remote && c->own) &&
 	       has_protocol(d, c->dest.protocol) && has_port(im, d, c->dest.port);
 }
@@ -73,12 +93,35 @@ const struct net_tables *policy_net_tables(const struct policy *p)
 	return &p->image.net;
 }
 
+bool policy_asks_for_name(const struct policy *p, const struct connection *c)
+{
+	const struct image *im = &p->image;
+
+	if (*c->path || *c->name || c->names)
+		return false;
+	for (u32 i = 0; i < im->dests_count; i++) {
+		const struct image_dest *d = &im->dests[i];
+
+		if (d->name != IMAGE_NONE && d->signature != IMAGE_NONE &&
+		    has_protocol(d, c->dest.protocol) && has_port(im, d, c->dest.port))
+			return true;
+	}
+	return false;
+}
+
+const struct scan_tables *policy_socket_tables(const struct policy *p)
+{
+	return &p->image.socket_scan;
+}
+
 bool policy_is_connect_candidate(const struct policy *p, const struct connection *c)
 {
 	const struct net_tables *t = &p->image.net;
 	const struct net_entry *longest = NULL;
 	u16 port = c->dest.port;
 
+	if (*c->path)
+		return scan_path(policy_socket_tables(p), c->path);
 	for (u32 i = 0; i < t->nets_count; i++)
 		if ((!longest || t->nets[i].bits > longest->bits) &&
 		    destination_covers(t->nets[i].addr, t->nets[i].bits, c->dest.addr))

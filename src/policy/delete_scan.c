@@ -11,28 +11,6 @@ const struct scan_tables *policy_delete_tables(const struct policy *p)
 	return &p->image.delete_scan;
 }
 
-static bool is_found(const struct policy *p, const char *path)
-{
-	char words[PATHS_MAX + 1];
-	size_t len = 0, left = strlen(path);
-
-	if (left >= PATHS_MAX)
-		return true;
-	while (left) {
-		size_t end = left;
-
-		while (left && path[left - 1] != '/')
-			left--;
-		if (end > left) {
-			memcpy(words + len, path + left, end - left);
-			len += end - left;
-			words[len++] = '\0';
-		}
-		left -= left > 0;
-	}
-	return scan_bytes(policy_delete_tables(p), words, len);
-}
-
 static bool is_hinted(const struct bs_hints *h, const char *path)
 {
 	while (*(path += strspn(path, "/"))) {
@@ -61,6 +39,6 @@ static bool is_asked_in_project(const struct deletion *d)
 
 bool policy_is_delete_candidate(const struct policy *p, const struct deletion *d)
 {
-	return d->protected_inode || d->burst || is_found(p, d->path) ||
-	       (d->inner && is_found(p, d->inner)) || is_asked_in_project(d);
+	return d->protected_inode || d->burst || scan_path(policy_delete_tables(p), d->path) ||
+	       (d->inner && scan_path(policy_delete_tables(p), d->inner)) || is_asked_in_project(d);
 }

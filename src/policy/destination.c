@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define MAX_PORTS 64
+#define UNIX	  "unix:"
 #define V4_BITS	  96 /* of ::ffff:0:0, below which IPv4 addresses are */
 
 static const u8 v4_prefix[12] = { [10] = 0xff, [11] = 0xff };
@@ -107,21 +108,48 @@ static bool is_unspecified(const struct destination *d)
 				  (is_v4(d) && memcmp(d->addr + sizeof(v4_prefix), zero, 4) == 0));
 }
 
-/* An address or a CIDR of `len` bytes at ps->p. */
+/* A glob on names has a dot and a letter, or it would be a slip. */
+static bool is_name(const char *host)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
+
+	return strchr(host, '.') && strpbrk(host, letters) &&
+	       !host[strspn(host, "abcdefghijklmnopqrstuvwxyz0123456789-_.*?")];
+}
+
+static bool parse_path(struct parser *ps)
+{
+	const char *path = ps->p;
+
+	if (*path != '@' && *path != '/' && strncmp(path, "**/", 3) != 0)
+		return FAULT(ps, path,
+			     "behind unix: stands a path that begins with / or **/, or @ and an "
+			     "abstract name");
+	if (!path[strspn(path, "@*/")])
+		return FAULT(ps, path, "a name is needed in it");
+	ps->dest->path = path;
+	ps->p += strlen(path);
+	return true;
+}
+
+/* An address or a CIDR of `len` bytes at ps->p, or a name. */
 static bool parse_host(struct parser *ps, size_t len)
 {
 	const char *start = ps->p;
 	size_t n = MIN(strcspn(start, "/"), len);
 	const char *host = arena_strndup(ps->arena, start, n);
 
-	if (strncmp(start, "unix:", 5) == 0 || *start == '/')
-		return FAULT(ps, start, "a Unix socket cannot be matched yet: only addresses can");
+	if (!parse_address(host, ps->dest) && n == len && is_name(host)) {
+		memset(ps->dest->addr, 0, sizeof(ps->dest->addr));
+		ps->dest->name = host;
+		ps->p += len;
+		return true;
+	}
 	if (!parse_address(host, ps->dest))
-		return FAULT(
-			ps, start,
-			"'%s' is no address, and only addresses can be matched, no names: write "
-			"10.0.0.5, 10.0.0.0/8, fd00::1, * or remote",
-			host);
+		return FAULT(ps, start,
+			     "'%s' is no address and no name: write 10.0.0.5, 10.0.0.0/8, fd00::1, "
+			     "*.example.com (in small letters), unix:/run/x.sock, * or remote",
+			     host);
 	ps->dest->bits = 128;
 	ps->p += n;
 	if (n < len && !parse_bits(ps, start, strchr(host, ':')))
@@ -230,6 +258,13 @@ bool destination_parse(struct arena *a, const struct source *src, struct text t,
 		d.protocol = IPPROTO_UDP;
 	else if (take(&ps, "tcp:"))
 		d.protocol = IPPROTO_TCP;
+	if (strncmp(t.s, UNIX, strlen(UNIX)) == 0) {
+		ps.p += strlen(UNIX);
+		if (!parse_path(&ps))
+			return false;
+		*ret = d;
+		return true;
+	}
 	if (!parse_any_host(&ps))
 		return false;
 	if (*ps.p && *ps.p != ':')
@@ -262,27 +297,50 @@ bool destination_is_loopback(const u8 *addr)
 	return destination_covers(v6, 128, addr) || destination_covers(v4, V4_BITS + 8, addr);
 }
 
+static bool is_one(const char *text)
+{
+	return !strpbrk(text, "*?[\\");
+}
+
+static bool is_single(const struct destination *d)
+{
+	bool host = d->name ? is_one(d->name) && strlen(d->name) < CONNECTION_NAME : d->bits == 128;
+
+	return host && d->ports_count == 1 && d->ports[0].low == d->ports[0].high;
+}
+
 bool connection_parse(const char *name, const char *text, struct connection *ret,
 		      struct strbuf *err)
 {
 	_cleanup_arena_ struct arena a = ARENA_INIT;
 	struct faults faults = { .out = err };
 	struct source src = { name, text, strlen(text), &faults };
+	/* an address that nobody has, for documentation */
+	static const u8 somewhere[16] = {
+		[10] = 0xff, [11] = 0xff, [12] = 192, [14] = 2, [15] = 1
+	};
 	struct destination d;
 
 	if (!destination_parse(&a, &src, (struct text) { .s = text }, &d))
 		return false;
-	if (d.bits != 128 || d.ports_count != 1 || d.ports[0].low != d.ports[0].high) {
-		source_fault(
-			&src, 0,
-			"one address with one port is needed here: 10.0.0.5:5432, [fd00::1]:22, "
-			"udp:8.8.8.8:53");
+	if (d.path ? !is_one(d.path) || strlen(d.path) >= sizeof(ret->path) : !is_single(&d)) {
+		source_fault(&src, 0,
+			     "one address or name with one port is needed here: 10.0.0.5:5432, "
+			     "[fd00::1]:22, udp:8.8.8.8:53, db.example.com:5432, or "
+			     "unix:/run/x.sock");
 		return false;
+	}
+	if (d.path) {
+		*ret = (struct connection) { .own = true };
+		strcpy(ret->path, d.path);
+		return true;
 	}
 	*ret = (struct connection) {
 		.dest = { .port = d.ports[0].low, .protocol = d.protocol ?: IPPROTO_TCP },
 		.own = destination_is_loopback(d.addr),
 	};
-	memcpy(ret->dest.addr, d.addr, sizeof(d.addr));
+	memcpy(ret->dest.addr, d.name ? somewhere : d.addr, sizeof(d.addr));
+	if (d.name)
+		strcpy(ret->name, d.name);
 	return true;
 }

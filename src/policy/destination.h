@@ -1,4 +1,4 @@
-/* Destinations of connections, as connect: names them: [tcp:|udp:]HOST[:PORTS]. */
+/* Destinations of connections, as connect: names them: [tcp:|udp:]HOST[:PORTS], unix:PATH. */
 #ifndef POLICY_DESTINATION_H
 #define POLICY_DESTINATION_H
 
@@ -12,10 +12,12 @@ struct port_range {
 
 struct destination {
 	struct text text;
-	u8 addr[16]; /* as in struct bs_dest */
-	u32 bits;    /* of the prefix: 0 is any address */
-	bool remote; /* none of the task's own host */
-	u8 protocol; /* IPPROTO_TCP or IPPROTO_UDP; 0: any */
+	u8 addr[16];	  /* as in struct bs_dest */
+	u32 bits;	  /* of the prefix: 0 is any address */
+	bool remote;	  /* none of the task's own host */
+	const char *name; /* a glob, instead of the address; NULL: none */
+	const char *path; /* a glob, of a Unix socket; behind @ an abstract name; NULL: none */
+	u8 protocol;	  /* IPPROTO_TCP or IPPROTO_UDP; 0: any */
 	struct port_range *ports;
 	size_t ports_count; /* 0: all ports */
 };
@@ -24,9 +26,9 @@ struct destination {
 bool destination_parse(struct arena *a, const struct source *src, struct text t,
 		       struct destination *ret);
 
-/* One address with one port, as it would be connected to: without a protocol, TCP. Loopback is the
- * task's own, other addresses are not. `name` is what a fault calls the text. False where there is
- * one: `err`. */
+/* One address or name with one port, or a Unix socket, as it would be connected to: without a
+ * protocol, TCP. Loopback is the task's own, other addresses are not. `name` is what a fault calls
+ * the text. False where there is one: `err`. */
 bool connection_parse(const char *name, const char *text, struct connection *ret,
 		      struct strbuf *err);
 

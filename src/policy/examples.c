@@ -99,8 +99,9 @@ static void try_connection(const struct policy *p, const struct pack *pack,
 
 	if (!connection_parse("", e->run.s, &c, &err)) {
 		source_fault(&pack->src, e->run.spot,
-			     "'%s' is no destination: write one address with one port, such as "
-			     "10.0.0.5:5432, [fd00::1]:22 or udp:8.8.8.8:53",
+			     "'%s' is no destination: write one address or name with one port, "
+			     "such as 10.0.0.5:5432, [fd00::1]:22, udp:8.8.8.8:53 or "
+			     "db.example.com:5432, or unix:/run/x.sock",
 			     e->run.s);
 		return;
 	}
@@ -203,6 +204,29 @@ static void try_deletion(const struct policy *p, const struct pack *pack, const 
 		try_path(p, pack, s, e, hit);
 }
 
+static void try_sending(const struct policy *p, const struct pack *pack, const struct signature *s,
+			const struct example *e, bool hit)
+{
+	struct send_example sent;
+
+	if (!send_example_parse(e->run.s, &sent)) {
+		source_fault(&pack->src, e->run.spot,
+			     "'%s' is nothing that is sent: write sql DROP TABLE users, redis "
+			     "FLUSHALL, mongo shop.users drop, http DELETE https://a.test/x, or "
+			     "text and anything",
+			     e->run.s);
+		return;
+	}
+	if (send_example_try(p, &sent, s->number) != hit)
+		tell_example(pack, s, e, hit);
+	else if (hit && s->verdict >= VERDICT_HOLD &&
+		 !policy_is_send_candidate(p, sent.bytes.data, sent.bytes.len))
+		source_fault(&pack->src, e->run.spot,
+			     "hits: '%s' matches %s.%s, but the scan does not find it", e->run.s,
+			     name_of(pack), s->id.s);
+	send_example_free(&sent);
+}
+
 static void try_instead(const struct policy *p, const struct pack *pack, const struct signature *s)
 {
 	char **words;
@@ -230,6 +254,8 @@ static void try_example(const struct policy *p, const struct pack *pack, const s
 		try_connection(p, pack, s, e, hit);
 	else if (s->deletes.all_count)
 		try_deletion(p, pack, s, e, hit);
+	else if (s->sends.all_count)
+		try_sending(p, pack, s, e, hit);
 	else
 		try_command(p, pack, s, e, hit);
 }

@@ -29,6 +29,7 @@ const u32 image_element_size[SECTION_COUNT] = {
 	[SECTION_PATH_GLOBS] = sizeof(struct image_path_glob),
 	[SECTION_PARTS] = sizeof(struct image_part),
 	[SECTION_DELETE_NAMES] = sizeof(u32),
+	[SECTION_SENDS] = sizeof(struct image_send),
 	[SECTION_AGENTS] = sizeof(struct image_agent),
 	[SECTION_AGENT_MARKS] = sizeof(struct image_agent_mark),
 	[SECTION_AGENT_KEYS] = sizeof(struct agent_key),
@@ -39,6 +40,8 @@ const u32 image_element_size[SECTION_COUNT] = {
 	[SECTION_SOURCES] = sizeof(struct image_source),
 	SCAN_SIZES(SECTION_SCAN),
 	SCAN_SIZES(SECTION_DELETE_SCAN),
+	SCAN_SIZES(SECTION_SEND_SCAN),
+	SCAN_SIZES(SECTION_SOCKET_SCAN),
 };
 
 /* Side by side, since each waits for its own last multiplication alone. */
@@ -180,8 +183,12 @@ static void find_sections(const struct image_header *h, struct image *ret)
 		.path_globs_count = h->sections[SECTION_PATH_GLOBS].count,
 		.parts_count = h->sections[SECTION_PARTS].count,
 		.delete_names_count = h->sections[SECTION_DELETE_NAMES].count,
+		.sends = section(h, SECTION_SENDS),
+		.sends_count = h->sections[SECTION_SENDS].count,
 		.scan = find_scan(h, SECTION_SCAN),
 		.delete_scan = find_scan(h, SECTION_DELETE_SCAN),
+		.send_scan = find_scan(h, SECTION_SEND_SCAN),
+		.socket_scan = find_scan(h, SECTION_SOCKET_SCAN),
 		.net = {
 			.nets = section(h, SECTION_NETS),
 			.ports = section(h, SECTION_NET_PORTS),
@@ -266,7 +273,8 @@ static bool dests_fit(const struct image *im)
 
 		if (d->bits > 128 || !is_range(d->ports, d->ports_count, im->port_ranges_count) ||
 		    (d->signature != IMAGE_NONE && d->signature >= im->signatures_count) ||
-		    d->pack >= im->packs_count || !is_string(im, d->text))
+		    d->pack >= im->packs_count || !is_string(im, d->text) ||
+		    !is_string_or_none(im, d->name) || !is_string_or_none(im, d->path))
 			return false;
 	}
 	for (u32 i = 0; i < im->net.nets_count; i++)
@@ -346,6 +354,20 @@ static bool settings_fit(const struct image *im)
 	for (u32 i = 0; i < im->sources_count; i++)
 		if (!is_string(im, im->sources[i].path))
 			return false;
+	return true;
+}
+
+static bool sends_fit(const struct image *im)
+{
+	for (u32 i = 0; i < im->sends_count; i++) {
+		const struct image_send *s = &im->sends[i];
+
+		if (!is_string(im, s->text) || !is_string(im, s->what) || !is_string(im, s->path) ||
+		    !is_string_or_none(im, s->to) || s->pack >= im->packs_count ||
+		    (s->signature != IMAGE_NONE && s->signature >= im->signatures_count) ||
+		    s->kind >= SEND_KIND_COUNT)
+			return false;
+	}
 	return true;
 }
 
@@ -450,7 +472,8 @@ int image_check(const void *data, size_t len, struct image *ret, struct strbuf *
 		find_sections(data, &im);
 		if (names_fit(&im) && programs_fit(&im) && signatures_fit(&im) && lines_fit(&im) &&
 		    dests_fit(&im) && agents_fit(&im) && settings_fit(&im) && deletes_fit(&im) &&
-		    scan_fits(&im.scan) && scan_fits(&im.delete_scan)) {
+		    sends_fit(&im) && scan_fits(&im.scan) && scan_fits(&im.delete_scan) &&
+		    scan_fits(&im.send_scan) && scan_fits(&im.socket_scan)) {
 			*ret = im;
 			return 0;
 		}

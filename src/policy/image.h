@@ -8,7 +8,7 @@
 #include "policy/usage.h"
 
 #define IMAGE_MAGIC   "BSPOLICY"
-#define IMAGE_VERSION 9
+#define IMAGE_VERSION 10
 #define IMAGE_MAX     (64U << 20) /* bytes */
 #define IMAGE_NONE    0xffffffffU
 
@@ -41,6 +41,7 @@ enum image_section {
 	SECTION_PATH_GLOBS,
 	SECTION_PARTS,
 	SECTION_DELETE_NAMES, /* strings: of programs */
+	SECTION_SENDS,	      /* allow rules first */
 	SECTION_AGENTS,
 	SECTION_AGENT_MARKS, /* in the order in which they are tried */
 	SECTION_AGENT_KEYS,  /* ascending */
@@ -51,7 +52,9 @@ enum image_section {
 	SECTION_SOURCES, /* of what the image is made; the settings first */
 	SECTION_SCAN,	 /* SCAN_SECTIONS of it */
 	SECTION_DELETE_SCAN = SECTION_SCAN + SCAN_SECTIONS,
-	SECTION_COUNT = SECTION_DELETE_SCAN + SCAN_SECTIONS
+	SECTION_SEND_SCAN = SECTION_DELETE_SCAN + SCAN_SECTIONS,
+	SECTION_SOCKET_SCAN = SECTION_SEND_SCAN + SCAN_SECTIONS,
+	SECTION_COUNT = SECTION_SOCKET_SCAN + SCAN_SECTIONS
 };
 
 struct image_header {
@@ -140,6 +143,8 @@ struct image_dest {
 	u32 signature;		/* IMAGE_NONE: an allow rule */
 	u32 pack;
 	u32 text;
+	u32 name;    /* a glob on names, instead of the address; IMAGE_NONE: none */
+	u32 path;    /* a glob on paths of Unix sockets; IMAGE_NONE: none */
 	u8 protocol; /* 0: any */
 	u8 remote;   /* none of the task's own host */
 	u16 reserved;
@@ -182,6 +187,29 @@ enum part_kind {
 struct image_part {
 	u32 text;
 	u32 kind; /* enum part_kind */
+};
+
+enum send_kind {
+	SEND_SQL,
+	SEND_REDIS,
+	SEND_MONGO,
+	SEND_HTTP,
+	SEND_GRAPHQL,
+	SEND_TEXT,
+	SEND_KIND_COUNT
+};
+
+/* A rule about what leaves on connections. */
+struct image_send {
+	u32 text;
+	u32 signature; /* IMAGE_NONE: an allow rule */
+	u32 pack;
+	u32 what; /* the words of a command, a method, a field, a glob */
+	u32 path; /* of http: a glob */
+	u32 to;	  /* a glob on names; IMAGE_NONE: anywhere */
+	u8 kind;  /* enum send_kind */
+	u8 everything;
+	u16 reserved;
 };
 
 struct image_agent {
@@ -247,6 +275,7 @@ struct image {
 	const struct image_path_glob *path_globs;
 	const struct image_part *parts;
 	const u32 *delete_names;
+	const struct image_send *sends;
 	const struct image_agent *agents;
 	const struct image_agent_mark *agent_marks;
 	const struct agent_key *agent_keys;
@@ -258,8 +287,8 @@ struct image {
 		items_count, alts_count, signatures_count, agents_count, agent_marks_count,
 		dests_count, port_ranges_count, agent_keys_count, precious_count, production_count,
 		approvers_count, sources_count, deletes_count, path_globs_count, parts_count,
-		delete_names_count;
-	struct scan_tables scan, delete_scan;
+		delete_names_count, sends_count;
+	struct scan_tables scan, delete_scan, send_scan, socket_scan;
 	struct net_tables net;
 };
 

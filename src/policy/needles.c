@@ -70,7 +70,8 @@ static void add_keyword(struct needles *n, struct choices *ret, const char *word
 
 static void sql_choices(struct needles *n, struct choices *ret)
 {
-	static const char *const words[] = { "drop", "truncate", "delete", "alter", "update" };
+	static const char *const words[] = { "drop",  "truncate", "delete",
+					     "alter", "update",	  "replace" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		add_keyword(n, ret, words[i]);
@@ -443,16 +444,23 @@ bool needles_add_agent_name(struct needles *n, const char *name)
 	return r.needles[0];
 }
 
-bool needles_add_path(struct needles *n, const char *glob)
+bool needles_add_choices(struct needles *n, const struct choice *choices, size_t count)
 {
 	struct needle_rule r = { 0 };
+
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; k < choices[i].count; k++)
+			insert(&r, choices[i].needles[k]);
+	if (r.needles[0])
+		add_rule(n, &r);
+	return r.needles[0];
+}
+
+bool needles_add_path(struct needles *n, const char *glob)
+{
 	struct choice c = word_choice(n, glob);
 
-	for (size_t i = 0; i < c.count; i++)
-		insert(&r, c.needles[i]);
-	if (c.count)
-		add_rule(n, &r);
-	return c.count;
+	return needles_add_choices(n, &c, 1);
 }
 
 bool needles_add_agent_module(struct needles *n, const char *glob)

@@ -47,6 +47,9 @@ void needles_add_carriers(struct needles *n);
 /* What a glob on a path asks for: that of a script, or of what is deleted, of which the scan sees
  * the components in any order. False where it gives no needle. */
 bool needles_add_path(struct needles *n, const char *glob);
+struct choice;
+/* One rule that asks for all of them. False where they have no needle. */
+bool needles_add_choices(struct needles *n, const struct choice *choices, size_t count);
 /* What else tells an agent: a program's name, a module of python. */
 bool needles_add_agent_name(struct needles *n, const char *name);
 bool needles_add_agent_module(struct needles *n, const char *glob);

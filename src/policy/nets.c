@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "policy/needles.h"
+
 struct builder {
 	struct writer *w;
 	struct arena *arena;
@@ -24,6 +26,8 @@ static void write_rule(struct writer *w, const struct net_rule *r)
 		.text = writer_string(w, d->text.s),
 		.protocol = d->protocol,
 		.remote = d->remote,
+		.name = writer_string_or_none(w, d->name),
+		.path = writer_string_or_none(w, d->path),
 	};
 
 	memcpy(image.addr, d->addr, sizeof(image.addr));
@@ -36,7 +40,13 @@ static void write_rule(struct writer *w, const struct net_rule *r)
 
 static bool freezes(const struct net_rule *r)
 {
-	return r->signature != IMAGE_NONE && r->verdict >= VERDICT_HOLD;
+	return r->signature != IMAGE_NONE && r->verdict >= VERDICT_HOLD && !r->dest->path;
+}
+
+/* Of loopback the kernel knows that it is the host's own, and names stand for other hosts. */
+static bool is_remote(const struct destination *d)
+{
+	return d->remote || d->name;
 }
 
 static void add_entry(struct builder *b, const u8 *addr, u32 bits)
@@ -59,7 +69,7 @@ static void collect_entries(struct builder *b)
 		if (!freezes(&b->rules[i]))
 			continue;
 		add_entry(b, b->rules[i].dest->addr, b->rules[i].dest->bits);
-		b->loopback |= b->rules[i].dest->remote;
+		b->loopback |= is_remote(b->rules[i].dest);
 	}
 	/* what is about other hosts does not count here */
 	if (b->loopback) {
@@ -73,7 +83,7 @@ static bool applies(const struct net_rule *r, const struct net_entry *e)
 	const struct destination *d = r->dest;
 
 	return freezes(r) && d->bits <= e->bits && destination_covers(d->addr, d->bits, e->addr) &&
-	       !(d->remote && e->bits >= 104 && destination_is_loopback(e->addr));
+	       !(is_remote(d) && e->bits >= 104 && destination_is_loopback(e->addr));
 }
 
 static void add_ports(u8 *set, const struct destination *d)
@@ -109,15 +119,29 @@ static void write_entry(struct builder *b, struct net_entry *e)
 	writer_add(b->w, SECTION_NETS, e);
 }
 
-void nets_write(struct writer *w, struct arena *a, const struct net_rule *rules, size_t count)
+static void freeze_socket(struct needles *n, const struct net_rule *r)
 {
-	struct builder b = { .w = w, .arena = a, .rules = rules, .rules_count = count };
+	const struct destination *d = r->dest;
+
+	if (d->path && r->verdict >= VERDICT_HOLD && !needles_add_path(n, d->path) && !n->full)
+		source_fault(
+			r->src, d->text.spot,
+			"'%s' has nothing that the kernel can search for: letters or digits are "
+			"needed in a name",
+			d->text.s);
+}
+
+void nets_write(struct writer *w, struct needles *n, const struct net_rule *rules, size_t count)
+{
+	struct builder b = { .w = w, .arena = n->arena, .rules = rules, .rules_count = count };
 
 	/* allow rules first: where one matches nothing else counts */
 	for (int allow = 1; allow >= 0; allow--)
 		for (size_t i = 0; i < count; i++)
 			if ((rules[i].signature == IMAGE_NONE) == allow)
 				write_rule(w, &rules[i]);
+	for (size_t i = 0; i < count; i++)
+		freeze_socket(n, &rules[i]);
 	collect_entries(&b);
 	for (size_t i = 0; i < b.entries_count; i++)
 		write_entry(&b, &b.entries[i]);

@@ -10,9 +10,12 @@ struct net_rule {
 	u32 signature; /* IMAGE_NONE: an allow rule */
 	u32 pack;
 	enum verdict verdict;
+	const struct source *src;
 };
 
-/* The rules, and the tables of what the kernel freezes. */
-void nets_write(struct writer *w, struct arena *a, const struct net_rule *rules, size_t count);
+struct needles;
+
+/* The rules, the tables of what the kernel freezes, and the needles of Unix sockets. */
+void nets_write(struct writer *w, struct needles *n, const struct net_rule *rules, size_t count);
 
 #endif

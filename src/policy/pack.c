@@ -219,6 +219,11 @@ static void read_delete(struct yaml_reader *r, struct yaml v, void *data)
 	delete_rules_read(r, v, false, &((struct reading *)data)->signature->deletes);
 }
 
+static void read_send(struct yaml_reader *r, struct yaml v, void *data)
+{
+	send_rules_read(r, v, &((struct reading *)data)->signature->sends);
+}
+
 static void read_severity(struct yaml_reader *r, struct yaml v, void *data)
 {
 	const char *names[SEVERITY_COUNT];
@@ -309,6 +314,7 @@ static const struct yaml_key signature_keys[] = {
 	{ "command", read_commands, false },
 	{ "connect", read_connects, false },
 	{ "delete", read_delete, false },
+	{ "send", read_send, false },
 	{ "severity", read_severity, true },
 	{ "verdict", read_verdict, true },
 	{ "why", read_why, true },
@@ -321,16 +327,17 @@ static const struct yaml_key signature_keys[] = {
 
 static void check_kind(struct yaml_reader *r, size_t spot, const struct signature *s)
 {
-	unsigned int kinds =
-		(s->commands_count > 0) + (s->connects_count > 0) + (s->deletes.all_count > 0);
+	unsigned int kinds = (s->commands_count > 0) + (s->connects_count > 0) +
+			     (s->deletes.all_count > 0) + (s->sends.all_count > 0);
 
 	if (kinds > 1)
 		source_fault(r->src, spot,
-			     "a signature has command:, connect: or delete:, and one of them only");
+			     "a signature has command:, connect:, delete: or send:, and one of "
+			     "them only");
 	else if (!kinds)
 		source_fault(r->src, spot,
-			     "'command:' is missing here, or 'connect:', or "
-			     "'delete:'");
+			     "'command:' is missing here, or 'connect:', 'delete:' or "
+			     "'send:'");
 }
 
 static void check_id_is_new(struct yaml_reader *r, const struct pack *pack,
@@ -412,9 +419,15 @@ static void read_allow_deletes(struct yaml_reader *r, struct yaml v, void *data)
 	delete_rules_read(r, v, true, &((struct reading *)data)->pack->allow_deletes);
 }
 
+static void read_allow_sends(struct yaml_reader *r, struct yaml v, void *data)
+{
+	send_rules_read(r, v, &((struct reading *)data)->pack->allow_sends);
+}
+
 static const struct yaml_key allow_keys[] = {
 	{ "connect", read_allow_connects, false },
 	{ "delete", read_allow_deletes, false },
+	{ "send", read_allow_sends, false },
 	{ NULL, NULL, false },
 };
 

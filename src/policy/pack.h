@@ -7,6 +7,7 @@
 #include "policy/delete_rule.h"
 #include "policy/destination.h"
 #include "policy/policy.h"
+#include "policy/send_rule.h"
 #include "policy/source.h"
 #include "policy/usage.h"
 
@@ -66,6 +67,7 @@ struct signature {
 	struct destination *connects; /* instead of commands */
 	size_t connects_count;
 	struct delete_rules deletes; /* likewise */
+	struct send_rules sends;
 	struct example *hits, *misses;
 	size_t hits_count, misses_count;
 	unsigned int number; /* in the image */
@@ -88,6 +90,7 @@ struct pack {
 	struct destination *allow_connects;
 	size_t allow_connects_count;
 	struct delete_rules allow_deletes;
+	struct send_rules allow_sends;
 };
 
 /* Reads a pack; faults go to src.faults, and what has one is left out or marked as faulty. */

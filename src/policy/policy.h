@@ -139,13 +139,20 @@ DEFINE_CLEANUP(struct policy, policy_free);
 /* The allow rules of the owner, then the strictest signature. */
 void policy_match(const struct policy *p, const struct action *a, struct finding *ret);
 
+#define CONNECTION_NAME 256 /* bytes of a name, and of a Unix socket's path, with the NUL */
+
 /* A connection about to be made, or a datagram about to be sent. */
 struct connection {
 	struct bs_dest dest;
 	bool own; /* dest is an address of the task's own host (its network namespace), loopback
 		     included */
+	char name[CONNECTION_NAME]; /* for which it stands, in small letters; "": not known */
+	const char *const *names;   /* more of them, NULL behind the last; NULL: none */
+	char path[CONNECTION_NAME]; /* of a Unix socket, then nothing else counts; behind @ an
+				       abstract name; "": it is none */
 };
-/* The allow rules of the owner, then the strictest signature. */
+/* The allow rules of the owner, then the strictest signature. What a rule says of names matches
+ * where one of them is known. */
 void policy_match_connect(const struct policy *p, const struct connection *c, struct finding *ret);
 
 /* The destinations that the kernel freezes: those that some signature with verdict hold, deny or
@@ -164,6 +171,11 @@ struct net_tables {
 const struct net_tables *policy_net_tables(const struct policy *p);
 /* What the kernel would say by these tables: is it frozen? */
 bool policy_is_connect_candidate(const struct policy *p, const struct connection *c);
+/* Might a rule about names match it, were its name known? Then what it sends first, which tells the
+ * name, is to be looked at. */
+bool policy_asks_for_name(const struct policy *p, const struct connection *c);
+/* The tables that the kernel scans the path of a Unix socket with, as policy_delete_tables(). */
+const struct scan_tables *policy_socket_tables(const struct policy *p);
 
 /* A file or directory about to lose its content or its name. Strings are not owned. */
 struct deletion {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "policy/carrier.h"
+#include "policy/paths.h"
 #include "policy/search.h"
 
 #define TABLES(t) ((const struct scan_tables *)(t))
@@ -78,6 +79,28 @@ bool scan_bytes(const struct scan_tables *tables, const void *data, size_t len)
 	begin(&s, tables);
 	feed(&s, data, len);
 	return end(&s);
+}
+
+bool scan_path(const struct scan_tables *tables, const char *path)
+{
+	char words[PATHS_MAX + 1];
+	size_t len = 0, left = strlen(path);
+
+	if (left >= PATHS_MAX)
+		return true;
+	while (left) {
+		size_t end = left;
+
+		while (left && path[left - 1] != '/')
+			left--;
+		if (end > left) {
+			memcpy(words + len, path + left, end - left);
+			len += end - left;
+			words[len++] = '\0';
+		}
+		left -= left > 0;
+	}
+	return scan_bytes(tables, words, len);
 }
 
 /* As much of a name as the kernel sees. */

@@ -4,6 +4,7 @@
 
 #include "policy/image.h"
 #include "policy/regex.h"
+#include "policy/send.h"
 
 /* What an open policy is made of. */
 struct policy {
@@ -47,6 +48,9 @@ bool search_connection(const struct policy *p, const struct connection *c, u32 s
 
 /* Does this signature match the deletion, by its own path? */
 bool search_deletion(const struct policy *p, const struct deletion *d, u32 signature);
+
+/* Does this signature match the message? */
+bool search_sending(const struct policy *p, const struct sending *s, u32 signature);
 
 /* The mark in the image by which this exec starts an agent, or IMAGE_NONE. */
 u32 agent_find(const struct policy *p, const struct action *a);

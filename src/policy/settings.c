@@ -334,6 +334,7 @@ static void drop_packs(struct arena *a, const struct settings_file *s, struct li
 			l->packs[k]->signatures_count = l->packs[k]->allow_count = 0;
 			l->packs[k]->allow_connects_count = 0;
 			l->packs[k]->allow_deletes.all_count = 0;
+			l->packs[k]->allow_sends.all_count = 0;
 			found = true;
 		}
 		if (!found)

@@ -199,7 +199,7 @@ def test_explain_connect(tool, dest, status, signature):
     assert json.loads(done.stdout)["candidate"] == (status == 11 or dest == "10.20.9.7:5432")
 
 
-@pytest.mark.parametrize("dest", ["10.20.0.5", "10.0.0.0/8:1", "example.org:443", "unix:/run/docker.sock", "0.0.0.0:80"])
+@pytest.mark.parametrize("dest", ["10.20.0.5", "10.0.0.0/8:1", "0.0.0.0:80"])
 def test_explain_no_destination(tool, dest):
     done = tool("explain", "--connect", dest)
     assert done.returncode == 2

@@ -239,6 +239,67 @@ static void test_oracle(void **state _unused_)
 	assert_true(frozen > 1000 && free > 1000);
 }
 
+/* --- names and Unix sockets */
+
+static const char named[] = "pack: net\ntitle: Net\nsignatures:\n" RULE(
+	"rds", "'*.rds.amazonaws.com:5432'", "hold", "a.rds.amazonaws.com:5432",
+	"b.rds.amazonaws.com:5432", "a.rds.amazonaws.com:5433", "10.0.0.1:5432")
+	RULE("docker", "['unix:/run/docker.sock', 'unix:/var/run/**/ssh-agent.*', 'unix:@tmux']",
+	     "hold", "unix:/run/docker.sock", "unix:@tmux", "unix:/run/docker.sock2",
+	     "unix:@docker.sock");
+
+static void test_sockets(void **state _unused_)
+{
+	_cleanup_(policy_free_ptr) struct policy *p = sample_policy(named);
+	struct connection c = { .own = true };
+
+	assert_string_equal(ask(p, "unix:/run/docker.sock", false), "docker hold");
+	assert_string_equal(ask(p, "unix:/var/run/user/1/ssh-agent.7", false), "docker hold");
+	assert_string_equal(ask(p, "unix:/srv/run/docker.sock", false), "- allow");
+	strcpy(c.path, "/srv/run/docker.sock"); /* the scan sees components in any order */
+	assert_true(policy_is_connect_candidate(p, &c));
+	strcpy(c.path, "/run/podman.sock");
+	assert_false(policy_is_connect_candidate(p, &c));
+	assert_false(policy_asks_for_name(p, &c));
+}
+
+static void test_names(void **state _unused_)
+{
+	static const char *const names[] = { "x.test", "DB.rds.amazonaws.com", NULL };
+	_cleanup_(policy_free_ptr) struct policy *p = sample_policy(named);
+	struct connection c = { .dest = { .port = 5432, .protocol = IPPROTO_TCP } };
+	struct finding f;
+
+	assert_string_equal(ask(p, "a.rds.amazonaws.com:5432", false), "rds hold");
+	assert_string_equal(ask(p, "rds.amazonaws.com:5432", false), "- allow");
+	/* that the name is not known does not make it one, but its port may be it */
+	c.dest.addr[0] = 0x20;
+	policy_match_connect(p, &c, &f);
+	assert_int_equal(f.verdict, VERDICT_ALLOW);
+	assert_true(policy_asks_for_name(p, &c));
+	assert_true(policy_is_connect_candidate(p, &c));
+	c.names = names;
+	policy_match_connect(p, &c, &f);
+	assert_string_equal(f.id, "rds");
+	assert_false(policy_asks_for_name(p, &c));
+	c.names = NULL;
+	c.dest.port = 80;
+	assert_false(policy_asks_for_name(p, &c));
+	assert_false(policy_is_connect_candidate(p, &c));
+}
+
+static void test_names_that_are_allowed(void **state _unused_)
+{
+	static const char text[] = "pack: net\ntitle: Net\nsignatures:\n" RULE(
+		"all", "'remote:5432'", "hold", "a.test:5432", "10.0.0.1:5432", "a.test:5433",
+		"10.0.0.1:5433") "allow:\n- connect: ['*.dev.test', 'unix:/run/x.sock']\n";
+	_cleanup_(policy_free_ptr) struct policy *p = sample_policy(text);
+
+	assert_string_equal(ask(p, "a.dev.test:5432", false), "net allow");
+	assert_string_equal(ask(p, "a.test:5432", false), "all hold");
+	assert_string_equal(ask(p, "10.0.0.1:5432", false), "all hold");
+}
+
 /* --- faults */
 
 static const struct {
@@ -255,11 +316,11 @@ static const struct {
 	  "s:10:27: misses: '10.0.0.1:3' does match a.x\n" },
 	{ "pack: a\ntitle: A\nsignatures:\n" RULE("x", "10.0.0.1", "hold", "10.0.0.1:1", "10.0.0.1",
 						  "10.0.0.2:1", "10.0.0.2:3"),
-	  "s:9:25: '10.0.0.1' is no destination: write one address with one port" },
+	  "s:9:25: '10.0.0.1' is no destination: write one address or name with one port" },
 	{ "pack: a\ntitle: A\nsignatures:\n" RULE("x", "10.0.0.1\n  command: a", "hold",
 						  "10.0.0.1:1", "10.0.0.1:2", "10.0.0.2:1",
 						  "10.0.0.2:3"),
-	  "a signature has command:, connect: or delete:, and one of them only\n" },
+	  "a signature has command:, connect:, delete: or send:, and one of them only\n" },
 	{ "pack: a\ntitle: A\nallow: [{connect: a}]\n", "s:3:19: 'a' is no address" },
 	{ "pack: a\ntitle: A\nallow: [{command: a}]\n", "unknown key 'command'" },
 };
@@ -281,8 +342,13 @@ static void test_faults(void **state _unused_)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_verdicts),  cmocka_unit_test(test_tables),
-		cmocka_unit_test(test_no_tables), cmocka_unit_test(test_oracle),
+		cmocka_unit_test(test_verdicts),
+		cmocka_unit_test(test_tables),
+		cmocka_unit_test(test_no_tables),
+		cmocka_unit_test(test_oracle),
+		cmocka_unit_test(test_sockets),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_names_that_are_allowed),
 		cmocka_unit_test(test_faults),
 	};
 

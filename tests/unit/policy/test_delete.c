@@ -396,7 +396,7 @@ static const struct {
 	{ ONE("{path: a, burst: 1/1s}"), "a rule about deletions has path:, or burst:, or" },
 	{ ONE("{what: a}"), "unknown key 'what'" },
 	{ ONE("'*.db'\n  connect: 10.0.0.1"),
-	  "a signature has command:, connect: or delete:, and one of them only\n" },
+	  "a signature has command:, connect:, delete: or send:, and one of them only\n" },
 	{ "pack: a\ntitle: A\nallow: [{delete: '{precious}'}]\n",
 	  "'{precious}': what is precious is not allowed as such: name the paths\n" },
 	{ "pack: a\ntitle: A\nallow: [{delete: {burst: 1/1s}}]\n", "unknown key 'burst'" },

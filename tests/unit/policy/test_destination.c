@@ -64,8 +64,9 @@ static void test_good(void **state _unused_)
 }
 
 #define NO_ADDRESS                                                                                 \
-	" is no address, and only addresses can be matched, no names: write 10.0.0.5, "            \
-	"10.0.0.0/8, fd00::1, * or remote\n"
+	" is no address and no name: write 10.0.0.5, 10.0.0.0/8, fd00::1, *.example.com (in "      \
+	"small letters), unix:/run/x.sock, * or remote\n"
+#define NO_PATH "behind unix: stands a path that begins with / or **/, or @ and an abstract name\n"
 #define UNSPECIFIED                                                                                \
 	"the unspecified address is loopback: write 127.0.0.0/8 or ::1, or * for all addresses\n"
 #define NO_PORT "a port is a number from 1 to 65535, or a range such as 6000-6010\n"
@@ -73,14 +74,19 @@ static void test_good(void **state _unused_)
 static const struct {
 	const char *text, *fault;
 } bad[] = {
-	{ "*.rds.amazonaws.com:5432", "x:1:1: '*.rds.amazonaws.com'" NO_ADDRESS },
+	{ "*.RDS.amazonaws.com:5432", "x:1:1: '*.RDS.amazonaws.com'" NO_ADDRESS },
+	{ "a.test/8", "x:1:1: 'a.test'" NO_ADDRESS },
+	{ "10.0.0.*", "x:1:1: '10.0.0.*'" NO_ADDRESS },
 	{ "localhost", "x:1:1: 'localhost'" NO_ADDRESS },
 	{ "tcp:db", "x:1:5: 'db'" NO_ADDRESS },
 	{ "10.0.0", "x:1:1: '10.0.0'" NO_ADDRESS },
 	{ "", "x:1:1: ''" NO_ADDRESS },
-	{ "unix:/run/docker.sock",
-	  "x:1:1: a Unix socket cannot be matched yet: only addresses can\n" },
-	{ "/run/x", "x:1:1: a Unix socket cannot be matched yet: only addresses can\n" },
+	{ "/run/x", "x:1:1: ''" NO_ADDRESS },
+	{ "unix:run/x", "x:1:6: " NO_PATH },
+	{ "unix:", "x:1:6: " NO_PATH },
+	{ "tcp:unix:/run/x", "x:1:5: 'unix'" NO_ADDRESS },
+	{ "unix:/**/", "x:1:6: a name is needed in it\n" },
+	{ "unix:@", "x:1:6: a name is needed in it\n" },
 	{ "0.0.0.0", "x:1:1: " UNSPECIFIED },
 	{ "0.0.0.0:22", "x:1:1: " UNSPECIFIED },
 	{ "::", "x:1:1: " UNSPECIFIED },
@@ -144,6 +150,30 @@ static void test_connection(void **state _unused_)
 	}
 }
 
+static void test_names(void **state _unused_)
+{
+	static const char *const no[] = { "*.test:5432", "db.test", "unix:/run/*.sock", "db:5432" };
+	_cleanup_strbuf_ struct strbuf err = STRBUF_INIT;
+	_cleanup_arena_ struct arena a = ARENA_INIT;
+	struct destination d;
+	struct connection c;
+
+	assert_true(parse(&a, "tcp:*.rds.amazonaws.com:(5432|3306)", &d, &err));
+	assert_string_equal(d.name, "*.rds.amazonaws.com");
+	assert_int_equal(d.ports_count, 2);
+	assert_int_equal(d.bits, 0);
+	assert_true(parse(&a, "unix:/run/x:y.sock", &d, &err));
+	assert_string_equal(d.path, "/run/x:y.sock");
+	assert_true(connection_parse("x", "db.test:5432", &c, &err));
+	assert_string_equal(c.name, "db.test");
+	assert_int_equal(c.dest.port, 5432);
+	assert_false(c.own);
+	assert_true(connection_parse("x", "unix:@abstract", &c, &err));
+	assert_string_equal(c.path, "@abstract");
+	for (size_t i = 0; i < ARRAY_SIZE(no); i++)
+		assert_false(connection_parse("x", no[i], &c, &err));
+}
+
 static void test_covers(void **state _unused_)
 {
 	static const u8 net[16] = { 0xfd, 0xa0 }, in[16] = { 0xfd, 0xa7, 1 },
@@ -160,9 +190,8 @@ static void test_covers(void **state _unused_)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good),
-		cmocka_unit_test(test_bad),
-		cmocka_unit_test(test_connection),
+		cmocka_unit_test(test_good),	   cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_connection), cmocka_unit_test(test_names),
 		cmocka_unit_test(test_covers),
 	};
 

@@ -61,7 +61,7 @@ static void test_rules(void **state _unused_)
 		{ "aws rds delete-*", STYLE_GNU, 1, 3 },
 		{ "aws * *", STYLE_GNU, 1, 1 },
 		{ "rails db:drop", STYLE_GNU, 1, 3 },
-		{ "psql -c={sql:destructive}", STYLE_GNU, 5, 10 },
+		{ "psql -c={sql:destructive}", STYLE_GNU, 6, 12 },
 		{ "find -delete", STYLE_GO, 1, 2 },
 		{ "find (-delete|-exec)", STYLE_GO, 2, 3 },
 		{ "find -d", STYLE_GO, 1, 2 },

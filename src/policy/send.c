@@ -1,0 +1,401 @@
+/* What leaves on a connection: what a policy says of a message. */
+#include "policy/send.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+#include "backstop/class.h"
+#include "policy/glob.h"
+#include "policy/graphql.h"
+#include "policy/scan.h"
+#include "policy/search.h"
+#include "policy/sql.h"
+
+#define WORD_MAX 256
+
+/* One message under one rule. */
+struct looking {
+	const struct image *im;
+	const struct image_send *rule;
+	const struct sending *s;
+	const struct wire_message *m;
+	bool allow;
+};
+
+static const char *what(const struct looking *l)
+{
+	return l->im->strings + l->rule->what;
+}
+
+/* What is doubtful counts for a signature, and against an allow rule. */
+static bool doubt(const struct looking *l)
+{
+	return !l->allow;
+}
+
+/* A string of it, where no NUL is in the way; false: it does not fit. */
+static bool as_text(struct wire_slice s, char *ret, size_t size)
+{
+	if (!s.s || s.len >= size)
+		return false;
+	memcpy(ret, s.s, s.len);
+	ret[s.len] = '\0';
+	for (size_t i = 0; i < s.len; i++)
+		if (!ret[i])
+			ret[i] = ' ';
+	return true;
+}
+
+static bool slice_matches(const char *glob, struct wire_slice s, bool nocase)
+{
+	char text[8192];
+
+	return as_text(s, text, sizeof(text)) && glob_match(glob, text, nocase);
+}
+
+/* --- the other end */
+
+static bool is_there(const struct looking *l)
+{
+	const char *const *names = l->s->names, *to;
+	bool known = false;
+
+	if (l->rule->to == IMAGE_NONE)
+		return true;
+	to = l->im->strings + l->rule->to;
+	if (l->m->kind == WIRE_REQUEST && l->m->host.len) {
+		known = true;
+		if (slice_matches(to, l->m->host, true))
+			return true;
+	}
+	for (; names && *names; names++) {
+		known = true;
+		if (glob_match(to, *names, true))
+			return true;
+	}
+	return !known && doubt(l);
+}
+
+/* --- SQL */
+
+static bool has_word(struct wire_slice s, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (size_t i = 0; i + len <= s.len; i++)
+		if (strncasecmp(s.s + i, word, len) == 0)
+			return true;
+	return false;
+}
+
+static bool may_destroy(struct wire_slice s)
+{
+	static const char *const words[] = { "drop",  "truncate", "delete",
+					     "alter", "update",	  "replace" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (has_word(s, words[i]))
+			return true;
+	return false;
+}
+
+/* Raw bytes that may be of that protocol, or of one that nobody knows. */
+static bool may_be(const struct wire_message *m, enum wire_protocol p)
+{
+	return m->kind == WIRE_RAW && m->uncertain &&
+	       (m->protocol == p || m->protocol == WIRE_UNKNOWN);
+}
+
+static bool destroys(const struct wire_message *m)
+{
+	/* a server may be told to take no backslash for an escape */
+	return sql_is_destructive(m->text.s, m->text.len, SQL_ANY) ||
+	       (m->protocol == WIRE_MYSQL && sql_is_destructive(m->text.s, m->text.len, SQL_MYSQL));
+}
+
+static bool sql_matches(const struct looking *l)
+{
+	const struct wire_message *m = l->m;
+
+	if (m->kind == WIRE_SQL && m->text.s && destroys(m))
+		return true;
+	/* of one that is longer than what is kept, or was prepared before we listened */
+	if (m->kind == WIRE_SQL && m->uncertain)
+		return doubt(l);
+	return (may_be(m, WIRE_POSTGRES) || may_be(m, WIRE_MYSQL)) && doubt(l) &&
+	       may_destroy(m->text);
+}
+
+/* --- commands */
+
+/* The next word of a rule; false: there is none. */
+static bool next_word(const char **text, char *ret)
+{
+	size_t len;
+
+	*text += strspn(*text, " ");
+	len = strcspn(*text, " ");
+	if (!len || len >= WORD_MAX)
+		return false;
+	memcpy(ret, *text, len);
+	ret[len] = '\0';
+	*text += len;
+	return true;
+}
+
+/* By itself, and where `quoted` behind a quote. */
+static bool has_name(struct wire_slice s, const char *word, bool quoted)
+{
+	size_t len = strlen(word);
+
+	for (size_t i = 0; i + len <= s.len; i++) {
+		char before = i ? s.s[i - 1] : ' ', after = i + len < s.len ? s.s[i + len] : ' ';
+
+		if (strncasecmp(s.s + i, word, len) != 0 || bs_class[(u8)before] ||
+		    bs_class[(u8)after])
+			continue;
+		if (!quoted || before == '\'' || before == '"' || before == '[')
+			return true;
+	}
+	return false;
+}
+
+/* Text of Lua, or raw: all words of the rule are in it. */
+static bool has_all(const struct looking *l, struct wire_slice s, bool quoted)
+{
+	const char *words = what(l);
+	char word[WORD_MAX];
+
+	while (next_word(&words, word))
+		if (!glob_has_wildcard(word) && !has_name(s, word, quoted))
+			return false;
+	return true;
+}
+
+static bool carries_script(const struct wire_message *m)
+{
+	static const char *const carriers[] = { "eval", "eval_ro", "script", "function" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(carriers) && m->words_count; i++)
+		if (m->words[0].len == strlen(carriers[i]) &&
+		    strncasecmp(m->words[0].s, carriers[i], m->words[0].len) == 0)
+			return true;
+	return false;
+}
+
+static bool command_matches(const struct looking *l)
+{
+	const struct wire_message *m = l->m;
+	const char *words = what(l);
+	char word[WORD_MAX];
+	bool fits = true;
+
+	if (m->kind == WIRE_RAW)
+		return may_be(m, WIRE_REDIS) && doubt(l) && has_all(l, m->text, false);
+	if (m->kind != WIRE_COMMAND)
+		return false;
+	for (u32 i = 0; fits && next_word(&words, word); i++)
+		fits = i < m->words_count && slice_matches(word, m->words[i], true);
+	for (u32 i = 1; !fits && carries_script(m) && i < m->words_count; i++)
+		fits = !l->allow && has_all(l, m->words[i], true);
+	return fits;
+}
+
+static bool document_matches(const struct looking *l)
+{
+	const struct wire_message *m = l->m;
+
+	if (m->kind == WIRE_RAW)
+		return may_be(m, WIRE_MONGO) && doubt(l) && has_name(m->text, what(l), false);
+	if (m->kind != WIRE_DOCUMENT)
+		return false;
+	if (m->uncertain && !m->method.s)
+		return doubt(l);
+	return slice_matches(what(l), m->method, false) &&
+	       (!l->rule->everything || m->everything || (m->uncertain && doubt(l)));
+}
+
+/* --- requests */
+
+static int hex(char c)
+{
+	return isdigit((unsigned char)c) ? c - '0' : (tolower((unsigned char)c) - 'a') + 10;
+}
+
+/* A path as servers read it: without %XX, doubled slashes, and dots. */
+static void clean_path(struct wire_slice s, struct strbuf *ret)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		char c = s.s[i];
+
+		if (c == '%' && i + 2 < s.len && isxdigit((unsigned char)s.s[i + 1]) &&
+		    isxdigit((unsigned char)s.s[i + 2])) {
+			c = (char)(hex(s.s[i + 1]) << 4 | hex(s.s[i + 2]));
+			i += 2;
+		}
+		if (c == '/' && ret->len && ret->data[ret->len - 1] == '/')
+			continue;
+		strbuf_addc(ret, c ? c : ' ');
+		if (ret->len >= 3 && memcmp(ret->data + ret->len - 3, "/./", 3) == 0)
+			strbuf_truncate(ret, ret->len - 2);
+		if (ret->len >= 4 && memcmp(ret->data + ret->len - 4, "/../", 4) == 0) {
+			strbuf_truncate(ret, ret->len - 4);
+			while (ret->len && ret->data[ret->len - 1] != '/')
+				strbuf_truncate(ret, ret->len - 1);
+			if (!ret->len)
+				strbuf_addc(ret, '/');
+		}
+	}
+}
+
+static bool path_matches(const char *glob, struct wire_slice path)
+{
+	_cleanup_strbuf_ struct strbuf clean = STRBUF_INIT;
+
+	if (slice_matches(glob, path, false))
+		return true;
+	clean_path(path, &clean);
+	return glob_match(glob, strbuf_str(&clean), false);
+}
+
+static bool request_matches(const struct looking *l)
+{
+	const struct wire_message *m = l->m;
+	const char *path = l->im->strings + l->rule->path;
+	bool method, there;
+
+	/* with its body it says the same */
+	if (m->kind != WIRE_REQUEST || m->again)
+		return false;
+	method = m->method.s ? slice_matches(what(l), m->method, true) ||
+				       slice_matches(what(l), m->override, true)
+			     : doubt(l);
+	there = m->path.s ? path_matches(path, m->path) : doubt(l);
+	return method && there;
+}
+
+static bool field_matches(const struct looking *l)
+{
+	const struct wire_message *m = l->m;
+	_cleanup_strbuf_ struct strbuf query = STRBUF_INIT;
+
+	if (m->kind != WIRE_REQUEST || m->partial)
+		return false;
+	if (m->query.len)
+		clean_path(m->query, &query);
+	return graphql_selects(strbuf_str(&query), query.len, what(l)) ||
+	       graphql_body_selects(m->text.s, m->text.len, what(l)) ||
+	       (has_word(m->type, "application/graphql") &&
+		graphql_selects(m->text.s, m->text.len, what(l))) ||
+	       (m->uncertain && doubt(l) && has_word(m->path, "graphql"));
+}
+
+static bool text_matches(const struct looking *l)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t len = l->m->text.len;
+
+	if (l->m->kind != WIRE_RAW)
+		return false;
+	text = malloc(len + 1);
+	if (!text)
+		return doubt(l);
+	return as_text(l->m->text, text, len + 1) && glob_match(what(l), text, true);
+}
+
+/* --- rules */
+
+static bool what_matches(const struct looking *l)
+{
+	switch ((enum send_kind)l->rule->kind) {
+	case SEND_SQL:
+		return sql_matches(l);
+	case SEND_REDIS:
+		return command_matches(l);
+	case SEND_MONGO:
+		return document_matches(l);
+	case SEND_HTTP:
+		return request_matches(l);
+	case SEND_GRAPHQL:
+		return field_matches(l);
+	case SEND_TEXT:
+		return text_matches(l);
+	case SEND_KIND_COUNT:
+		break;
+	}
+	return false;
+}
+
+static bool rule_matches(const struct policy *p, const struct sending *s,
+			 const struct image_send *rule)
+{
+	struct looking l = { &p->image, rule, s, s->message, rule->signature == IMAGE_NONE };
+
+	return is_there(&l) && what_matches(&l);
+}
+
+static bool is_graver(const struct policy *p, const struct project *project, u32 a, u32 b)
+{
+	enum verdict va, vb;
+
+	if (b == IMAGE_NONE)
+		return true;
+	va = search_verdict(p, project, a);
+	vb = search_verdict(p, project, b);
+	return va != vb ? va > vb
+			: p->image.signatures[a].severity > p->image.signatures[b].severity;
+}
+
+void policy_match_send(const struct policy *p, const struct sending *s, struct finding *ret)
+{
+	const struct image *im = &p->image;
+	u32 found = IMAGE_NONE;
+
+	*ret = (struct finding) { .verdict = VERDICT_ALLOW, .signature = IMAGE_NONE };
+	for (u32 i = 0; i < im->sends_count; i++) {
+		const struct image_send *rule = &im->sends[i];
+
+		if (rule->signature != IMAGE_NONE &&
+		    !is_graver(p, s->project, rule->signature, found))
+			continue;
+		if (!rule_matches(p, s, rule))
+			continue;
+		if (rule->signature == IMAGE_NONE) { /* these come first */
+			ret->pack = im->strings + im->packs[rule->pack].name;
+			return;
+		}
+		found = rule->signature;
+	}
+	if (found == IMAGE_NONE)
+		return;
+	policy_signature(p, found, ret);
+	ret->verdict = search_verdict(p, s->project, found);
+}
+
+bool search_sending(const struct policy *p, const struct sending *s, u32 signature)
+{
+	for (u32 i = 0; i < p->image.sends_count; i++)
+		if (p->image.sends[i].signature == signature &&
+		    rule_matches(p, s, &p->image.sends[i]))
+			return true;
+	return false;
+}
+
+const struct scan_tables *policy_send_tables(const struct policy *p)
+{
+	return &p->image.send_scan;
+}
+
+bool policy_is_send_candidate(const struct policy *p, const void *data, size_t len)
+{
+	return scan_bytes(policy_send_tables(p), data, len);
+}
+
+const char *policy_sending(const struct policy *p, u32 signature, u32 n)
+{
+	for (u32 i = 0; i < p->image.sends_count; i++)
+		if (p->image.sends[i].signature == signature && n-- == 0)
+			return p->image.strings + p->image.sends[i].text;
+	return NULL;
+}

@@ -1,0 +1,254 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "sample.h"
+#include "policy/send.h"
+
+#define SIGNATURE(id, verdict, severity, send, hits)                                               \
+	"- id: " id "\n  send: " send "\n  severity: " severity "\n  verdict: " verdict            \
+	"\n  why: It is.\n  hits: [" hits ", " hits "]\n  misses: [sql select 1, sql select 2]\n"
+
+static const char pack[] = "pack: t\ntitle: T\nsignatures:\n" SIGNATURE(
+	"sql", "hold", "high", "{sql: destructive}",
+	"sql drop table a") SIGNATURE("here", "deny", "low",
+				      "{sql: destructive, to: '*.prod.test'}",
+				      "sql@a.prod.test drop table a")
+	SIGNATURE("redis", "hold", "low", "{redis: [FLUSHALL, CONFIG SET dir]}",
+		  "redis flushall") SIGNATURE("mongo", "hold", "low", "{mongo: delete everything}",
+					      "mongo a.b delete everything")
+		SIGNATURE("http", "hold", "low", "{http: DELETE /v1/volumes/*, to: '*.test'}",
+			  "http DELETE https://a.test/v1/volumes/7")
+			SIGNATURE("field", "hold", "low", "{graphql: gone}",
+				  "'http POST https://a.test/x {\"query\":\"{ "
+				  "gone }\"}'")
+				SIGNATURE("text", "alert", "low", "{text: '*erase all*'}",
+					  "text erase all");
+
+static struct policy *policy;
+
+static int open_policy(void **state _unused_)
+{
+	policy = sample_policy(pack);
+	return !policy;
+}
+
+static int close_policy(void **state _unused_)
+{
+	policy_free(policy);
+	return 0;
+}
+
+#define SLICE(text)                                                                                \
+	{                                                                                          \
+		text, sizeof(text) - 1                                                             \
+	}
+
+/* The id of what is found; "". */
+static const char *ask(const struct wire_message *m, const char *name)
+{
+	const char *names[] = { name, NULL };
+	struct sending s = { .message = m, .names = names };
+	struct finding f;
+
+	policy_match_send(policy, &s, &f);
+	return f.id ?: "";
+}
+
+static void the_strictest_counts(void **state _unused_)
+{
+	struct wire_message m = { .kind = WIRE_SQL, .text = SLICE("drop table a") };
+	struct sending s = { .message = &m };
+	struct finding f;
+
+	assert_string_equal(ask(&m, "a.dev.test"), "sql");
+	assert_string_equal(ask(&m, "db.PROD.test"), "here");
+	assert_string_equal(ask(&m, NULL), "here"); /* which it may be */
+	policy_match_send(policy, &s, &f);
+	assert_int_equal(f.verdict, VERDICT_DENY);
+	m.text = (struct wire_slice)SLICE("select 'drop table a'");
+	assert_string_equal(ask(&m, NULL), "");
+}
+
+static void what_is_uncertain(void **state _unused_)
+{
+	struct wire_message m = { .kind = WIRE_SQL, .uncertain = true };
+
+	assert_string_equal(ask(&m, "a.test"), "sql");
+	m.kind = WIRE_RAW;
+	m.protocol = WIRE_MYSQL;
+	m.text = (struct wire_slice)SLICE("ble a; Drop t");
+	assert_string_equal(ask(&m, "a.test"), "sql");
+	m.text = (struct wire_slice)SLICE("ble a; select");
+	assert_string_equal(ask(&m, "a.test"), "");
+	m.text = (struct wire_slice)SLICE("$8\r\nflushall\r\n");
+	assert_string_equal(ask(&m, "a.test"), "");
+	m.protocol = WIRE_UNKNOWN;
+	assert_string_equal(ask(&m, "a.test"), "redis");
+	m.uncertain = false; /* it is another protocol then */
+	assert_string_equal(ask(&m, "a.test"), "");
+}
+
+static void commands(void **state _unused_)
+{
+	struct wire_message m = { .kind = WIRE_COMMAND, .words_count = 3 };
+
+	m.words[0] = (struct wire_slice)SLICE("Config");
+	m.words[1] = (struct wire_slice)SLICE("SET");
+	m.words[2] = (struct wire_slice)SLICE("dir");
+	assert_string_equal(ask(&m, NULL), "redis");
+	m.words_count = 2;
+	assert_string_equal(ask(&m, NULL), "");
+	m.words[0] = (struct wire_slice)SLICE("eval");
+	m.words[1] = (struct wire_slice)SLICE("redis.call(\"flushall\")");
+	assert_string_equal(ask(&m, NULL), "redis");
+	m.words[1] = (struct wire_slice)SLICE("return flushall");
+	assert_string_equal(ask(&m, NULL), "");
+	m.words[0] = (struct wire_slice)SLICE("set");
+	m.words[1] = (struct wire_slice)SLICE("redis.call('flushall')");
+	assert_string_equal(ask(&m, NULL), "");
+}
+
+static void documents(void **state _unused_)
+{
+	struct wire_message m = { .kind = WIRE_DOCUMENT, .method = SLICE("delete") };
+
+	assert_string_equal(ask(&m, NULL), "");
+	m.everything = true;
+	assert_string_equal(ask(&m, NULL), "mongo");
+	m.everything = false;
+	m.uncertain = true;
+	assert_string_equal(ask(&m, NULL), "mongo");
+	m.method = (struct wire_slice)SLICE("find");
+	assert_string_equal(ask(&m, NULL), "");
+	m.method.s = NULL;
+	assert_string_equal(ask(&m, NULL), "mongo");
+}
+
+static void paths(void **state _unused_)
+{
+	static const struct {
+		struct wire_slice path;
+		const char *id;
+	} cases[] = {
+		{ SLICE("/v1/volumes/7"), "http" },
+		{ SLICE("/v1/volumes/a/b"), "http" },
+		{ SLICE("/v1/volumes"), "" },
+		{ SLICE("//v1/./volumes//7"), "http" },
+		{ SLICE("/v1/x/../volumes/7"), "http" },
+		{ SLICE("/../v1/volumes/7"), "http" },
+		{ SLICE("/v1/%76OLUMES/7"), "" },
+		{ SLICE("/v1/%76olumes%2F7"), "http" },
+		{ SLICE("/v1/volumes/../x"), "http" }, /* as it is written */
+		{ { NULL, 0 }, "http" },
+	};
+	struct wire_message m = { .kind = WIRE_REQUEST,
+				  .method = SLICE("DELETE"),
+				  .host = SLICE("A.test") };
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		m.path = cases[i].path;
+		assert_string_equal(ask(&m, NULL), cases[i].id);
+	}
+}
+
+static void requests(void **state _unused_)
+{
+	struct wire_message m = { .kind = WIRE_REQUEST,
+				  .method = SLICE("DELETE"),
+				  .host = SLICE("a.test"),
+				  .path = SLICE("/v1/volumes/7") };
+
+	m.partial = true;
+	assert_string_equal(ask(&m, NULL), "http");
+	m.partial = false;
+	m.again = true; /* has been asked about */
+	assert_string_equal(ask(&m, NULL), "");
+	m.again = false;
+	m.method = (struct wire_slice)SLICE("POST");
+	assert_string_equal(ask(&m, NULL), "");
+	m.override = (struct wire_slice)SLICE("delete");
+	assert_string_equal(ask(&m, NULL), "http");
+	m.host = (struct wire_slice)SLICE("a.other");
+	assert_string_equal(ask(&m, NULL), "");
+	assert_string_equal(ask(&m, "b.test"), "http");
+}
+
+static void fields(void **state _unused_)
+{
+	struct wire_message m = { .kind = WIRE_REQUEST,
+				  .method = SLICE("POST"),
+				  .path = SLICE("/graphql"),
+				  .again = true,
+				  .text = SLICE("{\"query\":\"{ gone }\"}") };
+
+	assert_string_equal(ask(&m, NULL), "field");
+	m.partial = true;
+	assert_string_equal(ask(&m, NULL), "");
+	m.partial = false;
+	m.text = (struct wire_slice)SLICE("{ gone }");
+	assert_string_equal(ask(&m, NULL), "");
+	m.type = (struct wire_slice)SLICE("application/graphql; charset=utf-8");
+	assert_string_equal(ask(&m, NULL), "field");
+	m.text.len = 0;
+	assert_string_equal(ask(&m, NULL), "");
+	m.query = (struct wire_slice)SLICE("query=%7Bgone%7D");
+	assert_string_equal(ask(&m, NULL), "field");
+	m.query.len = 0;
+	m.uncertain = true; /* its body is longer than what is kept */
+	assert_string_equal(ask(&m, NULL), "field");
+	m.path = (struct wire_slice)SLICE("/upload");
+	assert_string_equal(ask(&m, NULL), "");
+}
+
+static void raw_text(void **state _unused_)
+{
+	struct wire_message m = { .kind = WIRE_RAW, .text = SLICE("please\0ERASE all\0") };
+
+	assert_string_equal(ask(&m, NULL), "text");
+	m.kind = WIRE_SQL;
+	assert_string_equal(ask(&m, NULL), "");
+}
+
+static void allow_rules(void **state _unused_)
+{
+	static const char allowing[] = "pack: t\ntitle: T\nsignatures:\n" SIGNATURE(
+		"sql", "hold", "high", "{sql: destructive}",
+		"sql drop table a") "allow:\n- send: {sql: destructive, to: '*.dev.test'}\n";
+	_cleanup_(policy_free_ptr) struct policy *p = sample_policy(allowing);
+	struct wire_message m = { .kind = WIRE_SQL, .text = SLICE("drop table a") };
+	const char *names[] = { "db.dev.test", NULL };
+	struct sending s = { .message = &m, .names = names };
+	struct finding f;
+
+	policy_match_send(p, &s, &f);
+	assert_int_equal(f.verdict, VERDICT_ALLOW);
+	assert_string_equal(f.pack, "t");
+	s.names = NULL; /* nobody knows where it goes */
+	policy_match_send(p, &s, &f);
+	assert_string_equal(f.id, "sql");
+	s.names = names;
+	m.text.s = NULL;
+	m.uncertain = true;
+	policy_match_send(p, &s, &f);
+	assert_string_equal(f.id, "sql");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_strictest_counts),
+		cmocka_unit_test(what_is_uncertain),
+		cmocka_unit_test(commands),
+		cmocka_unit_test(documents),
+		cmocka_unit_test(paths),
+		cmocka_unit_test(requests),
+		cmocka_unit_test(fields),
+		cmocka_unit_test(raw_text),
+		cmocka_unit_test(allow_rules),
+	};
+
+	return cmocka_run_group_tests(tests, open_policy, close_policy);
+}
