@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "journal/ocsf.h"
+#include "journal/parts.h"
 
 static bool is_v4(const struct bs_dest *d)
 {
@@ -78,14 +80,63 @@ static const char *protocol_name(u8 protocol)
 	return NULL;
 }
 
-void dest_put_endpoint(struct json *j, const struct bs_dest *d)
+/* Inside of TLS nobody may know. */
+static bool is_known(const struct bs_dest *d)
 {
+	static const struct bs_dest none;
+
+	return memcmp(d->addr, none.addr, sizeof(none.addr)) != 0;
+}
+
+void ocsf_sending(struct strbuf *out, const struct bs_dest *d, const struct ocsf_sending *s)
+{
+	char addr[OCSF_DEST_MAX];
+
+	if (s->connects)
+		strbuf_adds(out, "connect ");
+	else
+		strbuf_addf(out, "send %s to ", s->text ? s->text : "bytes");
+	if (s->path) {
+		escape_bytes(out, s->path, strlen(s->path));
+		return;
+	}
+	if (is_known(d)) {
+		ocsf_dest(d, addr, sizeof(addr));
+		strbuf_adds(out, strchr(addr, ' ') + 1);
+	}
+	if (s->name) {
+		strbuf_adds(out, is_known(d) ? " (" : "");
+		escape_bytes(out, s->name, strlen(s->name));
+		strbuf_adds(out, is_known(d) ? ")" : "");
+	}
+	if (!is_known(d) && !s->name)
+		strbuf_adds(out, "an unknown address");
+}
+
+void dest_put_endpoint(struct json *j, const struct ocsf_event *e)
+{
+	const struct ocsf_sending *s = e->sending;
 	char addr[INET6_ADDRSTRLEN];
 
-	put_address(d, addr, sizeof(addr));
+	put_address(e->dest, addr, sizeof(addr));
 	json_open_object(j, "dst_endpoint");
-	json_put_string(j, "ip", addr);
-	json_put_int(j, "port", d->port);
+	if (s && s->path) {
+		json_put_string(j, "name", s->path);
+	} else if (is_known(e->dest) || !e->hostname) {
+		json_put_string(j, "ip", addr);
+		json_put_int(j, "port", e->dest->port);
+	}
+	part_put_known(j, "hostname", e->hostname);
+	json_close_object(j);
+}
+
+void dest_put_sending(struct json *j, const struct ocsf_sending *s)
+{
+	json_open_object(j, "send");
+	part_put_known(j, "text", s->text);
+	part_put_known(j, "protocol", s->protocol);
+	if (s->encrypted)
+		json_put_bool(j, "encrypted", true);
 	json_close_object(j);
 }
 

@@ -5,7 +5,11 @@
 #include "backstop/event.h"
 #include "base/json.h"
 
-void dest_put_endpoint(struct json *j, const struct bs_dest *d);   /* "dst_endpoint" */
-void dest_put_connection(struct json *j, const struct bs_dest *d); /* "connection_info" */
+struct ocsf_event;
+struct ocsf_sending;
+
+void dest_put_endpoint(struct json *j, const struct ocsf_event *e);  /* "dst_endpoint" */
+void dest_put_connection(struct json *j, const struct bs_dest *d);   /* "connection_info" */
+void dest_put_sending(struct json *j, const struct ocsf_sending *s); /* "send" */
 
 #endif

@@ -330,6 +330,8 @@ static void put_unmapped(struct json *j, const struct ocsf_host *h, const struct
 	put_unmapped_process(j, &e->process);
 	if (e->deletion)
 		file_put_unmapped(j, e->deletion);
+	if (e->sending)
+		dest_put_sending(j, e->sending);
 	if (term_signal)
 		json_put_int(j, "signal", term_signal);
 	json_close_object(j);
@@ -356,6 +358,9 @@ void ocsf_action(struct strbuf *out, const struct ocsf_event *e)
 
 	if (e->deletion) {
 		file_put_action(out, e->deletion);
+		strbuf_addf(out, " by %s", part_known(part_process_name(p)));
+	} else if (e->sending) {
+		ocsf_sending(out, e->dest, e->sending);
 		strbuf_addf(out, " by %s", part_known(part_process_name(p)));
 	} else if (e->dest) {
 		ocsf_dest(e->dest, dest, sizeof(dest));
@@ -424,12 +429,13 @@ void ocsf_connect(struct strbuf *out, const struct ocsf_host *h, const struct oc
 {
 	struct json j = JSON_INIT(out);
 
-	put_head(&j, h, e, CLASS_NETWORK, e->dest->datagram ? 6 : 1);
+	put_head(&j, h, e, CLASS_NETWORK,
+		 (e->sending && !e->sending->connects) || e->dest->datagram ? 6 : 1);
 	json_put_int(&j, "severity_id", 1);
 	put_process_message(&j, "", e);
 	part_put_disposition(&j, e->disposition);
 	put_connecting_actor(&j, h, e);
-	dest_put_endpoint(&j, e->dest);
+	dest_put_endpoint(&j, e);
 	dest_put_connection(&j, e->dest);
 	put_unmapped(&j, h, e, 0);
 	json_close_object(&j);
@@ -491,7 +497,7 @@ static void put_evidences(struct json *j, const struct ocsf_host *h, const struc
 	put_actor(j, h, e);
 	put_process(j, h, e);
 	if (e->dest) {
-		dest_put_endpoint(j, e->dest);
+		dest_put_endpoint(j, e);
 		dest_put_connection(j, e->dest);
 	}
 	if (e->deletion)

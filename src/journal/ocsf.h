@@ -61,6 +61,16 @@ struct ocsf_deletion {
 const char *ocsf_deletion_word(enum bs_delete_op op);
 enum bs_delete_op ocsf_deletion_op(const char *word); /* 0: it is none */
 
+/* What leaves on a connection. */
+struct ocsf_sending {
+	const char *text;     /* the message, shortened and escaped; NULL: not known */
+	const char *protocol; /* "postgres" …; NULL: not known */
+	const char *name;     /* for which the other end stands; NULL: not known */
+	const char *path;     /* of a Unix socket; NULL: it is none */
+	bool connects;	      /* nothing yet: the socket is about to be connected to */
+	bool encrypted;	      /* it was seen before a library encrypts it */
+};
+
 struct ocsf_event {
 	int64_t time_ms;   /* epoch */
 	uint64_t sequence; /* of this guard's life */
@@ -76,7 +86,9 @@ struct ocsf_event {
 	const struct ocsf_process *ancestors; /* parent first */
 	size_t ancestor_count;
 	const struct bs_dest *dest;	      /* of a connect; NULL: it is none */
+	const char *hostname;		      /* for which that stands; NULL: not known */
 	const struct ocsf_deletion *deletion; /* likewise */
+	const struct ocsf_sending *sending;   /* likewise; `dest` says where to */
 	enum ocsf_disposition disposition;
 	/* of a finding; `signature` is "pack.id", NULL: no signature matched */
 	const char *verdict, *severity, *signature, *why, *instead, *technique, *carrier, *context;
@@ -97,6 +109,8 @@ void ocsf_action(struct strbuf *out, const struct ocsf_event *e);
 /* "connect 10.0.0.5:5432", "send [fd00::1]:53" */
 #define OCSF_DEST_MAX 64
 void ocsf_dest(const struct bs_dest *d, char *buf, size_t size);
+/* "send DROP TABLE users to 10.0.0.5:5432" */
+void ocsf_sending(struct strbuf *out, const struct bs_dest *d, const struct ocsf_sending *s);
 
 /* What a line says of the kernel's event that it was made of. */
 struct ocsf_event_mark {

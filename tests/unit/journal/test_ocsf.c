@@ -478,6 +478,31 @@ static void test_deletion_words(void **state _unused_)
 	assert_int_equal(ocsf_deletion_op(NULL), 0);
 }
 
+static void test_sending(void **state _unused_)
+{
+	struct ocsf_sending sending = { .text = "DROP TABLE a", .protocol = "postgres" };
+	struct ocsf_event e = full_event();
+	json_t *event;
+
+	e.dest = &database;
+	e.hostname = "db.example";
+	e.sending = &sending;
+	event = event_of(ocsf_connect, &host, &e);
+	assert_number(event, "type_uid", 400106);
+	assert_text(event, "message", "send DROP TABLE a to 10.0.0.5:5432 by terraform");
+	assert_text(event, "dst_endpoint.hostname", "db.example");
+	assert_text(event, "unmapped.backstop.send.text", "DROP TABLE a");
+	assert_text(event, "unmapped.backstop.send.protocol", "postgres");
+	json_decref(event);
+	sending = (struct ocsf_sending) { .path = "/run/docker.sock", .connects = true };
+	e.hostname = NULL;
+	event = event_of(ocsf_connect, &host, &e);
+	assert_number(event, "type_uid", 400101);
+	assert_text(event, "message", "connect /run/docker.sock by terraform");
+	assert_text(event, "dst_endpoint.name", "/run/docker.sock");
+	json_decref(event);
+}
+
 static void test_datagram(void **state _unused_)
 {
 	const struct bs_dest to = {
@@ -665,6 +690,7 @@ int main(void)
 		cmocka_unit_test(test_long_command_lines_are_cut_but_argv_is_whole),
 		cmocka_unit_test(test_connect),
 		cmocka_unit_test(test_connect_of_little_known),
+		cmocka_unit_test(test_sending),
 		cmocka_unit_test(test_datagram),
 		cmocka_unit_test(test_delete),
 		cmocka_unit_test(test_delete_finding),
