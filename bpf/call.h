@@ -79,6 +79,20 @@ static __always_inline bool is_connect_call(struct task_struct *t)
 	return nr == 42 || nr == 44 || nr == 46 || nr == 518;
 }
 
+/* What writes to a socket, and restarts as it began: write, writev, sendfile, sendto, sendmsg,
+ * splice, pwritev2. sendmmsg does not. */
+static __always_inline bool is_send_call(struct task_struct *t)
+{
+	u64 nr = call_number(call_regs(t));
+
+	if (t->flags & PF_IO_WORKER)
+		return false;
+	if (is_compat(t))
+		return nr == 4 || nr == 146 || nr == 369 || nr == 370 || nr == 102;
+	return nr == 1 || nr == 20 || nr == 40 || nr == 44 || nr == 46 || nr == 275 || nr == 328 ||
+	       nr == 516 || nr == 518;
+}
+
 /* One of up to 64 numbers in a row, as a bit. */
 static __always_inline bool is_one_of(u64 nr, u64 first, u64 bits)
 {

@@ -10,6 +10,9 @@
  */
 #include "shared.h"
 #include "call.h"
+#include "send.h"
+
+#define NAMES_PORT 53
 
 struct net_key {
 	u32 bits;
@@ -101,34 +104,59 @@ int BPF_PROG(connect_bridge)
 
 /* ---- asking */
 
-static __always_inline int end(int verdict, u32 tid)
+/* How many pages of code it has mapped: more where a library was loaded. */
+static __always_inline u32 code_pages(void)
+{
+	return BPF_CORE_READ(bpf_get_current_task_btf(), mm, exec_vm);
+}
+
+static __always_inline struct bs_process *own_process(void)
+{
+	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+
+	return bpf_map_lookup_elem(&processes, &tgid);
+}
+
+/* What encrypts is loaded before the connection is made, most often: there the guard looks at what
+ * the process has mapped. */
+static __always_inline bool wants_look(const struct bs_dest *d)
+{
+	struct bs_process *p = send_tables && !d->datagram ? own_process() : NULL;
+
+	return p && p->looked != code_pages();
+}
+
+static __always_inline void note_looked(const struct bs_waiting *w)
+{
+	struct bs_process *p = w->flags & BS_CONNECT_LOOK ? own_process() : NULL;
+
+	if (p)
+		p->looked = code_pages();
+}
+
+static __always_inline int end(int verdict, u32 tid, const struct bs_waiting *w)
 {
 	if (verdict == WAIT)
 		bpf_set_retval(-ERESTARTNOINTR);
+	if (verdict == PASS)
+		note_looked(w);
 	forget_waiting(verdict, tid);
 	return verdict == PASS;
 }
 
-static __always_inline struct bs_waiting to_wait(const struct bs_dest *d)
+/* `same` as in find_waiting(): there is no room for two of them. */
+static __always_inline int candidate(struct bs_connect_event *e, struct bs_waiting *same, u32 flags)
 {
-	struct bs_waiting w = { .key = {}, .kind = BS_SLOT_CONNECT };
-
-	w.dest = *d;
-	return w;
-}
-
-static __always_inline int candidate(struct bs_connect_event *e)
-{
-	struct bs_waiting init = to_wait(&e->dest), *w;
+	struct bs_waiting *w;
 	u32 tid = e->head.tid;
 	struct place p;
 	int verdict;
 
 	COUNT(candidates);
 	number_event(&e->head);
-	init.flags = e->flags = BS_CONNECT_CANDIDATE;
-	init.until = bpf_ktime_get_ns() + ROUNDS_NS;
-	w = note_waiting(tid, &init);
+	same->flags = e->flags = BS_CONNECT_CANDIDATE | flags;
+	same->until = bpf_ktime_get_ns() + ROUNDS_NS;
+	w = note_waiting(tid, same);
 	if (!w) {
 		e->flags |= BS_CONNECT_REFUSED;
 		send_decision(&e->head, sizeof(*e));
@@ -143,7 +171,7 @@ static __always_inline int candidate(struct bs_connect_event *e)
 	send_decision(&e->head, sizeof(*e));
 	if (p.slot)
 		verdict = wait_call(&p, w);
-	return end(verdict, tid);
+	return end(verdict, tid, w);
 }
 
 static __always_inline bool is_candidate(const struct bs_dest *d)
@@ -171,12 +199,13 @@ static __always_inline bool was_sent(const struct bs_connect_event *e)
 }
 
 /* Global: the verifier walks it once for all hooks. */
-__noinline int connect_event(struct bs_dest *d, u64 session)
+__noinline int connect_event(struct bs_dest *d, u64 session, u64 cookie)
 {
 	struct task_struct *t = bpf_get_current_task_btf();
 	struct bs_connect_event e = {};
-	struct bs_waiting same, *w;
+	struct bs_waiting same = { .key = {}, .kind = BS_SLOT_CONNECT }, *w;
 	struct bs_session *s;
+	u32 looks;
 	int verdict;
 
 	if (!d)
@@ -187,17 +216,22 @@ __noinline int connect_event(struct bs_dest *d, u64 session)
 	e.dest = *d;
 	e.slot = BS_NO_SLOT;
 	e.uid = bpf_get_current_uid_gid();
-	same = to_wait(d);
+	same.dest = *d;
 	w = find_waiting(e.head.tid, &same);
 	verdict = w ? come_again(w) : -1;
 	if (verdict >= 0)
-		return end(verdict, e.head.tid);
+		return end(verdict, e.head.tid, w);
 	s = bpf_map_lookup_elem(&sessions, &e.head.session);
 	if (s)
 		__sync_fetch_and_add(&s->connects, 1);
 	COUNT(connects);
-	if (is_candidate(&e.dest))
-		return candidate(&e);
+	if (send_unhooked && !d->datagram && d->protocol == IPPROTO_TCP)
+		send_track(cookie, e.head.session);
+	if (d->port == NAMES_PORT)
+		names_ask(cookie, e.head.session);
+	looks = wants_look(d) ? BS_CONNECT_LOOK : 0;
+	if (is_candidate(&e.dest) || looks)
+		return candidate(&e, &same, looks);
 	if (!d->datagram || !was_sent(&e))
 		emit(&e.head, sizeof(e));
 	return PASS;
@@ -225,7 +259,7 @@ static __always_inline int to_ip4(u32 ip, struct bpf_sock_addr *ctx, bool datagr
 	d.port = bpf_ntohs(ctx->user_port);
 	d.protocol = ctx->protocol;
 	d.datagram = datagram;
-	return connect_event(&d, session) ? PASS : REFUSE;
+	return connect_event(&d, session, bpf_get_socket_cookie(ctx)) ? PASS : REFUSE;
 }
 
 static __always_inline int to_ip6(struct bpf_sock_addr *ctx, bool datagram, u64 session)
@@ -241,7 +275,7 @@ static __always_inline int to_ip6(struct bpf_sock_addr *ctx, bool datagram, u64 
 	d.port = bpf_ntohs(ctx->user_port);
 	d.protocol = ctx->protocol;
 	d.datagram = datagram;
-	return connect_event(&d, session) ? PASS : REFUSE;
+	return connect_event(&d, session, bpf_get_socket_cookie(ctx)) ? PASS : REFUSE;
 }
 
 SEC("cgroup/connect4")

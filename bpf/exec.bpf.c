@@ -516,6 +516,15 @@ int BPF_PROG(lsm_bprm_committed_creds, struct linux_binprm *bprm)
 
 /* ---- the hooks */
 
+/* It has other libraries now. */
+static __always_inline void forget_looked(u32 tgid)
+{
+	struct bs_process *p = bpf_map_lookup_elem(&processes, &tgid);
+
+	if (p)
+		p->looked = 0;
+}
+
 static __always_inline void loaded(struct work *w, struct task_struct *t, struct linux_binprm *bprm)
 {
 	struct bs_label *l = label_of(t);
@@ -532,6 +541,7 @@ static __always_inline void loaded(struct work *w, struct task_struct *t, struct
 		return;
 	}
 	COUNT(execs);
+	forget_looked(t->tgid);
 	if (is_candidate(w))
 		freeze(w, t, l, size);
 	else
@@ -571,6 +581,7 @@ int exec_late(struct trace_event_raw_sched_process_exec *ctx)
 	size = end_exec(w, at);
 	if (l) {
 		COUNT(execs);
+		forget_looked(t->tgid);
 		freeze(w, t, l, size);
 	} else {
 		ask_agent(w, size);

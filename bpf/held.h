@@ -14,10 +14,11 @@ static __always_inline bool is_frozen_slot(const struct bs_slot *s, u32 tid)
 	return state >= BS_SLOT_SEIZED && state <= BS_SLOT_STOPPED;
 }
 
-/* When it runs nothing stops it any more: it was stopped after an exec, or after a deletion. */
+/* When it runs nothing stops it any more: it was stopped after an exec, after a deletion, or before
+ * what it writes is encrypted. */
 static __always_inline bool goes_on(const struct bs_slot *s)
 {
-	return s->kind == BS_SLOT_EXEC || s->kind == BS_SLOT_DELETED;
+	return s->kind == BS_SLOT_EXEC || s->kind == BS_SLOT_DELETED || s->kind == BS_SLOT_SENDING;
 }
 
 /* Its exec is held, and nothing of the new program may run; or what it has deleted is. */

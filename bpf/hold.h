@@ -65,6 +65,7 @@ static __always_inline struct place claim_slot(enum bs_slot_kind kind, const str
 	s->number = e->number;
 	s->hold = 0;
 	s->since_ms = 0;
+	s->say = 0;
 	s->word = BS_SLOT_WORD(ticket, BS_SLOT_ASKED);
 	return (struct place) { .slot = s, .at = c.at, .ticket = ticket };
 }

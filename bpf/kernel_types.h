@@ -143,6 +143,7 @@ struct fs_struct {
 
 struct mm_struct {
 	unsigned long arg_start, arg_end;
+	unsigned long exec_vm; /* pages of code */
 	struct file *exe_file;
 };
 
@@ -208,6 +209,78 @@ struct task_struct {
 };
 
 struct kernel_siginfo;
+
+/* ---- sockets, and what is written to them */
+
+struct in6_addr {
+	union {
+		u8 u6_addr8[16];
+	} in6_u;
+};
+
+struct sock_common {
+	u32 skc_daddr;
+	u16 skc_dport;
+	unsigned short skc_family;
+	struct in6_addr skc_v6_daddr;
+};
+
+struct sock {
+	struct sock_common __sk_common;
+	u16 sk_protocol, sk_type;
+};
+
+struct tcp_sock {
+	u32 write_seq, data_segs_out;
+};
+
+struct sockaddr_un {
+	unsigned short sun_family;
+	char sun_path[108];
+};
+
+struct unix_address {
+	int len;
+	struct sockaddr_un name[0];
+};
+
+struct unix_sock {
+	struct unix_address *addr;
+	struct path path;
+	struct sock *peer;
+};
+
+struct socket {
+	struct file *file;
+	struct sock *sk;
+};
+
+struct iovec {
+	void *iov_base;
+	unsigned long iov_len;
+};
+
+struct iov_iter {
+	u8 iter_type;
+	unsigned long iov_offset, count, nr_segs;
+	void *ubuf;
+	const struct iovec *__iov;
+};
+/* Up to 6.3. */
+struct iov_iter___old {
+	const struct iovec *iov;
+};
+
+enum iter_type {
+	ITER_UBUF,
+	ITER_IOVEC,
+};
+
+struct msghdr {
+	void *msg_name;
+	int msg_namelen;
+	struct iov_iter msg_iter;
+};
 
 struct bpf_iter__task {
 	struct task_struct *task;

@@ -1,5 +1,6 @@
-/* What shared.h declares. */
+/* What shared.h declares, and what is declared elsewhere and used before its own file. */
 #include "shared.h"
+#include "send.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -11,6 +12,7 @@ struct events_map events SEC(".maps");
 struct decisions_map decisions SEC(".maps");
 struct processes_map processes SEC(".maps");
 struct waiting_map waiting SEC(".maps");
+struct send_works_map send_works SEC(".maps");
 struct bs_shared shared;
 const volatile u32 generation = 0;
 

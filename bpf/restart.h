@@ -25,7 +25,9 @@ _Static_assert((int)BS_DELETE_CANDIDATE == (int)BS_CONNECT_CANDIDATE &&
 		       (int)BS_DELETE_TRACED == (int)BS_CONNECT_TRACED &&
 		       (int)BS_DELETE_FIXED == (int)BS_CONNECT_FIXED &&
 		       (int)BS_DELETE_REFUSED == (int)BS_CONNECT_REFUSED &&
-		       (int)BS_DELETE_DOWN == (int)BS_CONNECT_DOWN,
+		       (int)BS_DELETE_DOWN == (int)BS_CONNECT_DOWN &&
+		       (int)BS_SEND_DOWN == (int)BS_CONNECT_DOWN &&
+		       (int)BS_SEND_FIXED == (int)BS_CONNECT_FIXED,
 	       "what asks has one set of flags");
 
 /* It would see our SIGCONT. */
@@ -66,6 +68,7 @@ static __always_inline int wait_on(const struct place *p, struct bs_waiting *w)
 
 	if (state == BS_SLOT_ALLOWED || state == BS_SLOT_REFUSED) {
 		COUNT(shaken);
+		w->flags |= p->slot->say << BS_SAY_SHIFT;
 		set_slot(p, BS_SLOT_FREE);
 		return state == BS_SLOT_ALLOWED ? PASS : REFUSE;
 	}
@@ -82,10 +85,11 @@ static __always_inline int wait_on(const struct place *p, struct bs_waiting *w)
 }
 
 /* One that cannot restart waits in the kernel, and is refused without an answer. */
-static __always_inline int ask_once(const struct place *p)
+static __always_inline int ask_once(const struct place *p, struct bs_waiting *w)
 {
 	enum bs_slot_state s = ask(p, BS_SLOT_FREE);
 
+	w->flags |= p->slot->say << BS_SAY_SHIFT;
 	set_slot(p, BS_SLOT_FREE);
 	return s == BS_SLOT_ALLOWED ? PASS : REFUSE;
 }
@@ -173,7 +177,7 @@ static __always_inline int freeze_call(struct bs_waiting *w, const struct bs_eve
 static __always_inline int wait_call(const struct place *p, struct bs_waiting *w)
 {
 	if (w->flags & (BS_CONNECT_FIXED | BS_CONNECT_TRACED))
-		return ask_once(p);
+		return ask_once(p, w);
 	return wait_on(p, w);
 }
 

@@ -19,6 +19,7 @@
 #include "held.h"
 #include "delete.h"
 #include "protect.h"
+#include "send.h"
 
 static __always_inline struct bs_label *own_label(void)
 {
@@ -75,9 +76,26 @@ SECURITY_HOOK(socket_connect)
 	return 0;
 }
 
-SECURITY_HOOK(socket_sendmsg)
+SECURITY_HOOK(socket_sendmsg, struct socket *sock, struct msghdr *msg, int size)
 {
-	return 0;
+	struct bs_label *l = own_label();
+
+	return l ? send_socket(l, sock, msg, size) : 0;
+}
+
+SECURITY_HOOK_OFTEN(unix_stream_connect, struct sock *sk, struct sock *other)
+{
+	struct bs_label *l = own_label();
+
+	return l ? send_to_unix(l, other) : 0;
+}
+
+SECURITY_HOOK_OFTEN(unix_may_send, struct socket *sock, struct socket *other)
+{
+	struct bs_label *l = own_label();
+	struct sock *sk = l ? other->sk : NULL;
+
+	return sk ? send_to_unix(l, sk) : 0;
 }
 
 SECURITY_HOOK(path_unlink, const struct path *dir, struct dentry *dentry)

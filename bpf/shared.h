@@ -148,17 +148,23 @@ static __always_inline struct bs_label *label_of(struct task_struct *t)
  * tasks are never preempted: it does what the first has not done. */
 #define LATE(what) SEC("tracepoint/" what)
 
-static __always_inline void event_head(struct bs_event *e, u16 type, u32 size, u64 session)
+static __always_inline void event_head_of(struct bs_event *e, u16 type, u32 size, u64 session,
+					  u32 tgid, u32 tid)
 {
-	u64 id = bpf_get_current_pid_tgid();
-
 	e->type = type;
 	e->size = size;
 	e->number = 0;
 	e->time = bpf_ktime_get_boot_ns();
 	e->session = session;
-	e->tgid = id >> 32;
-	e->tid = id;
+	e->tgid = tgid;
+	e->tid = tid;
+}
+
+static __always_inline void event_head(struct bs_event *e, u16 type, u32 size, u64 session)
+{
+	u64 id = bpf_get_current_pid_tgid();
+
+	event_head_of(e, type, size, session, id >> 32, id);
 }
 
 static __always_inline void number_event(struct bs_event *e)

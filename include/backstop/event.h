@@ -53,9 +53,9 @@ enum bs_agent_how {
  * a label. */
 struct bs_process {
 	u64 session;
-	u64 start; /* of the process that `burst` is for */
-	u32 burst; /* enum bs_burst; a new process inherits it */
-	u32 reserved;
+	u64 start;  /* of the process that `burst` is for */
+	u32 burst;  /* enum bs_burst; a new process inherits it */
+	u32 looked; /* pages of code that it had mapped when the guard looked for libraries */
 };
 /* What became of a burst of deletions, for the process that had it. */
 enum bs_burst {
@@ -111,6 +111,8 @@ enum bs_slot_kind {
 	BS_SLOT_AGENT, /* an untracked exec that may be an agent's: never stopped */
 	BS_SLOT_DELETE,
 	BS_SLOT_DELETED, /* it has happened (BS_DELETE_DONE): the task is stopped as an exec's is */
+	BS_SLOT_SEND,
+	BS_SLOT_SENDING, /* before a library encrypts it: the task is stopped likewise */
 };
 
 struct bs_slot {
@@ -123,6 +125,9 @@ struct bs_slot {
 	/* what the guard notes for the guard after it: */
 	u64 hold;     /* number of the hold, 0: no human is asked */
 	u64 since_ms; /* epoch */
+	/* with the answer: */
+	u32 say; /* enum bs_say */
+	u32 reserved;
 };
 
 /* Open holds. When all are taken a candidate is killed or refused, and that is counted. */
@@ -144,18 +149,34 @@ struct bs_meeting {
 	u64 builds;	  /* a directory with that name is build output */
 };
 
-/* The connect or deletion that a thread asks for, or waits with, in the hash keyed by tid. The
- * system call restarts after the decision, and takes the answer for this very one from here. */
+/* A write on a connection: the same again is the same write. */
+struct bs_send {
+	u64 stream;   /* number of the connection */
+	u64 position; /* in it */
+	u64 hash;     /* of the bytes, keyed */
+};
+
+/* What the guard says of a stream with its answer. */
+enum bs_say {
+	BS_SAY_WATCH = 1 << 0, /* all that is written next is a candidate */
+	BS_SAY_BLIND = 1 << 1, /* nothing can be seen in it from here on */
+	BS_SAY_SHAPE = 1 << 2, /* so is any write of its shape */
+	BS_SAY_SHIFT = 24,     /* of these in bs_waiting.flags */
+};
+
+/* The connect, deletion or write that a thread asks for, or waits with, in the hash keyed by tid.
+ * The system call restarts after the decision, and takes the answer for this very one from here. */
 enum bs_answer { BS_ANSWER_NONE, BS_ANSWER_PASS, BS_ANSWER_REFUSE };
 struct bs_waiting {
 	union {
 		struct bs_dest dest;
 		struct bs_object object;
+		struct bs_send send;
 		u64 key[3];
 	};
 	u32 kind;   /* enum bs_slot_kind */
 	u32 answer; /* enum bs_answer */
-	u32 flags;  /* enum bs_connect_flag or bs_delete_flag */
+	u32 flags;  /* enum bs_connect_flag, bs_delete_flag or bs_send_flag */
 	/* the kernel's own: */
 	u32 bridge; /* what its tracing program is asked to do */
 	u32 slot, ticket;
@@ -208,6 +229,8 @@ enum bs_event_type {
 	BS_EVENT_END,  /* of a session: its last task is gone */
 	BS_EVENT_CONNECT,
 	BS_EVENT_DELETE,
+	BS_EVENT_SEND,
+	BS_EVENT_NAMES,	 /* what a name server answered; it has no number */
 	BS_EVENT_TAMPER, /* a labelled task was refused a way to harm its monitor */
 };
 
@@ -289,6 +312,7 @@ enum bs_connect_flag {
 	BS_CONNECT_REFUSED =
 		1 << 3,		  /* refused in the kernel: no slot was free, or no answer came */
 	BS_CONNECT_DOWN = 1 << 4, /* let go or killed in the kernel, as the guard was down */
+	BS_CONNECT_LOOK = 1 << 5, /* the guard has yet to look for libraries that encrypt */
 };
 
 struct bs_connect_event {
@@ -358,6 +382,61 @@ struct bs_delete_event {
 	u16 path_len, inner_len; /* bytes in data[] */
 	u32 generation;		 /* of the inode */
 	char data[];
+};
+
+/* The first five are those of enum bs_connect_flag. */
+enum bs_send_flag {
+	BS_SEND_CANDIDATE = 1 << 0,
+	BS_SEND_TRACED = 1 << 1,
+	BS_SEND_FIXED = 1 << 2,
+	BS_SEND_REFUSED = 1 << 3,
+	BS_SEND_DOWN = 1 << 4,
+	BS_SEND_FIRST = 1 << 5, /* of its stream that was seen: always a candidate */
+	BS_SEND_BEGUN = 1 << 6, /* and nothing went before it */
+	BS_SEND_LOST = 1 << 7,	/* not all of it could be read */
+};
+
+enum bs_send_source {
+	BS_SEND_SOCKET,
+	BS_SEND_TLS,	/* what a library is about to encrypt */
+	BS_SEND_EGRESS, /* a packet, which does not leave before it is let go */
+	BS_SEND_UNIX,	/* a Unix socket is about to be connected to, or sent a datagram: data[] has
+			   its path by components, as a deletion's; or `path` is an abstract name */
+	BS_SEND_SOURCES,
+};
+
+#define BS_SEND_DATA 16384 /* bytes of a write that its event has */
+#define BS_SEND_TAIL 80	   /* bytes that went before */
+#define BS_UNIX_PATH 108
+
+struct bs_send_event {
+	struct bs_event head;
+	u64 start; /* of the process */
+	struct bs_send send;
+	u64 buffer; /* where the bytes are in the process; 0: in several places */
+	u64 cookie; /* of the socket, as SO_COOKIE has it; 0: not known */
+	u32 size;   /* of the write */
+	u32 copied; /* bytes in data[] */
+	u32 flags;  /* enum bs_send_flag */
+	u32 uid;
+	u32 parent;		 /* tgid */
+	u32 slot, ticket;	 /* slot: BS_NO_SLOT where it was not frozen */
+	s32 fd;			 /* as the system call was given it */
+	u32 source;		 /* enum bs_send_source */
+	struct bs_dest dest;	 /* of IP; else all zeros */
+	char path[BS_UNIX_PATH]; /* of a Unix socket's other end; an abstract name begins with @ */
+	u8 tail[BS_SEND_TAIL]; /* the last bytes that went before; where there were fewer, zeros */
+	u32 end;	       /* of a packet: the sequence number behind its last byte */
+	u8 data[];
+};
+
+#define BS_NAMES_MAX 4096 /* bytes of an answer */
+
+struct bs_names_event {
+	struct bs_event head; /* of no process */
+	u32 len;	      /* bytes in data[] */
+	u32 stream;	      /* they came over TCP */
+	u8 data[];
 };
 
 /* How a file is protected from labelled tasks. */
@@ -438,6 +517,7 @@ struct bs_counters {
 	u64 deletes;   /* that were events */
 	u64 uncounted; /* deletions of scratch and build output, which are none */
 	u64 unscanned; /* deletions that were candidates as no scratch memory was free */
+	u64 sends;     /* writes that were looked at */
 	u64 shaken;    /* candidates that the guard answered in time */
 	u64 stopped;   /* candidates that were sent SIGSTOP */
 	u64 tripped;   /* held tasks that ran all the same, and were killed */
@@ -455,7 +535,7 @@ struct bs_shared {
 };
 
 _Static_assert(sizeof(struct bs_label) == 24, "ABI");
-_Static_assert(sizeof(struct bs_slot) == 56, "ABI");
+_Static_assert(sizeof(struct bs_slot) == 64, "ABI");
 _Static_assert(sizeof(struct bs_dest) == 20, "ABI");
 _Static_assert(sizeof(struct bs_waiting) == 80, "ABI");
 _Static_assert(sizeof(struct bs_event) == 40, "ABI");
@@ -464,8 +544,9 @@ _Static_assert(sizeof(struct bs_connect_event) == 88, "ABI");
 _Static_assert(sizeof(struct bs_tamper_event) == 144, "ABI");
 _Static_assert(sizeof(struct bs_object) == 24, "ABI");
 _Static_assert(sizeof(struct bs_delete_event) == 128, "ABI");
+_Static_assert(sizeof(struct bs_send_event) == 336, "ABI");
 
 /* Of all that is pinned: a guard adopts only what has its own number. */
-#define BS_ABI 5
+#define BS_ABI 6
 
 #endif

@@ -90,6 +90,8 @@ const char *feed_kind(const json_t *event)
 {
 	if (file_of(event))
 		return "delete";
+	if (json_object_get(feed_details(event), "send"))
+		return "send";
 	if (dest_of(event))
 		return "connect";
 	if (member_uint(event, "class_uid") == CLASS_GUARD)
@@ -179,11 +181,31 @@ static void add_argv(struct strbuf *out, const json_t *words)
 	escape_argv(out, argv, COMMAND_MAX);
 }
 
+/* "send DROP TABLE users to 10.0.0.5:5432 by psql -h db" */
+static void add_sending(struct strbuf *out, const json_t *dest, const json_t *send)
+{
+	const char *ip = text(dest, "ip");
+
+	strbuf_addf(out, "send %s to ", text(send, "text") ?: "bytes");
+	if (ip)
+		strbuf_addf(out, strchr(ip, ':') ? "[%s]:%ju" : "%s:%ju", ip,
+			    (uintmax_t)member_uint(dest, "port"));
+	else
+		add_member(out, dest, text(dest, "name") ? "name" : "hostname");
+	strbuf_adds(out, " by ");
+}
+
 /* "connect 10.0.0.5:5432 by psql -h db" */
 static void add_dest(struct strbuf *out, const json_t *event, const json_t *dest)
 {
+	const json_t *send = json_object_get(feed_details(event), "send");
 	const char *ip = text(dest, "ip");
 	bool v6 = ip && strchr(ip, ':');
+
+	if (send) {
+		add_sending(out, dest, send);
+		return;
+	}
 
 	strbuf_addf(out, "%s %s", verb_of(event), v6 ? "[" : "");
 	add_member(out, dest, "ip");

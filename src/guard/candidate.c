@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "guard/figures.h"
 #include "guard/hold.h"
 #include "guard/slot.h"
 #include "policy/context.h"
@@ -25,6 +26,10 @@ static void report_allowed(struct guard *g, const struct exec *x, const struct d
 {
 	bool alert = d->verdict == VERDICT_ALERT;
 
+	if (exec_is_sending(x) && x->sent.source != BS_SEND_UNIX && !d->finding.id) {
+		figures_decided(g, OCSF_ALLOWED, boot_ns() - x->time);
+		return; /* the connection is recorded */
+	}
 	report_decision(g, x, d, alert ? OCSF_ALERT : OCSF_ALLOWED);
 	if (d->finding.id && !d->again)
 		report_finding(g, x, d, NULL,
@@ -53,9 +58,8 @@ static bool is_shadowed(const struct guard *g, const struct decision *d)
 /* The kernel's SIGSTOP is taken back. */
 static void unstop(struct guard *g, const struct exec *x)
 {
-	if (slot_unstop(slot_of(g, x), x->ticket))
+	if (slot_let_go(slot_of(g, x), x->ticket))
 		wake_ancestors(g, x);
-	slot_free(slot_of(g, x), x->ticket);
 }
 
 /* ---- execs */
@@ -115,6 +119,8 @@ void candidate_answer(struct guard *g, const struct exec *x, enum bs_answer answ
 	if (kernel_get_waiting(g->kernel, x->tid, &w) || w.slot != x->slot || w.ticket != x->ticket)
 		return; /* its thread asks for something else by now */
 	w.answer = answer;
+	if (x->kind == BS_SLOT_SEND)
+		w.flags |= x->sent.say << BS_SAY_SHIFT;
 	r = kernel_answer_connect(g->kernel, x->tid, &w);
 	if (r && r != -ENOENT)
 		log_errno(r, "thread %u cannot be answered: what it does is asked about again",
@@ -125,6 +131,8 @@ bool candidate_settle(struct guard *g, const struct exec *x, bool pass)
 {
 	struct bs_slot *s = slot_of(g, x);
 
+	if (exec_is_sending(x))
+		send_say(g, x);
 	if (slot_take(s, x->ticket, pass ? BS_SLOT_ALLOWED : BS_SLOT_REFUSED))
 		return true;
 	if (slot_state(s, x->ticket) == BS_SLOT_FREE)
@@ -154,6 +162,7 @@ static void refuse_call(struct guard *g, const struct exec *x, const struct deci
 	if (d->verdict == VERDICT_KILL)
 		kill(x->tgid, SIGKILL);
 	candidate_settle(g, x, false);
+	send_refused(x);
 	report_blocked(g, x, d);
 	if (!d->again)
 		report_sync(g);
@@ -216,6 +225,30 @@ static void decide_deleted(struct guard *g, struct exec *exec)
 	}
 }
 
+/* It is yet to be encrypted, and can be kept back by the end of its process alone. */
+static void decide_sending(struct guard *g, struct exec *exec)
+{
+	_cleanup_(exec_free_ptr) struct exec *x = exec;
+	struct decision d;
+
+	decide(g, x, &d);
+	if (d.verdict > VERDICT_ALERT && !(x->flags & BS_SEND_TRACED)) {
+		hold_seize(g, TAKE_PTR(x), &d);
+		return;
+	}
+	if (is_shadowed(g, &d) && !d.again)
+		explain_action(g, x, &d);
+	send_say(g, x);
+	send_released(g, x);
+	if (x->flags & BS_SEND_TRACED) {
+		decide_traced(g, x, &d);
+		return;
+	}
+	if (!slot_take(slot_of(g, x), x->ticket, BS_SLOT_ALLOWED))
+		unstop(g, x);
+	report_allowed(g, x, &d);
+}
+
 /* ---- of all kinds */
 
 void candidate_decide(struct guard *g, struct exec *x)
@@ -224,6 +257,8 @@ void candidate_decide(struct guard *g, struct exec *x)
 		decide_call(g, x);
 	else if (x->kind == BS_SLOT_DELETED)
 		decide_deleted(g, x);
+	else if (x->kind == BS_SLOT_SENDING)
+		decide_sending(g, x);
 	else
 		decide_exec(g, x);
 }
@@ -310,6 +345,9 @@ struct exec *candidate_from_slot(struct guard *g, u32 slot, u32 ticket)
 	case BS_SLOT_DELETE:
 	case BS_SLOT_DELETED:
 		return delete_from_slot(g, slot, ticket);
+	case BS_SLOT_SEND: /* it asks anew, with its bytes */
+	case BS_SLOT_SENDING:
+		return NULL;
 	default:
 		return exec_from_slot(g, slot, ticket);
 	}
@@ -326,6 +364,8 @@ static void sweep_stopped(struct guard *g, u32 slot, u32 ticket)
 	}
 	if (slot_restarts(s->kind)) /* it asks again, unless it is gone */
 		slot_unstop(s, ticket);
+	else if (s->kind == BS_SLOT_SENDING) /* nobody knows what it is about to send */
+		kill((pid_t)s->tgid, SIGKILL);
 	slot_free(s, ticket);
 }
 

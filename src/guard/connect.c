@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "base/io.h"
+#include "guard/resolved.h"
 #include "guard/internal.h"
+#include "guard/library.h"
 
 static bool is_ip4(const struct bs_dest *d)
 {
@@ -81,7 +83,53 @@ bool connect_is_own(const struct exec *x)
 				: is_own_ip6(x->tgid, x->dest.addr);
 }
 
+/* ---- where a process connects to: what a library encrypts has no other address */
+
+struct bs_dest connect_last(const struct guard *g, u32 tgid)
+{
+	const struct bs_dest *d = map_get(&g->dests, tgid);
+
+	return d ? *d : (struct bs_dest) { 0 };
+}
+
+static void note_last(struct guard *g, const struct exec *x)
+{
+	struct bs_dest *d = map_get(&g->dests, x->tgid);
+
+	if (!d) {
+		d = calloc(1, sizeof(*d));
+		if (!d || map_set(&g->dests, x->tgid, d)) {
+			free(d);
+			return;
+		}
+	}
+	*d = x->dest;
+}
+
+void connect_forget(struct guard *g, u32 tgid)
+{
+	free(map_remove(&g->dests, tgid));
+}
+
+void connect_forget_all(struct guard *g)
+{
+	void *d;
+
+	map_for_each (&g->dests, d)
+		free(d);
+	map_free(&g->dests);
+}
+
 /* ---- events */
+
+/* The first of them, for the record. */
+static void note_name(const struct guard *g, struct exec *x)
+{
+	const char *names[RESOLVED_NAMES_MAX + 1];
+
+	if (names_of(g, x->session_id, &x->dest, names))
+		x->sent.name = strdup(names[0]);
+}
 
 struct exec *connect_decode(struct guard *g, const struct bs_connect_event *e)
 {
@@ -97,6 +145,9 @@ struct exec *connect_decode(struct guard *g, const struct bs_connect_event *e)
 	x->ticket = e->ticket;
 	if (!(e->flags & BS_CONNECT_CANDIDATE) || exec_read_proc(g, x))
 		process_copy(g, x, e->parent);
+	if (x->dest.protocol == IPPROTO_TCP && !x->dest.datagram)
+		note_last(g, x);
+	note_name(g, x);
 	return TAKE_PTR(x);
 }
 
@@ -111,6 +162,8 @@ struct exec *connect_from_slot(struct guard *g, u32 slot, u32 ticket)
 	x->kind = BS_SLOT_CONNECT;
 	x->dest = w.dest;
 	x->flags = w.flags;
+	if (w.flags & BS_CONNECT_LOOK)
+		library_look(g, s->tgid);
 	return TAKE_PTR(x);
 }
 
@@ -121,6 +174,10 @@ void connect_event(struct guard *g, const struct bs_connect_event *e)
 
 	if (e->slot < BS_SLOTS && candidate_is_known(g, e->slot, e->ticket, asks))
 		return;
+	if (e->flags & BS_CONNECT_LOOK)
+		library_look(g, e->head.tgid);
+	if (e->slot < BS_SLOTS)
+		guard_read_events(g, false); /* what its name server answered */
 	x = connect_decode(g, e);
 	if (!x)
 		return; /* a candidate fails, or waits for the next sweep */

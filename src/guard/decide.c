@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 
+#include "guard/resolved.h"
 #include "guard/internal.h"
 #include "policy/context.h"
 
@@ -17,7 +18,10 @@ static int open_root(pid_t pid)
 static void match_connect(struct guard *g, const struct exec *x, struct finding *ret)
 {
 	struct connection c = { .dest = x->dest };
+	const char *names[RESOLVED_NAMES_MAX + 1];
 
+	if (names_of(g, x->session_id, &x->dest, names))
+		c.names = names;
 	policy_match_connect(g->policy, &c, ret);
 	if (ret->verdict == VERDICT_ALLOW || !connect_is_own(x))
 		return;
@@ -92,6 +96,8 @@ void decide(struct guard *g, const struct exec *x, struct decision *ret)
 	*ret = (struct decision) { 0 };
 	if (x->kind == BS_SLOT_CONNECT)
 		match_connect(g, x, &ret->finding);
+	else if (exec_is_sending(x))
+		ret->finding = x->sent.finding;
 	else if (exec_is_deletion(x))
 		delete_match(g, x, ret);
 	else
@@ -107,8 +113,8 @@ void decide(struct guard *g, const struct exec *x, struct decision *ret)
 	grant = pass_of(g, x);
 	if (grant) {
 		let_pass(ret, grant,
-			 exec_is_deletion(x) ? "a human allowed its program"
-					     : "its process was allowed to connect there");
+			 x->kind != BS_SLOT_CONNECT ? "a human allowed its program"
+						    : "its process was allowed to connect there");
 		return;
 	}
 	if (g->options.mode == MODE_ENFORCE) {

@@ -34,6 +34,9 @@ void exec_free(struct exec *x)
 	free(x->object.inner);
 	free(x->object.below);
 	free(x->object.lies);
+	free(x->sent.path);
+	free(x->sent.text);
+	free(x->sent.name);
 	free(x);
 }
 
@@ -333,6 +336,12 @@ bool exec_same(const struct exec *a, const struct exec *b)
 	if (a->kind == BS_SLOT_CONNECT)
 		return same_string(a->path, b->path) &&
 		       !memcmp(&a->dest, &b->dest, sizeof(a->dest));
+	if (exec_is_sending(a))
+		return same_string(a->path, b->path) &&
+		       !memcmp(&a->dest, &b->dest, sizeof(a->dest)) &&
+		       a->sent.source == b->sent.source && a->sent.size == b->sent.size &&
+		       (same_string(a->sent.text, b->sent.text) ||
+			(!a->sent.text && same_string(a->sent.path, b->sent.path)));
 	if (exec_is_deletion(a))
 		return same_string(a->path, b->path) && same_object(&a->object, &b->object);
 	if (a->inode != b->inode || a->dev != b->dev || !same_string(a->path, b->path) ||

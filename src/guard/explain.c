@@ -109,12 +109,18 @@ static void add_action(struct strbuf *sb, const struct exec *x)
 {
 	char text[128];
 
-	if (x->kind != BS_SLOT_CONNECT) {
+	if (exec_is_sending(x)) {
+		struct ocsf_sending s = send_shown(x);
+
+		ocsf_sending(sb, &x->dest, &s);
+		strbuf_adds(sb, " (");
+	} else if (x->kind == BS_SLOT_CONNECT) {
+		ocsf_dest(&x->dest, text, sizeof(text));
+		strbuf_addf(sb, "%s (", text);
+	} else {
 		escape_argv(sb, exec_shown(x), COMMAND_MAX);
 		return;
 	}
-	ocsf_dest(&x->dest, text, sizeof(text));
-	strbuf_addf(sb, "%s (", text);
 	escape_argv(sb, exec_shown(x), COMMAND_MAX);
 	strbuf_addc(sb, ')');
 }

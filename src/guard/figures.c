@@ -16,7 +16,7 @@ static const u64 freeze_bounds[FIGURES_BUCKETS] = {
 	5 * S,	 15 * S, 60 * S, 180 * S, 300 * S, 600 * S, 3600 * S,
 };
 
-static const char *const kinds[FIGURES_KINDS] = { "exec", "connect", "delete" };
+static const char *const kinds[FIGURES_KINDS] = { "exec", "connect", "delete", "send" };
 static const char *const ends[FIGURES_ENDS] = { "approved", "rejected", "timeout", "ended" };
 
 static void observe(struct histogram *h, const u64 *bounds, u64 ns)
@@ -31,7 +31,11 @@ static void observe(struct histogram *h, const u64 *bounds, u64 ns)
 
 static size_t kind_of(const struct exec *x)
 {
-	return exec_is_deletion(x) ? 2 : x->kind == BS_SLOT_CONNECT;
+	if (exec_is_deletion(x))
+		return 2;
+	if (exec_is_sending(x))
+		return x->sent.source == BS_SEND_UNIX ? 1 : 3;
+	return x->kind == BS_SLOT_CONNECT;
 }
 
 void figures_action(struct guard *g, const struct exec *x, enum ocsf_disposition disposition,

@@ -13,6 +13,8 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "guard/hold.h"
+#include "guard/resolved.h"
+#include "guard/library.h"
 #include "guard/link.h"
 #include "guard/protect.h"
 #include "guard/reaper.h"
@@ -69,6 +71,8 @@ static void on_decision(void *data, const struct bs_event *e)
 		connect_event(data, (const struct bs_connect_event *)e);
 	else if (e->type == BS_EVENT_DELETE)
 		delete_event(data, (const struct bs_delete_event *)e);
+	else if (e->type == BS_EVENT_SEND)
+		send_event(data, (const struct bs_send_event *)e);
 	else if (e->type == BS_EVENT_EXEC && x->flags & BS_EXEC_AGENT)
 		agent_event(data, x);
 	else if (e->type == BS_EVENT_EXEC)
@@ -100,6 +104,7 @@ static void on_event(void *data, const struct bs_event *e)
 	case BS_EVENT_EXIT:
 		report_exit(g, (const struct bs_exit_event *)e);
 		process_exit(g, e->tgid);
+		connect_forget(g, e->tgid);
 		exec_forget_args(g, e->tgid);
 		break;
 	case BS_EVENT_CONNECT:
@@ -107,6 +112,11 @@ static void on_event(void *data, const struct bs_event *e)
 		break;
 	case BS_EVENT_DELETE:
 		delete_event(g, (const struct bs_delete_event *)e);
+		break;
+	case BS_EVENT_NAMES:
+		names_event(g, (const struct bs_names_event *)e);
+		break;
+	case BS_EVENT_SEND: /* a decision's alone */
 		break;
 	case BS_EVENT_TAMPER:
 		protect_event(g, (const struct bs_tamper_event *)e);
@@ -368,6 +378,7 @@ static void restore(struct guard *g)
 			    "wrote there may come twice",
 			    strerror(-r));
 	delete_start(g);
+	library_look_all(g);
 	session_restore_all(g);
 	workspace_restore_all(g);
 }
@@ -413,8 +424,9 @@ static int guard_start(struct guard *g, int link)
 	g->users = users_new();
 	secrets_new(&g->secrets);
 	g->paths = paths_new();
+	g->resolved = resolved_new();
 	g->loop = loop_new();
-	if (!g->users || !g->secrets || !g->paths || !g->loop)
+	if (!g->users || !g->secrets || !g->paths || !g->resolved || !g->loop)
 		return log_errno(-ENOMEM, "cannot start");
 	r = open_all(g, link);
 	if (r)
@@ -503,6 +515,9 @@ static void guard_free(struct guard *g)
 	exec_drop_args(g);
 	pass_forget_all(g);
 	delete_forget_all(g);
+	send_forget_all(g);
+	library_forget_all(g);
+	connect_forget_all(g);
 	process_free_all(g);
 	session_free_all(g);
 	grant_free_all(g);
@@ -510,6 +525,7 @@ static void guard_free(struct guard *g)
 	secrets_free(g->secrets);
 	users_free(g->users);
 	paths_free(g->paths);
+	resolved_free(g->resolved);
 	free(g->hostname);
 	free(g->machine_id);
 	free(g->release);
@@ -521,8 +537,10 @@ static void guard_free(struct guard *g)
 int guard_run(const struct guard_options *o, int link)
 {
 	struct guard g = { .options = *o, .pins_lock = -1, .cpu = -1 };
-	int r = guard_start(&g, link);
+	int r;
 
+	send_start(&g);
+	r = guard_start(&g, link);
 	if (!r) {
 		say_ready(&g);
 		take_over(&g);

@@ -55,6 +55,12 @@ static bool is_exec(const struct hold *h)
 	return h->exec->kind == BS_SLOT_EXEC;
 }
 
+/* Can nothing but its end keep it from going on? */
+static bool goes_on(const struct hold *h)
+{
+	return h->exec->kind == BS_SLOT_DELETED || h->exec->kind == BS_SLOT_SENDING;
+}
+
 /* ---- from first to last */
 
 static struct hold *hold_new(struct guard *g, struct exec *x, const struct decision *d)
@@ -175,6 +181,13 @@ static void label_approved(struct guard *g, const struct hold *h)
 	check_noted(h, kernel_set_label(g->kernel, h->pidfd, &label));
 }
 
+static void answer_call(struct hold *h, bool release)
+{
+	candidate_answer(h->guard, h->exec, release ? BS_ANSWER_PASS : BS_ANSWER_REFUSE);
+	if (!release)
+		send_refused(h->exec);
+}
+
 /* Carries out the outcome; the task has trapped. A killed one is freed when its death is reported.
  */
 static void hold_finish(struct hold *h)
@@ -183,17 +196,20 @@ static void hold_finish(struct hold *h)
 	bool release = h->outcome == HOLD_RELEASE;
 	enum keeper_op op = KEEPER_LET_GO;
 
-	if (h->outcome == HOLD_KILL || (!release && h->exec->kind == BS_SLOT_DELETED)) {
+	if (h->outcome == HOLD_KILL || (!release && goes_on(h))) {
 		pidfd_send_signal(h->pidfd, SIGKILL, NULL, 0);
 		return;
 	}
 	if (restarts(h))
-		candidate_answer(g, h->exec, release ? BS_ANSWER_PASS : BS_ANSWER_REFUSE);
+		answer_call(h, release);
 	else if (!release)
 		op = KEEPER_REFUSE;
 	else if (h->decision.approval && is_exec(h))
 		label_approved(g, h);
-	if (release && h->decision.approval && !exec_is_deletion(h->exec))
+	else
+		send_released(g, h->exec);
+	if (release && h->decision.approval && !exec_is_deletion(h->exec) &&
+	    !exec_is_sending(h->exec))
 		pass_remember(g, h->exec, h->decision.approval);
 	link_tell(g, op, h->slot, h->ticket);
 	hold_free(h);

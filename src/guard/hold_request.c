@@ -56,6 +56,18 @@ int guard_deny(struct guard *g, uint64_t id, const char *by, const char *reason,
 	return 0;
 }
 
+static void describe_sending(struct json *j, const struct exec *x)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	struct ocsf_sending s = send_shown(x);
+
+	ocsf_sending(&text, &x->dest, &s); /* behind its verb */
+	json_put_string(j, "dest", strbuf_str(&text) + strcspn(strbuf_str(&text), " ") + 1);
+	json_put_string(j, "text", s.text);
+	json_put_string(j, "protocol", s.protocol);
+	json_put_bool(j, "encrypted", s.encrypted);
+}
+
 static void describe_action(struct json *j, const struct exec *x)
 {
 	char text[128];
@@ -63,7 +75,8 @@ static void describe_action(struct json *j, const struct exec *x)
 	json_put_string(j, "action",
 			x->kind == BS_SLOT_CONNECT ? "connect"
 			: exec_is_deletion(x)	   ? "delete"
-						   : "exec");
+			: exec_is_sending(x) ? x->sent.source == BS_SEND_UNIX ? "connect" : "send"
+					     : "exec");
 	if (exec_is_deletion(x)) {
 		json_put_string(j, "deletion", ocsf_deletion_word(x->object.id.op));
 		json_put_string(j, "path", x->object.path);
@@ -71,6 +84,8 @@ static void describe_action(struct json *j, const struct exec *x)
 		if (x->flags & BS_DELETE_BURST)
 			json_put_uint(j, "burst", x->object.burst);
 	}
+	if (exec_is_sending(x))
+		describe_sending(j, x);
 	if (x->kind != BS_SLOT_CONNECT)
 		return;
 	ocsf_dest(&x->dest, text, sizeof(text)); /* behind its verb */

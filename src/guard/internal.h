@@ -63,6 +63,21 @@ struct object {
 	bool counts; /* in a burst */
 };
 
+/* What leaves on a connection. Owns its strings. */
+struct sent {
+	struct bs_send id;
+	u64 cookie; /* of the socket; 0: not known */
+	int fd;	    /* in the process */
+	u32 size, end;
+	enum bs_send_source source;
+	u32 say; /* enum bs_say */
+	struct finding finding;
+	const char *protocol; /* NULL: not known */
+	char *path;	      /* of a Unix socket; NULL: it is none */
+	char *text;	      /* the message that was found, shortened, escaped; NULL: none was */
+	char *name;	      /* for which the other end stands; NULL: not known */
+};
+
 /* An exec as the guard sees it: the kernel's event, decoded. Or a connect or a deletion: then
  * `kind` and `dest` or `object` say so, and the rest is the program that does it. Owns its strings.
  */
@@ -70,6 +85,7 @@ struct exec {
 	enum bs_slot_kind kind;
 	struct bs_dest dest;
 	struct object object;
+	struct sent sent;
 	u64 number; /* of the kernel's event */
 	u64 time, start, inode;
 	u32 tgid, tid, uid, euid, dev, tty, flags, approval, slot, ticket;
@@ -154,13 +170,19 @@ struct recorded {
 	enum fsync_policy fsync;
 };
 
+/* send.c */
+struct streams {
+	struct map by_id;
+	TAILQ_HEAD(stream_list, stream) order; /* the longest silent first */
+};
+
 struct report_counts {
 	u64 made, recorded, lost;
 };
 
 /* figures.c: of this guard's life */
 #define FIGURES_BUCKETS 15
-#define FIGURES_KINDS	3
+#define FIGURES_KINDS	4
 #define FIGURES_ENDS	4
 struct histogram {
 	u64 counts[FIGURES_BUCKETS + 1]; /* the last is that of all beyond */
@@ -214,6 +236,10 @@ struct guard {
 	struct map processes; /* tgid -> struct process */
 	struct map
 		args; /* tgid -> struct strbuf: argv beyond the first chunk, until its exec event */
+	struct map dests;	       /* connect.c: tgid -> where it last connected to */
+	struct map libraries;	       /* library.c: files that were looked at */
+	struct streams streams;	       /* send.c */
+	struct resolved *resolved;     /* names.c */
 	struct pass_list passes;       /* pass.c */
 	struct remark_list remarks;    /* delete.c */
 	struct loop_source *lift;      /* delete.c */
@@ -261,6 +287,10 @@ DEFINE_CLEANUP(struct exec, exec_free);
 static inline bool exec_is_deletion(const struct exec *x)
 {
 	return x->kind == BS_SLOT_DELETE || x->kind == BS_SLOT_DELETED;
+}
+static inline bool exec_is_sending(const struct exec *x)
+{
+	return x->kind == BS_SLOT_SEND || x->kind == BS_SLOT_SENDING;
 }
 /* Components from the last to the first, each ended by NUL -> "/first/…/last". */
 char *exec_join_parts(const char *parts, size_t len, bool cut);
@@ -311,6 +341,32 @@ struct exec *connect_decode(struct guard *g, const struct bs_connect_event *e);
 bool connect_is_own(const struct exec *x);
 /* A frozen connect whose event was lost; NULL where it is gone. */
 struct exec *connect_from_slot(struct guard *g, u32 slot, u32 ticket);
+
+/* Where the process last connected to; all zeros: not known. */
+struct bs_dest connect_last(const struct guard *g, u32 tgid);
+void connect_forget(struct guard *g, u32 tgid);
+void connect_forget_all(struct guard *g);
+
+/* names.c */
+void names_event(struct guard *g, const struct bs_names_event *e);
+/* For which names the address stands in this session, as resolved_names() has it. */
+size_t names_of(const struct guard *g, u64 session, const struct bs_dest *d, const char **ret);
+
+/* send.c */
+void send_start(struct guard *g);
+void send_event(struct guard *g, const struct bs_send_event *e);
+/* NULL: no memory. */
+struct exec *send_decode(struct guard *g, const struct bs_send_event *e);
+/* For events, and for people. */
+struct ocsf_sending send_shown(const struct exec *x);
+/* Before the answer: what is said of the stream. */
+void send_say(struct guard *g, const struct exec *x);
+/* It goes, and was stopped: packets that were dropped may leave. */
+void send_released(struct guard *g, const struct exec *x);
+/* Its refusal is on the way. */
+void send_refused(const struct exec *x);
+void send_forget(struct guard *g, u64 session);
+void send_forget_all(struct guard *g);
 
 /* delete.c */
 void delete_start(struct guard *g); /* the kernel is open */

@@ -85,6 +85,12 @@ static void add_action(struct strbuf *out, const struct exec *x)
 		ocsf_dest(&x->dest, text, sizeof(text));
 		strbuf_addf(out, "%s: ", text);
 	}
+	if (exec_is_sending(x)) {
+		struct ocsf_sending s = send_shown(x);
+
+		ocsf_sending(out, &x->dest, &s);
+		strbuf_adds(out, ": ");
+	}
 	if (exec_is_deletion(x)) {
 		strbuf_addf(out, "%s ", ocsf_deletion_word(x->object.id.op));
 		escape_bytes(out, x->object.path, strlen(x->object.path));

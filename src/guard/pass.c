@@ -1,6 +1,6 @@
 /* What a human approved goes for as long as the process runs its program: to connect there again,
- * and, where its exec was approved, to delete what it was started to delete. What it starts itself
- * asks anew. */
+ * and, where its exec was approved, to delete and to send what it was started for. What it starts
+ * itself asks anew. */
 #include <string.h>
 
 #include "guard/internal.h"
@@ -29,7 +29,7 @@ void pass_remember(struct guard *g, const struct exec *x, u64 hold)
 
 static bool covers(const struct pass *p, const struct exec *x)
 {
-	if (exec_is_deletion(x))
+	if (exec_is_deletion(x) || exec_is_sending(x))
 		return p->kind == BS_SLOT_EXEC;
 	return x->kind == BS_SLOT_CONNECT && p->kind == BS_SLOT_CONNECT &&
 	       p->dest.port == x->dest.port &&

@@ -8,9 +8,11 @@
 #include "base/log.h"
 #include "guard/compile.h"
 #include "guard/hold.h"
+#include "guard/library.h"
 #include "guard/link.h"
 #include "guard/protect.h"
 #include "guard/workspace.h"
+#include "policy/send.h"
 
 static bool is_compiled(const struct guard *g)
 {
@@ -59,6 +61,7 @@ void reload_tables(const struct guard *g, const struct policy *p, struct kernel_
 	if (mode == MODE_ENFORCE) {
 		ret->deletes = policy_delete_tables(p);
 		ret->burst = policy_burst(p);
+		ret->sends = policy_send_tables(p);
 	}
 	ret->build_output = list_build_output(p);
 	if (policy_settings(p)->follow_agents && !g->options.embedded)
@@ -111,6 +114,7 @@ static void swap(struct guard *g, struct policy *p)
 	struct policy *old = g->policy;
 
 	g->policy = p;
+	library_forget_all(g); /* what was passed over may be probed now */
 	apply_settings(g);
 	workspace_reload_all(g);
 	hold_drop_policy(g, old);

@@ -167,6 +167,7 @@ struct told {
 	struct ocsf_event event;
 	struct ocsf_process ancestors[BS_ANCESTORS];
 	struct ocsf_deletion deletion;
+	struct ocsf_sending sending;
 	char tty[32];
 };
 
@@ -191,7 +192,12 @@ static void fill_deletion(const struct exec *x, struct ocsf_deletion *ret)
 
 static void tell_object(const struct exec *x, struct told *t)
 {
-	t->event.dest = x->kind == BS_SLOT_CONNECT ? &x->dest : NULL;
+	t->event.dest = x->kind == BS_SLOT_CONNECT || exec_is_sending(x) ? &x->dest : NULL;
+	t->event.hostname = x->sent.name;
+	if (exec_is_sending(x)) {
+		t->sending = send_shown(x);
+		t->event.sending = &t->sending;
+	}
 	if (exec_is_deletion(x)) {
 		fill_deletion(x, &t->deletion);
 		t->event.deletion = &t->deletion;

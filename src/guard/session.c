@@ -12,7 +12,9 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "guard/burst.h"
+#include "guard/resolved.h"
 #include "guard/internal.h"
+#include "guard/library.h"
 #include "guard/workspace.h"
 
 static void session_free(struct session *s)
@@ -133,16 +135,23 @@ static int too_many(struct strbuf *err, int r)
 	return r;
 }
 
-/* What sees deletions costs every task something, on some kernels: it is there for sessions. */
-static void watch_deletions(void *data)
+/* What sees deletions and packets costs every task something, and so do probes of libraries: they
+ * are there for sessions. */
+static void watch_all(void *data)
 {
 	struct guard *g = data;
-	int r = kernel_watch_deletions(g->kernel, g->sessions.count > 0);
+	bool on = g->sessions.count > 0;
+	int r = kernel_watch_deletions(g->kernel, on);
 
 	loop_remove(g->watch);
 	g->watch = NULL;
 	if (r)
 		log_errno(r, "deletions are not seen");
+	r = kernel_watch_packets(g->kernel, on);
+	if (r)
+		log_errno(r, "names of addresses are not seen");
+	if (!on)
+		library_forget_all(g);
 }
 
 #define WATCH_REST 10000000 /* microseconds after the last session: the next is often near */
@@ -153,8 +162,8 @@ static void watch_later(struct guard *g, uint64_t usec)
 {
 	loop_remove(g->watch);
 	g->watch = NULL;
-	if (loop_add_timer(g->loop, usec, watch_deletions, g, &g->watch))
-		watch_deletions(g);
+	if (loop_add_timer(g->loop, usec, watch_all, g, &g->watch))
+		watch_all(g);
 }
 
 /* In the kernel, with `tasks` of them labelled by the caller; then in the guard. Takes `s`. */
@@ -219,7 +228,7 @@ int guard_start_session(struct guard *g, pid_t pid, int pidfd, const struct sess
 		session_undo(g, label.session);
 		return too_many(err, r);
 	}
-	watch_deletions(g); /* before its first instruction */
+	watch_all(g); /* before its first instruction */
 	session_begun(g, label.session);
 	*ret_session = label.session;
 	return 0;
@@ -406,7 +415,7 @@ void session_restore_all(struct guard *g)
 
 	while (!kernel_next_session(g->kernel, &id))
 		session_restore(g, id);
-	watch_deletions(g);
+	watch_all(g);
 	session_sweep(g);
 }
 
@@ -441,6 +450,8 @@ void session_end(struct guard *g, u64 id)
 		return;
 	session_leave_holds(g, s);
 	kernel_remove_session(g->kernel, id);
+	send_forget(g, id);
+	resolved_forget(g->resolved, id);
 	watch_later(g, WATCH_REST);
 	report_guard(g, s, "session ended", "session %s ended", s->name);
 	session_free(s);

@@ -9,7 +9,7 @@
 
 bool slot_restarts(enum bs_slot_kind kind)
 {
-	return kind == BS_SLOT_CONNECT || kind == BS_SLOT_DELETE;
+	return kind == BS_SLOT_CONNECT || kind == BS_SLOT_DELETE || kind == BS_SLOT_SEND;
 }
 
 static bool change(struct bs_slot *s, u32 ticket, enum bs_slot_state from, enum bs_slot_state to)
@@ -59,15 +59,31 @@ static u64 now_ns(void)
 
 /* A SIGCONT discards a SIGSTOP only once that is pending. STOPPING lasts some nanoseconds, or as
  * long as the host of a virtual machine keeps its CPU away. */
-bool slot_unstop(const struct bs_slot *s, u32 ticket)
+static bool has_stopped(const struct bs_slot *s, u32 ticket)
 {
 	u64 end = now_ns() + STOPPING_MAX_NS;
 	struct proc_stat st;
-	bool seen;
 
 	while (slot_state(s, ticket) == BS_SLOT_STOPPING && now_ns() < end)
 		usleep(10);
-	seen = !proc_read_stat(s->tid, &st) && st.state == 'T';
+	return !proc_read_stat(s->tid, &st) && st.state == 'T';
+}
+
+bool slot_unstop(const struct bs_slot *s, u32 ticket)
+{
+	bool seen = has_stopped(s, ticket);
+
 	kill(s->tgid, SIGCONT);
+	return seen;
+}
+
+/* In this order: a task that runs while its slot says that it is stopped is killed. */
+bool slot_let_go(struct bs_slot *s, u32 ticket)
+{
+	bool seen = has_stopped(s, ticket);
+	pid_t tgid = (pid_t)s->tgid;
+
+	slot_free(s, ticket);
+	kill(tgid, SIGCONT);
 	return seen;
 }

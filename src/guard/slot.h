@@ -16,6 +16,8 @@ bool slot_take(struct bs_slot *s, u32 ticket, enum bs_slot_state state);
 /* After a slot_take() that failed: takes the kernel's SIGSTOP back, so that the task goes on or
  * traps. Returns true where the stop was seen, as the task had come to it already. */
 bool slot_unstop(const struct bs_slot *s, u32 ticket);
+/* The same, and -> FREE. */
+bool slot_let_go(struct bs_slot *s, u32 ticket);
 /* STOPPED -> SEIZED */
 void slot_keep(struct bs_slot *s, u32 ticket);
 /* -> FREE, where it is still that ticket's. */

@@ -9,8 +9,7 @@
 #include "kernel/internal.h"
 #include "kernel/scan_maps.h"
 
-/* A multiple of the CPUs, as programs may be preempted while they have one. */
-static u32 count_works(void)
+u32 maps_count_works(void)
 {
 	int cpus = libbpf_num_possible_cpus();
 	u32 n = 32;
@@ -61,7 +60,7 @@ static u32 unhooked(const struct tiers *t)
 int delete_maps_size(struct backstop_bpf *s, const struct tiers *tiers,
 		     const struct kernel_tables *t)
 {
-	u32 works = count_works(), names = size_names(s, t->build_output);
+	u32 works = maps_count_works(), names = size_names(s, t->build_output);
 	int r = bpf_map__set_max_entries(s->maps.delete_works, works);
 
 	s->rodata->delete_works_mask = works - 1;

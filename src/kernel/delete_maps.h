@@ -7,6 +7,9 @@
 #include "backstop.skel.h"
 #include "kernel/kernel.h"
 
+/* How many actions may be in hand at a time: a multiple of the CPUs, as programs may be preempted.
+ */
+u32 maps_count_works(void);
 /* Between open and load, when the tiers are chosen. 0 or a negative errno. */
 int delete_maps_size(struct backstop_bpf *s, const struct tiers *tiers,
 		     const struct kernel_tables *t);

@@ -93,15 +93,6 @@ int kernel_demand(struct kernel *k, enum tier_demand by, bool on)
 	return r;
 }
 
-static void drop(struct kernel *k, struct bpf_program *p, struct bpf_link **link)
-{
-	if (!*link)
-		return;
-	kernel_drop_link(k, p);
-	bpf_link__destroy(*link);
-	*link = NULL;
-}
-
 int kernel_set_tripwire(struct kernel *k, bool on)
 {
 	struct bpf_program *prog = k->skel->progs.tripwire_enter;
@@ -122,8 +113,8 @@ int kernel_set_tripwire(struct kernel *k, bool on)
 			kernel_attach_one(k, k->generation, late, -1, late_link);
 		return r;
 	}
-	drop(k, prog, link);
-	drop(k, late, late_link);
+	kernel_detach_one(k, prog, link);
+	kernel_detach_one(k, late, late_link);
 	kernel_demand(k, TIER_BY_FENCE, false);
 	return 0;
 }

@@ -2,6 +2,8 @@
 #ifndef KERNEL_INTERNAL_H
 #define KERNEL_INTERNAL_H
 
+#include <sys/queue.h>
+
 #include "backstop/event.h"
 
 #include "backstop.skel.h"
@@ -16,6 +18,8 @@ struct consumer {
 	void *data;
 };
 
+LIST_HEAD(library_list, library); /* library.c */
+
 struct kernel {
 	struct backstop_bpf *skel;
 	struct pins pins;
@@ -27,13 +31,26 @@ struct kernel {
 	struct tiers tiers;
 	char *refused; /* what was said of the first program of a hook that was refused */
 	u32 demand;    /* enum tier_demand: which hooks are needed now */
+	struct library_list libraries;
 	bool has_late; /* what is passed over has a second program */
 };
+
+/* library.c: for a new generation. 0 or a negative errno. */
+int kernel_attach_libraries(struct kernel *k, struct backstop_bpf *s, u32 generation);
+void kernel_free_libraries(struct kernel *k);
+void kernel_drop_libraries(struct kernel *k); /* they are probed no more */
+
+/* The file descriptor of the root of cgroup2, or a negative errno. */
+int kernel_open_cgroup(void);
+/* send_maps.c: what looks at packets, for all of the host. 0 or a negative errno. */
+int kernel_attach_packets(struct kernel *k, struct backstop_bpf *s, u32 generation, int cgroup);
 
 /* Attaches it, to the cgroup where one is given, and pins its link. */
 int kernel_attach_one(const struct kernel *k, u32 generation, struct bpf_program *p, int cgroup,
 		      struct bpf_link **ret);
 void kernel_drop_link(const struct kernel *k, const struct bpf_program *p);
+/* What is attached no more; nothing where it is not. */
+void kernel_detach_one(const struct kernel *k, const struct bpf_program *p, struct bpf_link **link);
 /* Its pinned link. An fd, or a negative errno. */
 int kernel_open_link(const struct kernel *k, const struct bpf_program *p);
 /* For a security hook: pins_sweep() has yet to do the rest. */

@@ -99,7 +99,7 @@ static int pin_maps(struct kernel *k)
 
 /* ---- attaching */
 
-static int open_cgroup(void)
+int kernel_open_cgroup(void)
 {
 	FILE *f = setmntent("/proc/self/mounts", "r");
 	struct mntent *e;
@@ -137,6 +137,15 @@ void kernel_drop_link(const struct kernel *k, const struct bpf_program *p)
 
 	link_name(k->generation, p, name, sizeof(name));
 	pins_drop(&k->pins, name);
+}
+
+void kernel_detach_one(const struct kernel *k, const struct bpf_program *p, struct bpf_link **link)
+{
+	if (!*link)
+		return;
+	kernel_drop_link(k, p);
+	bpf_link__destroy(*link);
+	*link = NULL;
 }
 
 int kernel_open_link(const struct kernel *k, const struct bpf_program *p)
@@ -198,11 +207,13 @@ static int attach_connects(struct kernel *k, struct backstop_bpf *s, u32 generat
 		{ s->progs.connect_send4, &s->links.connect_send4 },
 		{ s->progs.connect_send6, &s->links.connect_send6 },
 	};
-	_cleanup_close_ int cgroup = open_cgroup();
+	_cleanup_close_ int cgroup = kernel_open_cgroup();
 	int r = cgroup < 0 ? cgroup : 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(all) && !r; i++)
 		r = kernel_attach_one(k, generation, all[i].prog, cgroup, all[i].link);
+	if (!r && k->demand & TIER_BY_DELETES)
+		r = kernel_attach_packets(k, s, generation, cgroup);
 	return r;
 }
 
@@ -229,6 +240,8 @@ static int attach(struct kernel *k, struct backstop_bpf *s, u32 generation)
 	for (size_t i = 0; i < ARRAY_SIZE(all) && !r; i++)
 		if (all[i].prog)
 			r = kernel_attach_one(k, generation, all[i].prog, -1, all[i].link);
+	if (!r)
+		r = kernel_attach_libraries(k, s, generation);
 	if (r)
 		return r;
 	r = attach_connects(k, s, generation);
@@ -514,6 +527,7 @@ void kernel_close(struct kernel *k)
 		ring_close(k->consumers[i].ring);
 	if (k->slots)
 		munmap(k->slots, SHARED_SLOTS_BYTES);
+	kernel_free_libraries(k);
 	backstop_bpf__destroy(k->skel);
 	pins_free(&k->pins);
 	free(k->blind);

@@ -18,6 +18,7 @@ struct kernel_tables {
 	const struct agent_key *agents; /* none: only asked sessions begin */
 	u32 agents_count;
 	const struct scan_tables *deletes; /* none: no deletion is a candidate for its path */
+	const struct scan_tables *sends;   /* none: what is sent is not looked at */
 	const char *const *build_output;   /* names of directories, NULL ends; none: NULL */
 	struct burst burst;
 };
@@ -129,6 +130,20 @@ int kernel_burst(struct kernel *k, u32 tgid, u64 start, enum bs_burst what);
 /* What is deleted in this place (of a delete event) is not asked about again for its path. 0 or a
  * negative errno. */
 int kernel_spare(struct kernel *k, u64 place);
+
+/* While there are sessions, and behind kernel_watch_deletions(): what looks at packets is attached.
+ * Without any, no library is watched either. 0 or a negative errno. */
+int kernel_watch_packets(struct kernel *k, bool on);
+/* A file that processes of sessions have mapped: where it is a library that encrypts, what is given
+ * to it is looked at from now on. `path` is opened now, and may then go. 1: it is, and will be
+ * after a reload; 0: it is none, or the policy does not look at what is sent; or a negative errno.
+ */
+int kernel_watch_library(struct kernel *k, const char *path, u64 dev, u64 inode);
+/* A connection that waits with its packets: they leave, up to the sequence number `end`. 0 or a
+ * negative errno. */
+int kernel_let_go_packets(struct kernel *k, u64 cookie, u32 end);
+/* The process after `*tgid` (0: the first) of any session; -ENOENT behind the last. */
+int kernel_next_process(const struct kernel *k, u32 *tgid);
 
 /* Attaches or detaches the tripwire on system calls. 0 or a negative errno. */
 int kernel_set_tripwire(struct kernel *k, bool on);

@@ -137,6 +137,14 @@ int kernel_next_session(const struct kernel *k, u64 *session)
 				    session);
 }
 
+int kernel_next_process(const struct kernel *k, u32 *tgid)
+{
+	u32 after = *tgid;
+
+	return bpf_map_get_next_key(bpf_map__fd(k->skel->maps.processes), after ? &after : NULL,
+				    tgid);
+}
+
 int kernel_put_record(struct kernel *k, u64 session, const struct bs_record *r)
 {
 	return put(k->skel->maps.records, &session, r);

@@ -7,6 +7,7 @@
 
 #include "kernel/delete_maps.h"
 #include "kernel/scan_maps.h"
+#include "kernel/send_maps.h"
 
 /* As how_agent() in bpf/exec.bpf.c does. */
 static void add_to_filter(u64 filter[4], u64 name)
@@ -27,6 +28,8 @@ int tables_size(struct backstop_bpf *s, const struct tiers *tiers, const struct 
 	r = scan_maps_size(s->obj, "scan", t->scan);
 	if (!r)
 		r = delete_maps_size(s, tiers, t);
+	if (!r)
+		r = send_maps_size(s, tiers, t);
 	if (!r)
 		r = bpf_map__set_max_entries(s->maps.connect_nets, MAX(t->nets->nets_count, 1U));
 	if (!r)
@@ -73,5 +76,7 @@ int tables_fill(struct backstop_bpf *s, const struct kernel_tables *t)
 		r = fill_nets(s, t->nets);
 	if (!r)
 		r = fill_agents(s, t->agents, t->agents_count);
+	if (!r)
+		r = send_maps_fill(s, t);
 	return r ?: delete_maps_fill(s, t);
 }

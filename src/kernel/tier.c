@@ -23,7 +23,11 @@ const struct tier_hook tier_hooks[] = {
 	{ .name = "mmap_file", .use = TIER_FENCE, .on_demand = TIER_BY_FENCE },
 	{ .name = "socket_create", .use = TIER_FENCE, .on_demand = TIER_BY_FENCE },
 	{ .name = "socket_connect", .use = TIER_FENCE, .on_demand = TIER_BY_FENCE },
-	{ .name = "socket_sendmsg", .use = TIER_FENCE, .on_demand = TIER_BY_FENCE },
+	{ .name = "socket_sendmsg",
+	  .use = TIER_SEND,
+	  .on_demand = TIER_BY_FENCE | TIER_BY_DELETES },
+	{ .name = "unix_stream_connect", .use = TIER_SEND, .on_demand = TIER_BY_DELETES },
+	{ .name = "unix_may_send", .use = TIER_SEND, .on_demand = TIER_BY_DELETES },
 	{ .name = "path_unlink", .use = TIER_DELETE, .ops = 1 << BS_DELETE_UNLINK },
 	{ .name = "path_rmdir", .use = TIER_DELETE, .ops = 1 << BS_DELETE_RMDIR },
 	{ .name = "path_rename",
@@ -86,6 +90,9 @@ const struct tier_use_text tier_uses[] = {
 	[TIER_DELETE] = { "delete", "deletions are refused, and held",
 			  "a deletion is seen when it has happened: its session is stopped after "
 			  "the first" },
+	[TIER_SEND] = { "send", "what is sent is refused, and held, and so are Unix sockets",
+			"a packet of TCP that may be destructive waits, and its process ends when "
+			"it is denied; what goes elsewhere in the clear is not looked at" },
 	[TIER_PROTECT] = { "protect", "no session harms the guard",
 			   "an agent that is root can stop the guard, and detach its programs" },
 	[TIER_ARGV] = { "argv",

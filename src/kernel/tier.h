@@ -15,6 +15,7 @@ enum tier_use {
 	TIER_HOLD,    /* nobody but the guard continues a held task */
 	TIER_FENCE,   /* a held task that runs is refused its first system call */
 	TIER_DELETE,  /* deletions can be refused and held */
+	TIER_SEND,    /* what is sent can be refused and held */
 	TIER_PROTECT, /* sessions cannot harm the guard */
 	TIER_ARGV,    /* swapped-out argv is brought back before it is read */
 	TIER_USES,

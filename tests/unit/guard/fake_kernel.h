@@ -151,6 +151,27 @@ int kernel_next_session(const struct kernel *k _unused_, u64 *session)
 	return 0;
 }
 
+int kernel_next_process(const struct kernel *k _unused_, u32 *tgid _unused_)
+{
+	return -ENOENT;
+}
+
+int kernel_watch_library(struct kernel *k _unused_, const char *path _unused_, u64 dev _unused_,
+			 u64 inode _unused_)
+{
+	return 0;
+}
+
+int kernel_watch_packets(struct kernel *k _unused_, bool on _unused_)
+{
+	return 0;
+}
+
+int kernel_let_go_packets(struct kernel *k _unused_, u64 cookie _unused_, u32 end _unused_)
+{
+	return 0;
+}
+
 int kernel_put_approval(struct kernel *k _unused_, u64 hold, u64 signature)
 {
 	fake.approval = hold;

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/proc.h"
+#include "guard/resolved.h"
 #include "guard/internal.h"
 #include "unit/policy/sample.h"
 
@@ -91,6 +92,7 @@ static inline int guard_set_up(void **state _unused_)
 	guard.started_ms = now_ms();
 	guard.policy = sample_policy(sample_pack);
 	guard.users = users_new();
+	guard.resolved = resolved_new();
 	guard.paths = paths_new();
 	if (!guard.users || !guard.paths || secrets_new(&guard.secrets))
 		return -1;
@@ -109,6 +111,7 @@ static inline int guard_tear_down(void **state _unused_)
 	policy_free(guard.policy);
 	secrets_free(guard.secrets);
 	users_free(guard.users);
+	resolved_free(guard.resolved);
 	paths_free(guard.paths);
 	exec_drop_args(&guard);
 	grant_free_all(&guard);

@@ -28,6 +28,8 @@ static void test_actions(void **state _unused_)
 		{ BS_SLOT_DELETED, OCSF_BLOCKED, VERDICT_KILL, "actions.delete.kill" },
 		/* it was let go by the policy, and all the same it did not happen */
 		{ BS_SLOT_CONNECT, OCSF_BLOCKED, VERDICT_ALLOW, "actions.connect.deny" },
+		{ BS_SLOT_SEND, OCSF_DELAYED, VERDICT_HOLD, "actions.send.hold" },
+		{ BS_SLOT_SENDING, OCSF_BLOCKED, VERDICT_KILL, "actions.send.kill" },
 	};
 	json_t *j;
 

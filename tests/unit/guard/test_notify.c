@@ -69,6 +69,16 @@ void ocsf_dest(const struct bs_dest *d, char *buf, size_t size)
 	snprintf(buf, size, "connect 10.0.0.5:%u", d->port);
 }
 
+void ocsf_sending(struct strbuf *out, const struct bs_dest *d, const struct ocsf_sending *s)
+{
+	strbuf_addf(out, "send %s to 10.0.0.5:%u", s->text, d->port);
+}
+
+struct ocsf_sending send_shown(const struct exec *x)
+{
+	return (struct ocsf_sending) { .text = x->sent.text };
+}
+
 int64_t now_ms(void)
 {
 	struct timespec ts;

@@ -1,0 +1,269 @@
+/* egress: what leaves in the clear, where no security hook asks before it is sent.
+ *
+ * cgroup_skb/egress	packets of TCP connections that tracked processes made: the kernel's own
+ *copy of the bytes, which no other thread changes any more
+ *
+ * A packet with a candidate is dropped, and so is all that follows it on its connection, until the
+ * guard lets it go: TCP sends it again by itself, the same bytes. What was denied never leaves; its
+ * process is ended by the guard. The thread that was to send it goes on meanwhile.
+ */
+#include "shared.h"
+#include "hold.h"
+#include "send.h"
+
+#define ETH_P_IP   0x0800
+#define ETH_P_IPV6 0x86dd
+#define GO	   1
+#define DROP	   0
+
+/* How far a connection was let go, by its cookie: the guard's. Full: the oldest is forgotten, and
+ * waits for ever. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, u64);
+	__type(value, u32);
+} egress_grants SEC(".maps");
+
+struct segment {
+	u32 seq, at,
+		len; /* of its first byte, where that is in the packet, and how many there are */
+};
+
+/* 1; 0: it has no bytes; -1: nobody knows. */
+static __always_inline int find_bytes(struct __sk_buff *skb, struct segment *ret)
+{
+	bool v4 = skb->protocol == bpf_htons(ETH_P_IP);
+	u8 ip[20] = {}, tcp[20] = {};
+	u32 at;
+
+	if (bpf_skb_load_bytes(skb, 0, ip, sizeof(ip)))
+		return -1;
+	at = v4 ? (ip[0] & 15) * 4U : 40;
+	if ((v4 ? ip[9] : ip[6]) != IPPROTO_TCP || bpf_skb_load_bytes(skb, at, tcp, sizeof(tcp)))
+		return -1;
+	ret->seq = (u32)tcp[4] << 24 | (u32)tcp[5] << 16 | (u32)tcp[6] << 8 | tcp[7];
+	ret->at = at + (tcp[12] >> 4) * 4U;
+	ret->len = skb->len > ret->at ? skb->len - ret->at : 0;
+	return ret->len != 0;
+}
+
+static __always_inline void read_dest(struct __sk_buff *skb, struct bs_dest *d)
+{
+	__builtin_memset(d, 0, sizeof(*d));
+	d->protocol = IPPROTO_TCP;
+	if (skb->protocol == bpf_htons(ETH_P_IP)) {
+		d->addr[10] = d->addr[11] = 0xff;
+		bpf_skb_load_bytes(skb, 16, d->addr + 12, 4);
+	} else {
+		bpf_skb_load_bytes(skb, 24, d->addr, 16);
+	}
+	d->port = bpf_ntohl(skb->remote_port);
+}
+
+struct egress_ctx {
+	struct __sk_buff *skb;
+	struct send_work *w;
+	u32 at, left;
+};
+
+static long egress_step(u32 i, void *data)
+{
+	struct egress_ctx *c = data;
+	struct send_work *w = c->w;
+	u32 n = c->left < BS_SEND_DATA ? c->left : BS_SEND_DATA;
+
+	if (!n)
+		return 1;
+	if (!send_load(c->skb, c->at, w->data, n, BS_SEND_DATA)) {
+		w->lost = 1;
+		return 1;
+	}
+	c->at += n;
+	c->left -= n;
+	w->fill = n;
+	w->more = c->left > 0;
+	send_look(w);
+	return 0;
+}
+
+/* Through all of the packet; then data[] has its first bytes. 1: a candidate. */
+static __always_inline bool look_through(struct __sk_buff *skb, struct send_work *w,
+					 const struct segment *g)
+{
+	struct egress_ctx c = { .skb = skb, .w = w, .at = g->at, .left = g->len };
+	bool found;
+
+	w->lost = 0;
+	w->size = g->len;
+	send_tail(w);
+	bpf_loop(SEND_CHUNKS, egress_step, &c, 0);
+	found = send_scanned(w);
+	if (g->len > BS_SEND_DATA) {
+		w->fill = BS_SEND_DATA;
+		w->lost |= !send_load(skb, g->at, w->data, BS_SEND_DATA, BS_SEND_DATA);
+	}
+	return found || w->lost;
+}
+
+/* Waits for the guard only where its own process sends: else many others would wait. Without an
+ * answer in time the guard finds it as if it were stopped. */
+static __always_inline bool ask_egress(struct send_work *w)
+{
+	struct bs_send_event *e = &w->event;
+	struct task_struct *t = bpf_get_current_task_btf();
+	struct place p;
+	u32 asked, word;
+
+	COUNT(candidates);
+	e->flags |= BS_SEND_CANDIDATE;
+	p = claim_slot(BS_SLOT_SENDING, &e->head, e->start);
+	e->slot = p.at;
+	e->ticket = p.ticket;
+	if (!p.slot)
+		e->flags |= BS_SEND_REFUSED;
+	send_told(w);
+	if (!p.slot)
+		return false;
+	asked = BS_SLOT_WORD(p.ticket, BS_SLOT_ASKED);
+	if ((u32)BPF_CORE_READ(t, tgid) == e->head.tgid)
+		wait_for_guard(p.slot, asked);
+	word = __sync_val_compare_and_swap(&p.slot->word, asked,
+					   BS_SLOT_WORD(p.ticket, BS_SLOT_STOPPED));
+	if (word != BS_SLOT_WORD(p.ticket, BS_SLOT_ALLOWED))
+		return false;
+	COUNT(shaken);
+	send_answered(w, p.slot->say);
+	set_slot(&p, BS_SLOT_FREE);
+	return true;
+}
+
+static __always_inline void head(struct __sk_buff *skb, struct send_work *w,
+				 const struct segment *g)
+{
+	struct bs_send_event *e = &w->event;
+	const struct stream *s = &w->stream;
+
+	event_head_of(&e->head, BS_EVENT_SEND, sizeof(*e), s->session, s->tgid, s->tid);
+	e->start = s->start;
+	e->send.stream = s->id;
+	e->send.position = s->position;
+	e->send.hash = 0;
+	e->buffer = 0;
+	e->cookie = w->key.object;
+	e->size = g->len;
+	e->flags = s->flags & STREAM_BEGUN ? BS_SEND_BEGUN : 0;
+	e->flags |= s->flags & STREAM_KNOWN ? 0 : BS_SEND_FIRST;
+	e->uid = e->parent = e->ticket = 0;
+	e->slot = BS_NO_SLOT;
+	e->fd = -1;
+	e->source = BS_SEND_EGRESS;
+	e->path[0] = '\0';
+	e->end = g->seq + g->len;
+	read_dest(skb, &e->dest);
+}
+
+static __always_inline int leaves(struct send_work *w, const struct segment *g)
+{
+	u32 end = g->seq + g->len;
+
+	w->stream.position += (s32)(end - w->stream.seq);
+	w->stream.seq = end;
+	send_store(w);
+	return GO;
+}
+
+/* What TCP sends again it may join with what follows: only what is behind `seq` is to be judged. */
+static __always_inline void skip_to(struct segment *g, u32 seq)
+{
+	u32 n = seq - g->seq;
+
+	if ((s32)n <= 0 || n >= g->len)
+		return;
+	g->seq += n;
+	g->at += n;
+	g->len -= n;
+}
+
+/* Of a connection that waits: has the guard let this go? -1: it is more than that. */
+static __always_inline int go_on(struct send_work *w, struct segment *g)
+{
+	u32 *end = bpf_map_lookup_elem(&egress_grants, &w->key.object);
+	u32 mine = g->seq + g->len;
+
+	if (!end || (s32)(*end - w->stream.seq) <= 0)
+		return DROP;
+	if ((s32)(mine - *end) > 0) {
+		skip_to(g, *end);
+		return -1;
+	}
+	if (mine == *end)
+		w->stream.flags &= ~STREAM_WAITS;
+	send_answered(w, BS_SAY_WATCH);
+	return leaves(w, g);
+}
+
+static __always_inline int judge_new(struct __sk_buff *skb, struct send_work *w,
+				     const struct segment *g)
+{
+	bool asks;
+
+	w->stream.position += (s32)(g->seq - w->stream.seq);
+	w->stream.seq = g->seq;
+	w->stream.flags &= ~STREAM_WAITS;
+	COUNT(sends);
+	head(skb, w, g);
+	if (w->stream.flags & STREAM_BLIND)
+		return leaves(w, g);
+	asks = look_through(skb, w, g);
+	if (w->lost)
+		w->event.flags |= BS_SEND_LOST;
+	if (!asks && w->stream.flags & STREAM_KNOWN && !(w->stream.flags & STREAM_WATCH))
+		return leaves(w, g);
+	if (ask_egress(w))
+		return leaves(w, g);
+	w->stream.flags |= STREAM_WAITS;
+	send_store(w);
+	return DROP;
+}
+
+static __always_inline int judge(struct __sk_buff *skb, struct send_work *w, struct segment *g)
+{
+	int r;
+
+	if (!(w->stream.flags & STREAM_COUNTED)) {
+		w->stream.flags |= STREAM_COUNTED;
+		w->stream.seq = g->seq;
+	}
+	if ((s32)(g->seq + g->len - w->stream.seq) <= 0)
+		return GO; /* it comes again */
+	skip_to(g, w->stream.seq);
+	r = w->stream.flags & STREAM_WAITS ? go_on(w, g) : -1;
+	return r < 0 ? judge_new(skb, w, g) : r;
+}
+
+SEC("cgroup_skb/egress")
+int send_egress(struct __sk_buff *skb)
+{
+	struct segment g = {};
+	struct send_work *w;
+	int verdict = GO;
+	u64 cookie;
+
+	if (!send_unhooked || !is_acting() || !skb->sk)
+		return GO;
+	cookie = bpf_get_socket_cookie(skb);
+	if (!cookie || !send_is_tracked(cookie))
+		return GO;
+	verdict = find_bytes(skb, &g);
+	if (verdict <= 0)
+		return verdict < 0 ? DROP : GO;
+	w = send_claim();
+	if (!w)
+		return DROP; /* it comes again */
+	w->key.object = cookie;
+	w->key.owner = 0;
+	verdict = send_find(w) ? judge(skb, w, &g) : GO;
+	send_release(w);
+	return verdict;
+}

@@ -1,0 +1,58 @@
+/* memo: statements that the guard has judged harmless whatever their numbers are (shape.h). A write
+ * that is one of them, all of it and nothing else, is no candidate for what is found in it.
+ *
+ * Only PostgreSQL's Query has its place here: where such a write is taken for one and is in truth a
+ * part of another message, the zeros of its length end that message's text before it.
+ */
+#include "shared.h"
+#include "send.h"
+
+#define BS_LOOP(count, fn, ctx) bpf_loop(count, fn, ctx, 0)
+#include "backstop/shape.h"
+
+#define QUERY_HEADER 5 /* type and length */
+
+struct memo_key {
+	u64 stream; /* so that the names of its other end, and its session, are the same */
+	struct bs_shape shape;
+};
+
+/* Full: the longest unused is forgotten, and its next write is a candidate. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct memo_key);
+	__type(value, u8);
+} memo_shapes SEC(".maps");
+
+/* False: the write is no statement of its own. */
+static __always_inline bool find_key(struct send_work *w, struct memo_key *ret)
+{
+	const struct bs_shape secret = { send_key[0], send_key[1] };
+	const u8 *p = w->data;
+	u32 size = (u32)p[1] << 24 | (u32)p[2] << 16 | (u32)p[3] << 8 | p[4];
+
+	if (w->lost || w->fill != w->size || w->size <= QUERY_HEADER || w->size > BS_SHAPE_MAX ||
+	    p[0] != 'Q' || size != w->size - 1)
+		return false;
+	ret->stream = w->stream.id;
+	ret->shape = bs_shape_of(p + QUERY_HEADER, w->size - QUERY_HEADER, &secret);
+	return true;
+}
+
+__noinline int memo_knows(struct send_work *w)
+{
+	struct memo_key key = {};
+
+	return w && find_key(w, &key) && bpf_map_lookup_elem(&memo_shapes, &key);
+}
+
+__noinline int memo_learn(struct send_work *w)
+{
+	struct memo_key key = {};
+	u8 one = 1;
+
+	if (w && find_key(w, &key))
+		bpf_map_update_elem(&memo_shapes, &key, &one, BPF_ANY);
+	return 0;
+}

@@ -1,0 +1,497 @@
+/* send: may what is about to leave be destructive?
+ *
+ * the security hook	socket_sendmsg of security.bpf.c, by way of send.h: a candidate's system
+ *call restarts until it is answered
+ *
+ * All bytes are scanned, with the last of the write before them. The first write of a connection is
+ * always a candidate: it tells the protocol, and the name of the other end.
+ */
+#include "shared.h"
+#define SCAN(name) send_##name
+#include "scan.h"
+#include "send.h"
+#include "ask.h"
+
+const volatile u32 send_works_mask = 31;
+const volatile bool send_tables = false;
+const volatile bool send_unhooked = false;
+const volatile u64 send_key[2]; /* of the hash of what is asked about */
+
+/* The scan's state, beside each of `send_works`. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 32);
+	__type(key, u32);
+	__type(value, struct bs_scan);
+} send_scans SEC(".maps");
+
+_Static_assert(SEND_TAIL % BS_BLOCK == 0, "no boundary is scanned behind a tail");
+
+/* Full: the longest silent is forgotten, and its next write is a candidate. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct stream_key);
+	__type(value, struct stream);
+} streams SEC(".maps");
+
+static __always_inline struct bs_scan *scan_of(struct send_work *w)
+{
+	u32 at = w->index;
+
+	return bpf_map_lookup_elem(&send_scans, &at);
+}
+
+/* ---- the bytes */
+
+struct send_ctx {
+	struct send_work *w;
+	u32 n;
+};
+
+static __always_inline void rewind(struct send_work *w)
+{
+	w->at = w->base;
+	w->at_room = w->room;
+	w->at_vector = w->vector;
+	w->at_parts = w->parts;
+	w->left = w->size;
+	w->lost = 0;
+}
+
+static __always_inline long next_part(struct send_work *w)
+{
+	struct iovec part = {};
+
+	if (!w->at_parts ||
+	    bpf_probe_read_kernel(&part, sizeof(part), (const void *)w->at_vector)) {
+		w->lost = 1;
+		return 1;
+	}
+	w->at = (u64)part.iov_base;
+	w->at_room = part.iov_len;
+	w->at_vector += sizeof(part);
+	w->at_parts--;
+	return 0;
+}
+
+static long gather_step(u32 i, void *data)
+{
+	struct send_ctx *c = data;
+	struct send_work *w = c->w;
+	u32 fill = w->fill, n;
+
+	if (!w->left || fill >= BS_SEND_DATA || w->lost)
+		return 1;
+	if (!w->at_room)
+		return next_part(w);
+	n = BS_SEND_DATA - fill;
+	if (n > w->left)
+		n = w->left;
+	if (n > w->at_room)
+		n = w->at_room;
+	asm volatile("" : "+r"(n));
+	if (n > BS_SEND_DATA)
+		return 1;
+	if (bpf_probe_read_user(w->data + (fill & (BS_SEND_DATA - 1)), n, (const void *)w->at)) {
+		w->lost = 1;
+		return 1;
+	}
+	w->fill = fill + n;
+	w->left -= n;
+	w->at += n;
+	w->at_room -= n;
+	return 0;
+}
+
+/* The next BS_SEND_DATA bytes, or what is left. */
+__noinline int send_gather(struct send_work *w)
+{
+	struct send_ctx c = { .w = w };
+
+	if (!w)
+		return 0;
+	w->fill = 0;
+	bpf_loop(2048, gather_step, &c, 0);
+	w->more = w->left && !w->lost;
+	if (w->fill <= BS_SEND_DATA)
+		__builtin_memset(w->data + w->fill, 0, SEND_HASHED);
+	return 0;
+}
+
+__noinline int send_piece(struct send_work *w, u32 at, u32 len, u32 more)
+{
+	const void *table = scan_table();
+	struct bs_scan *s = w ? scan_of(w) : NULL;
+
+	if (!w || !s || !table || at >= BS_SEND_DATA || len > BS_CHUNK)
+		return 0;
+	bs_scan_chunk(s, table, w->data + at, len, more);
+	return 0;
+}
+
+static long piece_step(u32 i, void *data)
+{
+	struct send_ctx *c = data;
+	struct send_work *w = c->w;
+	u32 at = i * BS_CHUNK, n = w->fill - at;
+
+	if (at >= w->fill)
+		return 1;
+	if (n > BS_CHUNK)
+		n = BS_CHUNK;
+	send_piece(w, at, n, w->more || at + n < w->fill);
+	return 0;
+}
+
+static long hash_step(u32 i, void *data)
+{
+	struct send_ctx *c = data;
+	struct send_work *w = c->w;
+	const u64 *p = (const u64 *)(w->data + (i * SEND_HASHED & (BS_SEND_DATA - 1)));
+	u64 a = w->hash[0], b = w->hash[1];
+
+#pragma GCC unroll 8
+	for (int k = 0; k < SEND_HASHED / 8; k++) {
+		a = (a ^ p[k]) * 0x9e3779b97f4a7c15ULL;
+		b = (b + p[k]) * 0xc2b2ae3d27d4eb4fULL;
+		a ^= b >> 32;
+	}
+	w->hash[0] = a;
+	w->hash[1] = b;
+	return 0;
+}
+
+/* The last bytes that go, for the scan of what goes next. */
+static __always_inline void note_tail(struct send_work *w)
+{
+	u32 n = w->fill;
+
+	__builtin_memcpy(w->joint, w->stream.tail, SEND_TAIL);
+	__builtin_memcpy(w->joint + SEND_TAIL, w->data, SEND_TAIL);
+	if (n < SEND_TAIL)
+		__builtin_memcpy(w->stream.tail, w->joint + n, SEND_TAIL);
+	else if (n <= BS_SEND_DATA)
+		__builtin_memcpy(w->stream.tail, w->data + n - SEND_TAIL, SEND_TAIL);
+}
+
+static long walk_step(u32 i, void *data)
+{
+	struct send_ctx *c = data;
+	struct send_work *w = c->w;
+
+	send_gather(w);
+	if (w->scans)
+		bpf_loop(SEND_PIECES, piece_step, c, 0);
+	if (w->hashes)
+		bpf_loop((w->fill + SEND_HASHED - 1) / SEND_HASHED, hash_step, c, 0);
+	note_tail(w);
+	return !w->more;
+}
+
+/* Through all of the write. */
+static __always_inline void walk(struct send_work *w, bool scans, bool hashes)
+{
+	struct send_ctx c = { .w = w };
+
+	rewind(w);
+	w->scans = scans;
+	w->hashes = hashes;
+	w->hash[0] = send_key[0];
+	w->hash[1] = send_key[1];
+	bpf_loop(SEND_CHUNKS, walk_step, &c, 0);
+	w->lost |= w->left;
+}
+
+/* ---- the stream */
+
+/* Number of a stream that is new, which no other has had. */
+static __always_inline void begin_stream(struct send_work *w)
+{
+	__builtin_memset(&w->stream, 0, sizeof(w->stream));
+	w->stream.id = bpf_ktime_get_boot_ns() << 8 | (bpf_get_smp_processor_id() & 0xff);
+	w->stream.seq = w->seq;
+	w->stream.flags = w->begun ? STREAM_BEGUN : 0;
+	__builtin_memset(w->event.tail, 0, SEND_TAIL);
+	bpf_map_update_elem(&streams, &w->key, &w->stream, BPF_ANY);
+}
+
+/* True where it is where the last write was to bring it. */
+static __always_inline bool find_stream(struct send_work *w)
+{
+	struct stream *s = bpf_map_lookup_elem(&streams, &w->key);
+
+	if (!s) {
+		begin_stream(w);
+		return true;
+	}
+	__builtin_memcpy(&w->stream, s, sizeof(*s));
+	__builtin_memcpy(w->event.tail, s->tail, SEND_TAIL);
+	if (!w->counted || s->seq == w->seq)
+		return true;
+	w->stream.position += (s32)(w->seq - s->seq);
+	w->stream.seq = w->seq;
+	return false;
+}
+
+/* It goes: what follows begins there. */
+static __always_inline void advance(struct send_work *w)
+{
+	w->stream.position += w->size;
+	w->stream.seq += w->size;
+	bpf_map_update_elem(&streams, &w->key, &w->stream, BPF_ANY);
+}
+
+/* What the guard said with its answer. */
+static __always_inline void take_say(struct send_work *w, u32 say)
+{
+	w->stream.flags &= ~(STREAM_WATCH | STREAM_BLIND);
+	w->stream.flags |= (say & (STREAM_WATCH | STREAM_BLIND)) | STREAM_KNOWN;
+	w->stream.found_count = 0;
+	if (say & BS_SAY_SHAPE)
+		memo_learn(w);
+}
+
+static __always_inline void recall_found(struct send_work *w, struct bs_scan *s)
+{
+	u32 n = w->stream.found_count;
+
+	for (u32 i = 0; i < SEND_CARRIED; i++)
+		if (i < n)
+			bs_scan_needle(s, w->stream.found[i]);
+}
+
+/* More than there is room for: all that follows is a candidate. */
+static __always_inline void note_found(struct send_work *w, const struct bs_scan *s)
+{
+	u32 n = s->found_count;
+
+	for (u32 i = 0; i < SEND_CARRIED; i++)
+		w->stream.found[i] = i < n ? s->found[i] : 0;
+	w->stream.found_count = n < SEND_CARRIED ? n : SEND_CARRIED;
+	if (n > SEND_CARRIED)
+		w->stream.flags |= STREAM_WATCH;
+}
+
+__noinline int send_tail(struct send_work *w)
+{
+	const void *table = scan_table();
+	struct bs_scan *s = w ? scan_of(w) : NULL;
+
+	if (!w || !s || !table)
+		return 0;
+	bs_scan_begin(s, table);
+	recall_found(w, s);
+	bs_scan_chunk(s, table, w->stream.tail, SEND_TAIL, 1);
+	return 0;
+}
+
+__noinline int send_scanned(struct send_work *w)
+{
+	const void *table = scan_table();
+	struct bs_scan *s = w ? scan_of(w) : NULL;
+
+	u32 carried = w ? w->stream.found_count : 0, watched;
+
+	if (!w || !s || !table)
+		return 1;
+	watched = w->stream.flags & STREAM_WATCH;
+	note_found(w, s);
+	if (!bs_scan_end(s, table))
+		return 0;
+	if (carried || watched || !memo_knows(w))
+		return 1;
+	w->stream.found_count = 0; /* its message has ended */
+	w->stream.flags &= ~STREAM_WATCH;
+	return 0;
+}
+
+/* Looks at all of it. 1: a candidate. */
+__noinline int send_begin(struct send_work *given)
+{
+	struct send_work *w = own_work(given);
+	bool follows;
+
+	if (!w)
+		return 0;
+	COUNT(sends);
+	follows = find_stream(w);
+	w->event.send.stream = w->stream.id;
+	w->event.send.position = w->stream.position;
+	w->event.flags = w->stream.flags & STREAM_BEGUN ? BS_SEND_BEGUN : 0;
+	if (w->stream.flags & STREAM_BLIND)
+		return 0;
+	send_tail(w);
+	walk(w, true, false);
+	if (w->lost)
+		w->event.flags |= BS_SEND_LOST;
+	if (!(w->stream.flags & STREAM_KNOWN))
+		w->event.flags |= BS_SEND_FIRST;
+	return send_scanned(w) || !follows || w->event.flags & (BS_SEND_LOST | BS_SEND_FIRST) ||
+	       w->stream.flags & STREAM_WATCH;
+}
+
+/* ---- for packets and libraries */
+
+__noinline int send_track(u64 cookie, u64 session)
+{
+	struct task_struct *t = bpf_get_current_task_btf();
+	struct stream_key key = { .object = cookie };
+	struct stream s = { .id = bpf_ktime_get_boot_ns() << 8 |
+				  (bpf_get_smp_processor_id() & 0xff),
+			    .flags = STREAM_BEGUN,
+			    .session = session };
+
+	s.tgid = BPF_CORE_READ(t, tgid);
+	s.tid = BPF_CORE_READ(t, pid);
+	s.start = BPF_CORE_READ(t, group_leader, start_boottime);
+	bpf_map_update_elem(&streams, &key, &s, BPF_ANY);
+	return 0;
+}
+
+__noinline int send_is_tracked(u64 cookie)
+{
+	struct stream_key key = { .object = cookie };
+
+	return bpf_map_lookup_elem(&streams, &key) ? 1 : 0;
+}
+
+__noinline int send_find(struct send_work *given)
+{
+	struct send_work *w = own_work(given);
+	struct stream *s = w ? bpf_map_lookup_elem(&streams, &w->key) : NULL;
+
+	if (!s)
+		return 0;
+	__builtin_memcpy(&w->stream, s, sizeof(*s));
+	__builtin_memcpy(w->event.tail, s->tail, SEND_TAIL);
+	return 1;
+}
+
+__noinline int send_store(struct send_work *given)
+{
+	struct send_work *w = own_work(given);
+
+	if (w)
+		bpf_map_update_elem(&streams, &w->key, &w->stream, BPF_EXIST);
+	return 0;
+}
+
+__noinline int send_look(struct send_work *w)
+{
+	struct send_ctx c = { .w = w };
+
+	if (!w)
+		return 0;
+	if (w->fill <= BS_SEND_DATA)
+		__builtin_memset(w->data + w->fill, 0, SEND_HASHED);
+	bpf_loop(SEND_PIECES, piece_step, &c, 0);
+	note_tail(w);
+	return 0;
+}
+
+__noinline int send_again(struct send_work *w)
+{
+	if (!w || w->size <= BS_SEND_DATA)
+		return 0;
+	rewind(w);
+	return send_gather(w);
+}
+
+__noinline int send_forget(u64 object, u64 owner)
+{
+	struct stream_key key = { .object = object, .owner = owner };
+
+	bpf_map_delete_elem(&streams, &key);
+	return 0;
+}
+
+__noinline int send_told(struct send_work *w)
+{
+	if (w)
+		tell(w);
+	return 0;
+}
+
+__noinline int send_advance(struct send_work *given)
+{
+	struct send_work *w = own_work(given);
+
+	if (w)
+		advance(w);
+	return 0;
+}
+
+__noinline int send_answered(struct send_work *w, u32 say)
+{
+	if (w)
+		take_say(w, say);
+	return 0;
+}
+
+static __always_inline void name_write(struct send_work *w)
+{
+	w->event.send.hash = w->hash[0] ^ w->hash[1];
+	__builtin_memset(&w->same, 0, sizeof(w->same));
+	w->same.send = w->event.send;
+	w->same.kind = BS_SLOT_SEND;
+}
+
+static __always_inline int end(struct send_work *w, int verdict, u32 say)
+{
+	forget_waiting(verdict, (u32)w->event.head.tid);
+	if (verdict == PASS) {
+		take_say(w, say);
+		advance(w);
+	}
+	return verdict;
+}
+
+/* The answer to this very write, if it asks or waits already; else -1. */
+static __always_inline int ask_again(struct send_work *w)
+{
+	u32 tid = w->event.head.tid;
+	struct bs_waiting *b = bpf_map_lookup_elem(&waiting, &tid);
+	int verdict;
+
+	if (!b || b->kind != BS_SLOT_SEND)
+		return -1;
+	find_stream(w);
+	w->event.send.stream = w->stream.id;
+	w->event.send.position = w->stream.position;
+	if (b->send.stream != w->stream.id || b->send.position != w->stream.position)
+		return -1;
+	walk(w, false, true);
+	name_write(w);
+	if (b->send.hash != w->event.send.hash)
+		return -1;
+	verdict = come_again(b);
+	return verdict < 0 ? verdict : end(w, verdict, b->flags >> BS_SAY_SHIFT);
+}
+
+static __always_inline int ask_new(struct send_work *w)
+{
+	int verdict;
+
+	walk(w, false, true);
+	name_write(w);
+	send_again(w);
+	verdict = ask_for(w);
+	return end(w, verdict, w->said);
+}
+
+__noinline int send_judge(struct send_work *given)
+{
+	struct send_work *w = own_work(given);
+	int verdict;
+
+	if (!w)
+		return REFUSE;
+	verdict = ask_again(w);
+	if (verdict >= 0)
+		return verdict;
+	if (send_begin(w))
+		return ask_new(w);
+	advance(w);
+	return PASS;
+}

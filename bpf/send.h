@@ -1,0 +1,357 @@
+/* What is about to leave: where its bytes are, and to whom they go. send.bpf.c judges. */
+#ifndef BPF_SEND_H
+#define BPF_SEND_H
+
+#include "call.h"
+#include "shared.h"
+
+#define SEND_TAIL    BS_SEND_TAIL /* a needle may begin there */
+#define SEND_PATH    2048	  /* bytes of a path by components */
+#define SEND_CARRIED 6		  /* needles that were found in writes before */
+#define SEND_CHUNKS  64		  /* of BS_SEND_DATA bytes: a longer write is a candidate */
+#define SEND_HASHED  64		  /* bytes of a step */
+#define SEND_PIECES  (BS_SEND_DATA / BS_CHUNK)
+
+_Static_assert(SEND_TAIL >= BS_NEEDLE_MAX + 2, "a needle fits");
+
+enum stream_flag {
+	STREAM_WATCH = BS_SAY_WATCH,
+	STREAM_BLIND = BS_SAY_BLIND,
+	STREAM_KNOWN = 1 << 8,	 /* a candidate of it was decided */
+	STREAM_COUNTED = 1 << 9, /* `seq` tells how much of a write went */
+	STREAM_BEGUN = 1 << 10,	 /* it was seen from its first byte */
+	STREAM_WAITS = 1 << 11,	 /* egress: nothing leaves until the guard lets it go */
+};
+
+/* A connection, or one inside of TLS. */
+struct stream_key {
+	u64 object; /* cookie of the socket, or address of the library's */
+	u64 owner;  /* tgid of the latter */
+};
+struct stream {
+	u64 id, position;
+	u32 seq; /* of TCP, at `position` */
+	u32 flags;
+	u32 found_count;
+	u32 found[SEND_CARRIED]; /* entries of lists */
+	u32 tgid, tid;		 /* egress: who connected */
+	u64 start, session;	 /* likewise */
+	u32 reserved;
+	u8 tail[SEND_TAIL];
+};
+
+/* A write in hand. Each takes one of a pool, as in delete.h. */
+struct send_work {
+	u32 busy, index;
+	struct stream_key key;
+	/* where its bytes are */
+	u64 base, room; /* the part in hand */
+	u64 vector;	/* the next parts, in the kernel */
+	u32 parts;
+	u32 size;
+	/* as far as they were gathered */
+	u64 at, at_room, at_vector;
+	u32 at_parts, left;
+	u32 fill, lost, more;
+	u32 seq, counted, begun;
+	u32 scans, hashes;
+	u32 said;
+	u16 path_len, reserved;
+	u64 hash[2];
+	u8 joint[2 * SEND_TAIL + SEND_TAIL];
+	struct stream stream;
+	struct bs_waiting same;
+	struct bs_send_event event;
+	u8 data[2 * BS_SEND_DATA + BS_CHUNK];
+};
+
+struct send_works_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 32);
+	__type(key, u32);
+	__type(value, struct send_work);
+};
+extern struct send_works_map send_works SEC(".maps");
+extern const volatile u32 send_works_mask;
+extern const volatile u64 send_key[2];
+extern const volatile bool send_tables;	  /* there are any: else nothing is looked at */
+extern const volatile bool send_unhooked; /* no security hook asks: packets are looked at */
+
+/* Global functions: the verifier walks each once. */
+int send_begin(struct send_work *w);
+int send_judge(struct send_work *w);
+int send_unix(struct send_work *w);
+int send_track(u64 cookie, u64 session); /* a connection that is seen as it leaves */
+int names_ask(u64 cookie, u64 session);	 /* names.bpf.c: answers are listened to */
+int send_is_tracked(u64 cookie);
+int send_find(struct send_work *w); /* its stream; 0: there is none */
+int send_store(struct send_work *w);
+int send_tail(struct send_work *w);    /* begins the scan */
+int send_look(struct send_work *w);    /* scans what data[] has */
+int send_scanned(struct send_work *w); /* ends it; 1: a candidate */
+int send_again(struct send_work *w);   /* data[] has the first of its bytes */
+int send_advance(struct send_work *w); /* it goes */
+int send_forget(u64 object, u64 owner);
+int send_told(struct send_work *w); /* sends the event, with what data[] has */
+int send_answered(struct send_work *w, u32 say);
+int memo_knows(struct send_work *w); /* memo.bpf.c. 1: the write is a statement known as harmless */
+int memo_learn(struct send_work *w); /* it is one */
+
+#define AF_UNIX	    1
+#define AF_INET	    2
+#define AF_INET6    10
+#define IPPROTO_TCP 6
+
+static __always_inline struct send_work *send_claim(void)
+{
+	u32 first = bpf_get_smp_processor_id() * 2;
+
+#pragma clang loop unroll(full)
+	for (int i = 0; i < 8; i++) {
+		u32 at = (first + i) & send_works_mask;
+		struct send_work *w = bpf_map_lookup_elem(&send_works, &at);
+
+		if (w && !w->busy && !__sync_val_compare_and_swap(&w->busy, 0, 1)) {
+			w->index = at;
+			return w;
+		}
+	}
+	return NULL;
+}
+
+static __always_inline void send_release(struct send_work *w)
+{
+	__sync_lock_test_and_set(&w->busy, 0);
+}
+
+/* 1 … most bytes of a packet. The verifiers of old kernels learn nothing from n != 0. */
+static __always_inline bool send_load(struct __sk_buff *skb, u32 at, void *to, u32 n, u32 most)
+{
+	u32 last = n - 1;
+
+	asm volatile("" : "+r"(last));
+	if (last >= most)
+		return false;
+	return !bpf_skb_load_bytes(skb, at, to, last + 1);
+}
+
+/* ---- where the bytes are */
+
+static __always_inline const struct iovec *iter_vector(const struct iov_iter *i)
+{
+	const struct iov_iter___old *old = (const void *)i;
+
+	if (bpf_core_field_exists(i->__iov))
+		return BPF_CORE_READ(i, __iov);
+	return BPF_CORE_READ(old, iov);
+}
+
+/* What is in pages, as of sendfile(), is not read: the write is a candidate. */
+static __always_inline void send_source(struct send_work *w, const struct msghdr *msg)
+{
+	const struct iov_iter *i = &msg->msg_iter;
+	u32 type = BPF_CORE_READ(i, iter_type);
+	u64 offset = BPF_CORE_READ(i, iov_offset);
+	struct iovec part = {};
+	const struct iovec *v;
+
+	w->base = w->room = w->vector = w->parts = 0;
+	if (bpf_core_enum_value_exists(enum iter_type, ITER_UBUF) &&
+	    type == bpf_core_enum_value(enum iter_type, ITER_UBUF)) {
+		w->base = (u64)BPF_CORE_READ(i, ubuf) + offset;
+		w->room = w->size;
+		return;
+	}
+	if (type != bpf_core_enum_value(enum iter_type, ITER_IOVEC))
+		return;
+	v = iter_vector(i);
+	bpf_probe_read_kernel(&part, sizeof(part), v);
+	w->base = (u64)part.iov_base + offset;
+	w->room = part.iov_len - offset;
+	w->vector = (u64)(v + 1);
+	w->parts = BPF_CORE_READ(i, nr_segs) - 1;
+}
+
+/* ---- to whom they go */
+
+struct send_address {
+	u16 family;
+	u16 port;
+	union {
+		u8 ip4[4];
+		struct {
+			u32 flow;
+			u8 ip6[16];
+		};
+	};
+};
+
+static __always_inline void send_ip4(struct bs_dest *d, u32 ip, u16 port)
+{
+	d->addr[10] = d->addr[11] = 0xff;
+	__builtin_memcpy(d->addr + 12, &ip, sizeof(ip));
+	d->port = bpf_ntohs(port);
+}
+
+/* Of a socket that is not connected: as the call says. */
+static __always_inline void send_to_name(struct bs_dest *d, const struct msghdr *msg)
+{
+	struct send_address n = {};
+	u32 ip;
+
+	d->datagram = 1;
+	if (bpf_probe_read_kernel(&n, sizeof(n), BPF_CORE_READ(msg, msg_name)))
+		return;
+	if (n.family == AF_INET) {
+		__builtin_memcpy(&ip, n.ip4, sizeof(ip));
+		send_ip4(d, ip, n.port);
+	} else if (n.family == AF_INET6) {
+		__builtin_memcpy(d->addr, n.ip6, sizeof(d->addr));
+		d->port = bpf_ntohs(n.port);
+	}
+}
+
+static __always_inline void send_dest(struct bs_dest *d, struct sock *sk, u16 family,
+				      const struct msghdr *msg)
+{
+	const struct in6_addr *v6 = &sk->__sk_common.skc_v6_daddr;
+
+	__builtin_memset(d, 0, sizeof(*d));
+	d->protocol = BPF_CORE_READ(sk, sk_protocol);
+	if (BPF_CORE_READ(msg, msg_name))
+		send_to_name(d, msg);
+	else if (family == AF_INET)
+		send_ip4(d, BPF_CORE_READ(sk, __sk_common.skc_daddr),
+			 BPF_CORE_READ(sk, __sk_common.skc_dport));
+	else {
+		bpf_probe_read_kernel(d->addr, sizeof(d->addr), v6);
+		d->port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
+	}
+}
+
+static __always_inline void send_name(char *path, struct unix_address *a)
+{
+	const char *name = (const char *)a->name[0].sun_path;
+
+	bpf_probe_read_kernel_str(path, BS_UNIX_PATH, name);
+	if (path[0])
+		return;
+	bpf_probe_read_kernel_str(path + 1, BS_UNIX_PATH - 1, name + 1);
+	path[0] = path[1] ? '@' : '\0';
+}
+
+/* The name by which the other end was found; none of its own has a socket pair. */
+static __always_inline void send_path(char *path, struct sock *sk)
+{
+	struct unix_sock *u = (struct unix_sock *)sk;
+	struct sock *peer = BPF_CORE_READ(u, peer);
+	struct unix_address *a = peer ? BPF_CORE_READ((struct unix_sock *)peer, addr) : NULL;
+
+	path[0] = '\0';
+	if (a)
+		send_name(path, a);
+}
+
+static __always_inline void send_head(struct send_work *w, u64 session, u32 source)
+{
+	struct task_struct *t = bpf_get_current_task_btf();
+	struct bs_send_event *e = &w->event;
+
+	event_head(&e->head, BS_EVENT_SEND, sizeof(*e), session);
+	e->start = BPF_CORE_READ(t, group_leader, start_boottime);
+	e->parent = BPF_CORE_READ(t, real_parent, tgid);
+	e->uid = bpf_get_current_uid_gid();
+	e->slot = BS_NO_SLOT;
+	e->ticket = 0;
+	e->source = source;
+	e->size = w->size;
+	e->buffer = w->parts ? 0 : w->base;
+	e->copied = 0;
+	e->flags = 0;
+	e->cookie = 0;
+	e->fd = -1;
+}
+
+/* ---- the hook's body: 0 or a negative errno */
+
+/* Of TCP it is known how much of a write went: a short count is no guess. */
+static __always_inline void send_sequence(struct send_work *w, struct sock *sk, u16 family)
+{
+	struct tcp_sock *tcp = (struct tcp_sock *)sk;
+
+	w->counted = family != AF_UNIX && BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP;
+	w->seq = w->counted ? BPF_CORE_READ(tcp, write_seq) : 0;
+	w->begun = !w->counted || !BPF_CORE_READ(tcp, data_segs_out);
+}
+
+static __always_inline int send_socket(struct bs_label *l, struct socket *sock, struct msghdr *msg,
+				       int size)
+{
+	struct sock *sk = sock->sk;
+	struct send_work *w;
+	u16 family;
+	int verdict;
+
+	if (!send_tables || !sk || size <= 0 || !BPF_CORE_READ(sock, file))
+		return 0; /* one without a file is the kernel's own */
+	family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	if (family != AF_UNIX && family != AF_INET && family != AF_INET6)
+		return 0;
+	w = send_claim();
+	if (!w) {
+		COUNT(losses[BS_LOSS_SLOT]);
+		return -EPERM;
+	}
+	w->key.object = bpf_get_socket_cookie(sk);
+	w->key.owner = 0;
+	w->size = size;
+	send_source(w, msg);
+	send_head(w, l->session, BS_SEND_SOCKET);
+	w->event.cookie = w->key.object;
+	w->event.fd = call_regs(bpf_get_current_task_btf())->di;
+	send_sequence(w, sk, family);
+	w->event.path[0] = '\0';
+	if (family == AF_UNIX) {
+		__builtin_memset(&w->event.dest, 0, sizeof(w->event.dest));
+		send_path(w->event.path, sk);
+	} else {
+		send_dest(&w->event.dest, sk, family, msg);
+	}
+	verdict = send_judge(w);
+	send_release(w);
+	return verdict == WAIT ? -ERESTARTNOINTR : verdict == REFUSE ? -EPERM : 0;
+}
+
+/* ---- Unix sockets: by where the listener's file is, links and mounts make no difference */
+
+/* A socket without a name was not found by one. */
+static __always_inline int send_to_unix(struct bs_label *l, struct sock *other)
+{
+	struct unix_sock *u = (struct unix_sock *)other;
+	struct dentry *dentry = BPF_CORE_READ(u, path.dentry);
+	struct unix_address *a = BPF_CORE_READ(u, addr);
+	struct send_work *w;
+	int verdict;
+
+	if (!send_tables || !a)
+		return 0;
+	w = send_claim();
+	if (!w) {
+		COUNT(losses[BS_LOSS_SLOT]);
+		return -EPERM;
+	}
+	w->size = w->parts = 0;
+	w->base = (u64)dentry;
+	w->vector = (u64)BPF_CORE_READ(u, path.mnt);
+	send_head(w, l->session, BS_SEND_UNIX);
+	__builtin_memset(&w->event.dest, 0, sizeof(w->event.dest));
+	__builtin_memset(w->event.tail, 0, sizeof(w->event.tail));
+	w->event.end = 0;
+	w->event.buffer = 0;
+	send_name(w->event.path, a);
+	verdict = send_unix(w);
+	send_release(w);
+	return verdict == WAIT ? -ERESTARTNOINTR : verdict == REFUSE ? -EPERM : 0;
+}
+
+#endif

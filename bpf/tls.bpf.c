@@ -1,0 +1,117 @@
+/* tls: what a library is about to encrypt.
+ *
+ * uprobe	SSL_write and its like: a candidate's thread is stopped, and nothing of the call has
+ *		run; it can be let go or killed
+ * uprobe	the library's connection is gone
+ */
+#include "shared.h"
+#include "hold.h"
+#include "send.h"
+
+/* What it is to write goes unless the task is killed. An answer that comes later says nothing of
+ * the stream. */
+static __always_inline u32 ask_thread(const struct place *p)
+{
+	enum bs_slot_state s = ask(p, BS_SLOT_STOPPING);
+	u32 say = BS_SAY_WATCH;
+
+	if (s == BS_SLOT_ASKED)
+		stop_task(p);
+	if (s != BS_SLOT_ALLOWED)
+		return say;
+	say = p->slot->say;
+	set_slot(p, BS_SLOT_FREE);
+	return say;
+}
+
+/* While no guard runs, as the owner wants it; true where the candidate is not stopped. */
+static __always_inline bool thread_down(struct bs_send_event *e)
+{
+	u32 down = shared.state.down;
+
+	if (down != BS_DOWN_ALLOW && down != BS_DOWN_KILL)
+		return false;
+	e->flags |= BS_SEND_DOWN;
+	if (down == BS_DOWN_KILL) {
+		e->flags |= BS_SEND_REFUSED;
+		bpf_send_signal(SIGKILL);
+	}
+	return true;
+}
+
+/* Returns what the guard says of the stream. */
+static __always_inline u32 ask_before(struct send_work *w, struct bs_label *l)
+{
+	struct bs_send_event *e = &w->event;
+	struct place p = {};
+
+	COUNT(candidates);
+	e->flags |= BS_SEND_CANDIDATE;
+	if (bpf_get_current_task_btf()->ptrace)
+		e->flags |= BS_SEND_TRACED;
+	if (!thread_down(e)) {
+		p = claim_slot(BS_SLOT_SENDING, &e->head, e->start);
+		e->slot = p.at;
+		e->ticket = p.ticket;
+		l->slot = p.at + 1;
+		if (!p.slot) {
+			e->flags |= BS_SEND_REFUSED;
+			bpf_send_signal(SIGKILL);
+		}
+	}
+	send_again(w);
+	send_told(w);
+	if (!p.slot)
+		return BS_SAY_WATCH;
+	if (!(e->flags & BS_SEND_TRACED))
+		return ask_thread(&p);
+	ask_traced(&p);
+	return BS_SAY_WATCH;
+}
+
+static __always_inline void before_tls(struct send_work *w, struct bs_label *l)
+{
+	if (send_begin(w))
+		send_answered(w, ask_before(w, l));
+	send_advance(w);
+}
+
+/* SSL_write(ssl, buffer, count), and all that begin likewise. */
+SEC("uprobe")
+int tls_write(struct pt_regs *ctx)
+{
+	struct bs_label *l = label_of(bpf_get_current_task_btf());
+	u32 size = ctx->dx;
+	struct send_work *w;
+
+	if (!l || !is_acting() || !send_tables || !size || (s32)size < 0)
+		return 0;
+	w = send_claim();
+	if (!w) { /* what nobody looks at does not go */
+		COUNT(losses[BS_LOSS_SLOT]);
+		bpf_send_signal(SIGKILL);
+		return 0;
+	}
+	w->key.object = ctx->di;
+	w->key.owner = bpf_get_current_pid_tgid() >> 32;
+	w->size = w->room = size;
+	w->base = ctx->si;
+	w->vector = w->parts = 0;
+	w->counted = w->seq = 0;
+	w->begun = 1;
+	send_head(w, l->session, BS_SEND_TLS);
+	__builtin_memset(&w->event.dest, 0, sizeof(w->event.dest));
+	w->event.path[0] = '\0';
+	before_tls(w, l);
+	send_release(w);
+	return 0;
+}
+
+/* SSL_free(ssl), and all that begin likewise: its address may be the next connection's. */
+SEC("uprobe")
+int tls_free(struct pt_regs *ctx)
+{
+	if (is_acting() && label_of(bpf_get_current_task_btf()))
+		send_forget(ctx->di, bpf_get_current_pid_tgid() >> 32);
+	return 0;
+}

@@ -1,0 +1,90 @@
+#include "guard/library.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/io.h"
+#include "base/log.h"
+
+#define MAPS_MAX (16UL << 20)
+
+struct mapping {
+	unsigned long start, end, inode;
+	unsigned int major, minor;
+	char perms[8];
+	const char *path; /* in the line */
+};
+
+static bool read_line(char *line, struct mapping *ret)
+{
+	int at = 0;
+
+	if (sscanf(line, "%lx-%lx %7s %*x %x:%x %lu %n", &ret->start, &ret->end, ret->perms,
+		   &ret->major, &ret->minor, &ret->inode, &at) != 6)
+		return false;
+	ret->path = line + at;
+	return strchr(ret->perms, 'x') && ret->inode && ret->path[0] == '/';
+}
+
+static bool is_library(const char *path)
+{
+	const char *name = strrchr(path, '/') + 1;
+
+	return !strncmp(name, "libssl", 6) || !strncmp(name, "libgnutls", 9);
+}
+
+/* A program may have the library's functions in itself, as node has. What its file is, is found out
+ * once. */
+static void look_at(struct guard *g, u32 tgid, const struct mapping *m)
+{
+	u64 dev = (u64)m->major << 20 | m->minor;
+	u64 key = dev << 40 ^ m->inode;
+	char path[96];
+	int r;
+
+	if (map_get(&g->libraries, key))
+		return;
+	snprintf(path, sizeof(path), "/proc/%u/map_files/%lx-%lx", tgid, m->start, m->end);
+	r = kernel_watch_library(g->kernel, path, dev, m->inode);
+	if (r < 0)
+		log_errno(r, "what is given to %s is not seen before it is encrypted", m->path);
+	else if (r > 0)
+		log_debug("what is given to %s is seen before it is encrypted", m->path);
+	if (r >= 0)
+		map_set(&g->libraries, key, g);
+}
+
+void library_look(struct guard *g, u32 tgid)
+{
+	_cleanup_strbuf_ struct strbuf maps = STRBUF_INIT;
+	char path[64], *at, *line;
+	bool first = true;
+
+	snprintf(path, sizeof(path), "/proc/%u/maps", tgid);
+	if (io_read_file(AT_FDCWD, path, MAPS_MAX, &maps))
+		return;
+	at = (char *)strbuf_str(&maps);
+	while ((line = strsep(&at, "\n"))) {
+		struct mapping m;
+
+		if (!read_line(line, &m))
+			continue;
+		if (first || is_library(m.path))
+			look_at(g, tgid, &m);
+		first = false;
+	}
+}
+
+void library_look_all(struct guard *g)
+{
+	u32 tgid = 0;
+
+	while (!kernel_next_process(g->kernel, &tgid))
+		library_look(g, tgid);
+}
+
+void library_forget_all(struct guard *g)
+{
+	map_free(&g->libraries);
+}

@@ -1,0 +1,13 @@
+/* The libraries that encrypt, as processes of sessions have them mapped: they are probed. */
+#ifndef GUARD_LIBRARY_H
+#define GUARD_LIBRARY_H
+
+#include "guard/internal.h"
+
+/* Looks at what the process has mapped now. */
+void library_look(struct guard *g, u32 tgid);
+/* At all processes of sessions: after a guard before this one. */
+void library_look_all(struct guard *g);
+void library_forget_all(struct guard *g);
+
+#endif

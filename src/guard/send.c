@@ -1,0 +1,450 @@
+/* What leaves on connections: bytes of the kernel's candidates -> messages -> what is found. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "base/escape.h"
+#include "base/log.h"
+#include "guard/resolved.h"
+#include "guard/internal.h"
+#include "guard/library.h"
+#include "guard/slot.h"
+#include "policy/send.h"
+
+#define STREAMS_MAX 4096
+#define NAMES_MAX   8
+#define TEXT_MAX    300			/* bytes of a message that are shown */
+#define READ_MAX    (4UL * 1024 * 1024) /* bytes of a write that are read from its process */
+#define RETRIES_NS  5000000000ULL /* for so long a first write that was let go may come again */
+
+/* One direction of a connection. */
+struct stream {
+	TAILQ_ENTRY(stream) entry;
+	u64 id, session;
+	struct bs_dest dest; /* inside of TLS: where its process last connected to */
+	struct wire_stream *wire;
+	u64 ahead;		    /* bytes that the kernel counted more than once */
+	u64 let_go;		    /* when; 0: never */
+	char *names[NAMES_MAX + 1]; /* that its messages told, small letters */
+};
+
+static void stream_free(struct guard *g, struct stream *s)
+{
+	TAILQ_REMOVE(&g->streams.order, s, entry);
+	map_remove(&g->streams.by_id, s->id);
+	wire_stream_free(s->wire);
+	for (size_t i = 0; i < NAMES_MAX; i++)
+		free(s->names[i]);
+	free(s);
+}
+
+void send_start(struct guard *g)
+{
+	TAILQ_INIT(&g->streams.order);
+}
+
+void send_forget_all(struct guard *g)
+{
+	struct stream *s;
+
+	while ((s = TAILQ_FIRST(&g->streams.order)))
+		stream_free(g, s);
+	map_free(&g->streams.by_id);
+}
+
+void send_forget(struct guard *g, u64 session)
+{
+	struct stream *s, *next;
+
+	for (s = TAILQ_FIRST(&g->streams.order); s; s = next) {
+		next = TAILQ_NEXT(s, entry);
+		if (s->session == session)
+			stream_free(g, s);
+	}
+}
+
+static void learn_name(struct stream *s, struct wire_slice name)
+{
+	char *copy;
+	size_t i = 0;
+
+	while (i < NAMES_MAX && s->names[i] &&
+	       (strlen(s->names[i]) != name.len || strncasecmp(s->names[i], name.s, name.len)))
+		i++;
+	if (!name.len || i == NAMES_MAX || s->names[i] || memchr(name.s, 0, name.len))
+		return;
+	copy = strndup(name.s, name.len);
+	for (char *c = copy; c && *c; c++)
+		if (*c >= 'A' && *c <= 'Z')
+			*c += 'a' - 'A';
+	s->names[i] = copy;
+}
+
+/* What name servers said of its address. */
+static void learn_names(const struct guard *g, struct stream *s)
+{
+	const char *names[RESOLVED_NAMES_MAX + 1];
+	size_t n = names_of(g, s->session, &s->dest, names);
+
+	for (size_t i = 0; i < n; i++)
+		learn_name(s, (struct wire_slice) { names[i], strlen(names[i]) });
+}
+
+static struct stream *stream_new(struct guard *g, const struct bs_send_event *e)
+{
+	struct stream *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->id = e->send.stream;
+	s->session = e->head.session;
+	s->dest = e->source == BS_SEND_TLS ? connect_last(g, e->head.tgid) : e->dest;
+	s->wire = wire_stream_new(s->dest.port, e->flags & BS_SEND_BEGUN && !e->send.position,
+				  e->send.position);
+	if (!s->wire || map_set(&g->streams.by_id, s->id, s)) {
+		wire_stream_free(s->wire);
+		free(s);
+		return NULL;
+	}
+	learn_names(g, s);
+	TAILQ_INSERT_TAIL(&g->streams.order, s, entry);
+	if (g->streams.by_id.count > STREAMS_MAX)
+		stream_free(g, TAILQ_FIRST(&g->streams.order));
+	return s;
+}
+
+/* The one that was silent longest is the first. */
+static struct stream *stream_of(struct guard *g, const struct bs_send_event *e)
+{
+	struct stream *s = map_get(&g->streams.by_id, e->send.stream);
+
+	if (!s)
+		return stream_new(g, e);
+	TAILQ_REMOVE(&g->streams.order, s, entry);
+	TAILQ_INSERT_TAIL(&g->streams.order, s, entry);
+	return s;
+}
+
+/* ---- messages */
+
+struct judging {
+	struct guard *g;
+	struct exec *x;
+	struct stream *stream;
+	bool raw;	/* some bytes are of no message that is known */
+	u32 statements; /* certain, of PostgreSQL */
+	size_t text;	/* bytes of the last of them */
+	bool harmless;	/* whatever its numbers are */
+	bool retry;	/* of a first write that was let go */
+};
+
+static void add_slice(struct strbuf *out, struct wire_slice s)
+{
+	size_t room = out->len < TEXT_MAX ? TEXT_MAX - out->len : 0;
+
+	if (!s.len || !room)
+		return;
+	if (out->len)
+		strbuf_addc(out, ' ');
+	escape_bytes(out, s.s, MIN(s.len, room));
+	if (s.len > room)
+		strbuf_adds(out, "…");
+}
+
+/* As a person would say it. Messages hold no passwords: see wire.h. */
+static char *describe(const struct wire_message *m)
+{
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+
+	add_slice(&out, m->method);
+	add_slice(&out, m->kind == WIRE_REQUEST ? m->host : m->database);
+	add_slice(&out, m->kind == WIRE_REQUEST ? m->path : m->target);
+	for (u32 i = 0; i < m->words_count; i++)
+		add_slice(&out, m->words[i]);
+	add_slice(&out, m->text);
+	return out.len ? strbuf_take(&out) : NULL;
+}
+
+static bool is_graver(const struct finding *a, const struct finding *b)
+{
+	return a->verdict != b->verdict ? a->verdict > b->verdict : a->id && !b->id;
+}
+
+static void note_statement(struct judging *j, const struct sending *s)
+{
+	const struct wire_message *m = s->message;
+
+	j->statements++;
+	j->text = m->text.len;
+	j->harmless = m->kind == WIRE_SQL && m->protocol == WIRE_POSTGRES && !m->prepared &&
+		      policy_is_shape_harmless(j->g->policy, s);
+}
+
+/* What is only prepared is let go: told is whether it matters. */
+static bool on_message(const struct wire_message *m, void *data)
+{
+	struct judging *j = data;
+	struct sent *sent = &j->x->sent;
+	struct sending s = { .message = m,
+			     .names = (const char *const *)j->stream->names,
+			     .project = j->x->session ? j->x->session->project : NULL };
+	struct finding f;
+
+	j->raw |= m->kind == WIRE_RAW;
+	note_statement(j, &s);
+	if (m->kind == WIRE_NAME || m->kind == WIRE_REQUEST)
+		learn_name(j->stream, m->kind == WIRE_NAME ? m->text : m->host);
+	policy_match_send(j->g->policy, &s, &f);
+	if (m->prepared)
+		return f.verdict > VERDICT_ALLOW;
+	if (sent->text && !is_graver(&f, &sent->finding))
+		return true;
+	sent->finding = f;
+	sent->protocol = wire_protocol_name(m->protocol);
+	free(sent->text);
+	sent->text = describe(m);
+	return true;
+}
+
+/* What the event has no room for, from the process, which waits. */
+static void read_rest(const struct bs_send_event *e, struct strbuf *to)
+{
+	size_t len = e->buffer && e->size > e->copied ? MIN(e->size - e->copied, READ_MAX) : 0;
+	_cleanup_free_ char *rest = len ? malloc(len) : NULL;
+	struct iovec mine = { rest, len }, its = { (void *)(e->buffer + e->copied), len };
+	ssize_t n = rest ? process_vm_readv((pid_t)e->head.tgid, &mine, 1, &its, 1, 0) : 0;
+
+	if (n > 0)
+		strbuf_add(to, rest, (size_t)n);
+}
+
+/* How many bytes before the event's own were not told, and are in its tail: they passed, as they
+ * were no candidate, and what is found may have begun in them. */
+static size_t untold(const struct stream *s, const struct bs_send_event *e)
+{
+	u64 known = wire_stream_position(s->wire), at = e->send.position - s->ahead;
+
+	return at > known ? MIN(at - known, (u64)BS_SEND_TAIL) : 0;
+}
+
+/* Where no protocol told what the bytes are: with those before them. */
+static void judge_raw(struct judging *j, const struct bs_send_event *e, const struct strbuf *bytes,
+		      size_t before)
+{
+	_cleanup_strbuf_ struct strbuf all = STRBUF_INIT;
+	struct wire_message m = { .protocol = wire_protocol(wire_stream_wire(j->stream->wire)),
+				  .kind = WIRE_RAW,
+				  .uncertain = true };
+
+	strbuf_add(&all, (const char *)e->tail + BS_SEND_TAIL - before, before);
+	strbuf_add(&all, strbuf_str(bytes), bytes->len);
+	if (strbuf_error(&all))
+		return;
+	m.text = (struct wire_slice) { strbuf_str(&all), all.len };
+	on_message(&m, j);
+}
+
+/* Before its handshake is done a library takes nothing, and the program, as node does, gives it the
+ * same again and again. Returns where the write begins. */
+static u64 find_retry(struct stream *s, const struct bs_send_event *e, const struct strbuf *bytes,
+		      struct judging *j)
+{
+	u64 at = e->send.position - s->ahead;
+
+	if (e->source != BS_SEND_TLS ||
+	    !wire_stream_begins_again(s->wire, at, strbuf_str(bytes), bytes->len))
+		return at;
+	j->retry = s->let_go && boot_ns() - s->let_go < RETRIES_NS;
+	s->ahead += at;
+	return 0;
+}
+
+static int feed(struct stream *s, const struct bs_send_event *e, struct judging *j)
+{
+	_cleanup_strbuf_ struct strbuf bytes = STRBUF_INIT;
+	size_t before = untold(s, e);
+	int r;
+
+	strbuf_add(&bytes, (const char *)e->data, e->copied);
+	read_rest(e, &bytes);
+	r = strbuf_error(&bytes)
+		    ?: wire_stream_write(s->wire, find_retry(s, e, &bytes, j), strbuf_str(&bytes),
+					 bytes.len, on_message, j);
+	if (!r && before && j->raw)
+		judge_raw(j, e, &bytes, before);
+	return r;
+}
+
+#define QUERY_FRAME 6 /* type, length, and the zero behind the text */
+
+/* A Query that is all of the write: the kernel may let pass what differs from it in numbers. */
+static bool is_harmless_query(const struct judging *j, const struct bs_send_event *e)
+{
+	return j->statements == 1 && j->harmless && !j->raw && e->copied == e->size &&
+	       e->data[0] == 'Q' && j->text + QUERY_FRAME == e->size;
+}
+
+/* A rule about names that could not be asked when it connected, as none was known. */
+static void match_names(struct judging *j)
+{
+	struct connection c = { .dest = j->stream->dest,
+				.names = (const char *const *)j->stream->names };
+	struct sent *sent = &j->x->sent;
+	struct finding f;
+
+	if (!j->stream->names[0])
+		return;
+	policy_match_connect(j->g->policy, &c, &f);
+	if (f.verdict > VERDICT_ALERT && is_graver(&f, &sent->finding))
+		sent->finding = f;
+}
+
+static void judge(struct guard *g, struct exec *x, const struct bs_send_event *e)
+{
+	struct stream *s = stream_of(g, e);
+	struct judging j = { .g = g, .x = x, .stream = s };
+	const struct wire *w;
+	int r;
+
+	if (!s) {
+		x->sent.say = BS_SAY_WATCH;
+		return;
+	}
+	x->dest = s->dest;
+	r = feed(s, e, &j);
+	if (e->source != BS_SEND_TLS)
+		match_names(&j);
+	if (j.retry)
+		x->sent.finding = (struct finding) { 0 };
+	w = wire_stream_wire(s->wire);
+	if (r || wire_waits(w))
+		x->sent.say = BS_SAY_WATCH;
+	else if (wire_protocol(w) == WIRE_TLS && e->send.position)
+		x->sent.say = BS_SAY_BLIND;
+	else if (is_harmless_query(&j, e) && !x->sent.finding.id)
+		x->sent.say = BS_SAY_SHAPE;
+	x->sent.name = s->names[0] ? strdup(s->names[0]) : NULL;
+}
+
+/* A Unix socket is about to be connected to. */
+static void match_socket(struct guard *g, struct exec *x, const struct bs_send_event *e)
+{
+	struct connection c = { 0 };
+
+	if (e->copied) {
+		free(x->sent.path);
+		x->sent.path = exec_join_parts((const char *)e->data, e->copied, false);
+	}
+	snprintf(c.path, sizeof(c.path), "%s", x->sent.path ?: "");
+	if (c.path[0])
+		policy_match_connect(g->policy, &c, &x->sent.finding);
+}
+
+/* ---- events */
+
+struct exec *send_decode(struct guard *g, const struct bs_send_event *e)
+{
+	_cleanup_(exec_free_ptr) struct exec *x = calloc(1, sizeof(*x));
+
+	if (!x)
+		return NULL;
+	x->kind = e->source == BS_SEND_SOCKET || e->source == BS_SEND_UNIX ? BS_SLOT_SEND
+									   : BS_SLOT_SENDING;
+	x->sent.source = e->source;
+	x->sent.end = e->end;
+	x->sent.id = e->send;
+	x->sent.size = e->size;
+	x->sent.cookie = e->cookie;
+	x->sent.fd = e->fd;
+	x->sent.path = e->path[0] ? strndup(e->path, sizeof(e->path)) : NULL;
+	exec_take_head(g, x, &e->head, e->start, e->uid);
+	x->flags = e->flags;
+	x->slot = e->slot;
+	x->ticket = e->ticket;
+	if (e->flags & BS_SEND_FIRST && e->source == BS_SEND_TLS)
+		guard_read_events(g, false); /* where it has connected to */
+	if (e->source == BS_SEND_UNIX)
+		match_socket(g, x, e);
+	else
+		judge(g, x, e);
+	/* most are harmless, and nobody asks who they are */
+	if ((x->sent.finding.id || e->source == BS_SEND_UNIX) && exec_read_proc(g, x))
+		process_copy(g, x, e->parent);
+	return TAKE_PTR(x);
+}
+
+void send_event(struct guard *g, const struct bs_send_event *e)
+{
+	_cleanup_(exec_free_ptr) struct exec *x = NULL;
+	bool asks = e->flags & (BS_SEND_FIXED | BS_SEND_TRACED);
+
+	if (e->slot < BS_SLOTS && candidate_is_known(g, e->slot, e->ticket, asks))
+		return;
+	if (e->flags & BS_SEND_FIRST && e->source != BS_SEND_TLS && e->source != BS_SEND_UNIX)
+		library_look(g, e->head.tgid);
+	x = send_decode(g, e);
+	if (!x)
+		return; /* as in connect_event() */
+	if (e->slot >= BS_SLOTS)
+		candidate_missed(g, x);
+	else
+		candidate_decide(g, TAKE_PTR(x));
+}
+
+void send_released(struct guard *g, const struct exec *x)
+{
+	struct stream *s =
+		exec_is_sending(x) ? map_get(&g->streams.by_id, x->sent.id.stream) : NULL;
+	int r = 0;
+
+	if (s)
+		s->let_go = boot_ns();
+	if (x->sent.source == BS_SEND_EGRESS && exec_is_sending(x))
+		r = kernel_let_go_packets(g->kernel, x->sent.cookie, x->sent.end);
+	if (r)
+		log_errno(r, "what process %u sends cannot be let go", x->tgid);
+}
+
+void send_say(struct guard *g, const struct exec *x)
+{
+	struct bs_slot *s = &kernel_slots(g->kernel)[x->slot];
+
+	if (slot_state(s, x->ticket) == BS_SLOT_ASKED)
+		s->say = x->sent.say;
+}
+
+/* libpq keeps the error of a write to itself until the server has ended the connection: it would
+ * wait for ever. The end of what comes in tells it. */
+void send_refused(const struct exec *x)
+{
+	int pidfd, fd = -1;
+	u64 cookie = 0;
+	socklen_t len = sizeof(cookie);
+
+	if (x->kind != BS_SLOT_SEND || !x->sent.protocol || !x->sent.cookie ||
+	    strcmp(x->sent.protocol, wire_protocol_name(WIRE_POSTGRES)))
+		return;
+	pidfd = pidfd_open((pid_t)x->tgid, 0);
+	if (pidfd >= 0)
+		fd = pidfd_getfd(pidfd, x->sent.fd, 0);
+	if (fd >= 0 && !getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) &&
+	    cookie == x->sent.cookie)
+		shutdown(fd, SHUT_RD);
+	close_fd(&fd);
+	close_fd(&pidfd);
+}
+
+struct ocsf_sending send_shown(const struct exec *x)
+{
+	return (struct ocsf_sending) {
+		.text = x->sent.text,
+		.protocol = x->sent.protocol,
+		.name = x->sent.name,
+		.path = x->sent.path,
+		.connects = x->sent.source == BS_SEND_UNIX,
+		.encrypted = x->sent.source == BS_SEND_TLS,
+	};
+}

@@ -1,0 +1,70 @@
+#include "kernel/send_maps.h"
+
+#include <errno.h>
+#include <sys/random.h>
+
+#include <bpf/bpf.h>
+
+#include "kernel/delete_maps.h"
+#include "kernel/internal.h"
+#include "kernel/scan_maps.h"
+
+int send_maps_size(struct backstop_bpf *s, const struct tiers *tiers, const struct kernel_tables *t)
+{
+	u32 works = maps_count_works();
+	int r = bpf_map__set_max_entries(s->maps.send_works, works);
+
+	s->rodata->send_works_mask = works - 1;
+	if (!r)
+		r = bpf_map__set_max_entries(s->maps.send_scans, works);
+	if (r || !t->sends || !t->sends->rules_count)
+		return r;
+	if (getrandom((void *)s->rodata->send_key, sizeof(s->rodata->send_key), 0) < 0)
+		return -errno;
+	s->rodata->send_tables = true;
+	s->rodata->send_unhooked = tier_of_use(tiers, TIER_SEND) == BS_TIER_TRACE;
+	s->rodata->send_filter_mask = scan_maps_mask(t->sends);
+	s->rodata->send_bucket_mask = t->sends->buckets_count - 1;
+	return scan_maps_size(s->obj, "send", t->sends);
+}
+
+int send_maps_fill(struct backstop_bpf *s, const struct kernel_tables *t)
+{
+	return s->rodata->send_tables ? scan_maps_fill(s->obj, "send", t->sends) : 0;
+}
+
+/* ---- packets: each of the host costs something while these are attached */
+
+int kernel_attach_packets(struct kernel *k, struct backstop_bpf *s, u32 generation, int cgroup)
+{
+	int r = kernel_attach_one(k, generation, s->progs.names_ingress, cgroup,
+				  &s->links.names_ingress);
+
+	if (r || !s->rodata->send_unhooked)
+		return r;
+	return kernel_attach_one(k, generation, s->progs.send_egress, cgroup,
+				 &s->links.send_egress);
+}
+
+int kernel_watch_packets(struct kernel *k, bool on)
+{
+	struct backstop_bpf *s = k->skel;
+	_cleanup_close_ int cgroup = -1;
+
+	if (!on) {
+		kernel_detach_one(k, s->progs.names_ingress, &s->links.names_ingress);
+		kernel_detach_one(k, s->progs.send_egress, &s->links.send_egress);
+		kernel_drop_libraries(k);
+		return 0;
+	}
+	if (s->links.names_ingress || k->blind)
+		return 0;
+	cgroup = kernel_open_cgroup();
+	return cgroup < 0 ? cgroup : kernel_attach_packets(k, s, k->generation, cgroup);
+}
+
+int kernel_let_go_packets(struct kernel *k, u64 cookie, u32 end)
+{
+	return bpf_map_update_elem(bpf_map__fd(k->skel->maps.egress_grants), &cookie, &end,
+				   BPF_ANY);
+}
