@@ -11,6 +11,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import lab as laboratory  # noqa: E402
 from net import Net  # noqa: E402
 from lab import PACKS, TESTER, TOP, Guard, Lab, bpf_programs, command_of, end_process, leftovers, until  # noqa: E402
+from wire import (drops_packets, holds_sends, mariadb, mariadb_server, postgres, redis, redis_server, users,  # noqa: E402,F401
+                  wire, wire_dir, wire_guard)  # pylint: disable=unused-import
 
 
 def pytest_addoption(parser):

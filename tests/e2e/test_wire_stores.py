@@ -1,0 +1,131 @@
+"""What the clients of MariaDB, Redis and MongoDB send: held before it leaves, let go unchanged, or refused."""
+import subprocess
+
+import pytest
+
+import lab as laboratory
+from lab import SLOW, Reader, until
+from wire import BOTH, HOST, client, expect_denied, expect_unasked, judge, needs, refuses
+
+TLS = pytest.mark.parametrize("mode", ["plain", "tls"])
+
+
+# --- MariaDB
+
+def check_table(wire, mariadb, agent, answer, tls=False):
+    """`agent` wants the rows of d.users to go."""
+    rows = "select count(*) from d.users"
+    judge(wire, agent, answer, lambda: mariadb.ask(rows) == "1", signature="wiretest.sql", protocol="mysql", text="d.users")
+    if answer == "approve":
+        assert agent.finish() == 0, agent.all
+        assert mariadb.ask(rows) in ("0", None)
+    else:
+        expect_denied(wire, agent, tls, "")
+        assert mariadb.ask(rows) == "1"
+
+
+@BOTH
+@TLS
+def test_mariadb(wire, mariadb, mode, answer):
+    """A statement of its own client; what is next to it is harmless."""
+    options = ["--ssl"] if mode == "tls" else ["--skip-ssl"]
+    expect_unasked(wire, wire.run(mariadb.cli("select 'drop table d.users' from d.users where a = 1", *options)), "drop table d.users\n")
+    check_table(wire, mariadb, wire.run(mariadb.cli("drop table d.users", *options)), answer, mode == "tls")
+
+
+@BOTH
+@TLS
+def test_pymysql(wire, mariadb, mode, answer):
+    needs(modules=["pymysql"])
+    check_table(wire, mariadb, wire.run(client("pymysql_.py", mode, mariadb.port, "delete from d.users")), answer, mode == "tls")
+
+
+@BOTH
+@pytest.mark.parametrize("prepared", [0, 1], ids=["query", "prepared"])
+def test_mariadb_dbi(wire, mariadb, prepared, answer):
+    """One that the server prepares counts when it is prepared."""
+    needs(perl=["DBD::MariaDB"])
+    dsn = f"dbi:MariaDB:host={HOST};port={mariadb.port};mariadb_server_prepare={prepared}"
+    check_table(wire, mariadb, wire.run(client("dbi.pl", dsn, "root", "truncate d.users")), answer)
+
+
+def test_mariadb_dump(wire, mariadb):
+    """A dump says DROP TABLE to its reader, and to no server."""
+    needs("mariadb-dump")
+    words = ["mariadb-dump", "--no-defaults", "-uroot", "-h", HOST, "-P", str(mariadb.port), "--protocol=tcp", "d"]
+    agent = wire.run(words)
+    expect_unasked(wire, agent)
+    assert "DROP TABLE" in agent.out, agent.all
+
+
+# --- Redis
+
+def check_keys(wire, redis, agent, answer, tls=False):
+    """`agent` wants all keys to go."""
+    judge(wire, agent, answer, lambda: redis.ask("get", "key") == "value", signature="wiretest.redis", protocol="redis")
+    if answer == "approve":
+        assert agent.finish() == 0, agent.all
+        assert redis.ask("get", "key") == ""
+    else:
+        expect_denied(wire, agent, tls, "rror")
+        assert redis.ask("get", "key") == "value"
+
+
+@BOTH
+@TLS
+def test_redis_cli(wire, redis, mode, answer):
+    words = redis.cli if mode == "plain" else ["redis-cli", "-h", HOST, "-p", str(redis.tls), "--tls", "--insecure"]
+    expect_unasked(wire, wire.run([*words, "set", "note", "FLUSHALL"]), "OK\n")
+    check_keys(wire, redis, wire.run([*words, "FLUSHALL"]), answer, mode == "tls")
+
+
+@BOTH
+@pytest.mark.parametrize("how", ["plain", "tls", "pipeline", "script"])
+def test_redis_py(wire, redis, how, answer):
+    needs(modules=["redis"])
+    agent = wire.run(client("redis_.py", how, redis.tls if how == "tls" else redis.port))
+    check_keys(wire, redis, agent, answer, how == "tls")
+
+
+RAW = {"resp": ["*1\\r\\n$8\\r\\nFLUSHALL\\r\\n"], "inline": ["flushall\\r\\n"], "split": ["GET note\\r\\nFLU", "SHA", "LL\\r\\n"]}
+
+
+@BOTH
+@pytest.mark.parametrize("how", RAW)
+def test_redis_raw(wire, redis, how, answer):
+    """As a line, too, and in pieces."""
+    agent = wire.run(client("redis_raw.py", redis.port, *RAW[how]))
+    check_keys(wire, redis, agent, answer)
+    if answer == "deny" and refuses(wire.guard):
+        assert "goes on" in agent.out and "value" in agent.out, agent.all
+
+
+# --- MongoDB
+
+@pytest.fixture(scope="module")
+def mongod():
+    needs(modules=["pymongo"])
+    server = subprocess.Popen(client("mongod.py"), stdout=subprocess.PIPE, text=True)
+    laboratory.KEEP.add(server.pid)
+    server.port = int(server.stdout.readline())
+    server.said = Reader(server.stdout.fileno())
+    yield server
+    server.terminate()
+    server.wait(SLOW)
+
+
+@BOTH
+@pytest.mark.parametrize("how, came", [("drop", "drop "), ("dropDatabase", "dropDatabase "),
+                                       ("everything", "delete [{'q': {},")], ids=["drop", "dropDatabase", "everything"])
+def test_mongo(wire, mongod, how, came, answer):
+    """Messages of its own driver, read by a server that does nothing."""
+    mongod.said.data = b""
+    agent = wire.run(client("mongo.py", how, mongod.port))
+    judge(wire, agent, answer, lambda: "insert" in mongod.said.text() and came not in mongod.said.text(), signature="wiretest.mongo",
+          protocol="mongo")
+    if answer == "approve":
+        assert agent.finish() == 0, agent.all
+        until(lambda: came in mongod.said.text(), mongod.said.text)
+    else:
+        expect_denied(wire, agent, False)
+        assert came not in mongod.said.text(), mongod.said.text()
