@@ -353,20 +353,34 @@ struct exec *candidate_from_slot(struct guard *g, u32 slot, u32 ticket)
 	}
 }
 
-static void sweep_stopped(struct guard *g, u32 slot, u32 ticket)
+#define EVENT_MS 500 /* after which the event of a stopped thread is lost */
+
+/* Its event may have come after all were read. */
+static bool may_be_told(struct bs_slot *s)
+{
+	if (!s->since_ms)
+		s->since_ms = (u64)now_ms();
+	return now_ms() - (int64_t)s->since_ms < EVENT_MS;
+}
+
+/* True: it is to be looked at again. */
+static bool sweep_stopped(struct guard *g, u32 slot, u32 ticket)
 {
 	struct bs_slot *s = &kernel_slots(g->kernel)[slot];
 	struct exec *x = candidate_from_slot(g, slot, ticket);
 
 	if (x) {
 		candidate_decide(g, x);
-		return;
+		return false;
 	}
+	if (s->kind == BS_SLOT_SENDING && may_be_told(s))
+		return true;
 	if (slot_restarts(s->kind)) /* it asks again, unless it is gone */
 		slot_unstop(s, ticket);
 	else if (s->kind == BS_SLOT_SENDING) /* nobody knows what it is about to send */
 		kill((pid_t)s->tgid, SIGKILL);
 	slot_free(s, ticket);
+	return false;
 }
 
 /* It may be one whose event was lost, and will be stopped then. */
@@ -388,7 +402,7 @@ bool candidate_sweep(struct guard *g, u64 end)
 
 		waits |= waits_for_guard(word);
 		if (BS_SLOT_STATE(word) == BS_SLOT_STOPPED && !hold_has_slot(g, i, ticket))
-			sweep_stopped(g, i, ticket);
+			waits |= sweep_stopped(g, i, ticket);
 		i = (i + 1) % BS_SLOTS;
 	} while (i && boot_ns() < end);
 	g->sweep_at = i;

@@ -94,6 +94,31 @@ def test_plain_deny(wire, users, holds_sends, where):
     assert "backstop: denied: hold" in agent.err and users.has("users")
 
 
+@BOTH
+def test_plain_guard_dies(wire, users, holds_sends, answer):
+    """The next guard is asked again, in the midst of a connection that it has not seen begin."""
+    agent = wire.run(users.psql("select 7", "truncate users", how=PLAIN))
+    wire.guard.wait_for_holds()
+    wire.guard.kill_child()
+    until(wire.guard.answers, "the next guard answers")
+    hold = wire.guard.wait_for_holds()[0]
+    assert hold["signature"] == "wiretest.sql" and "truncate users" in hold["text"], hold
+    assert users.ask("select count(*) from users") == "1" and agent.process.poll() is None, agent.all
+    getattr(wire.guard, answer)(hold)
+    assert agent.finish() == (0 if answer == "approve" else 2), agent.all
+    assert users.ask("select count(*) from users") == ("0" if answer == "approve" else "1")
+
+
+def test_dropped_packets_guard_dies(wire, users, drops_packets):
+    agent = wire.run(users.psql("truncate users", how=PLAIN))
+    wire.guard.wait_for_holds()
+    wire.guard.kill_child()
+    assert agent.finish() == 137, agent.all
+    until(wire.guard.answers, "the next guard answers")
+    time.sleep(1)  # in which TCP would send again
+    assert users.ask("select count(*) from users") == "1"
+
+
 def test_dropped_packets_deny(wire, users, drops_packets):
     """A packet cannot be refused: it stays here, and its process ends."""
     agent = wire.run(users.psql("truncate users", how=PLAIN))

@@ -300,6 +300,25 @@ static void test_sweep_frees_the_slot_of_the_dead(void **state _unused_)
 	assert_null(journal_line(1));
 }
 
+/* It ends only when its event has not come for long. */
+static void test_sweep_ends_what_nobody_told(void **state _unused_)
+{
+	pid_t pid = stopped_child(STDERR_FILENO);
+	int status;
+
+	fake.slots[SLOT].tgid = pid;
+	fake.slots[SLOT].kind = BS_SLOT_SENDING;
+	set_word(TICKET, BS_SLOT_STOPPED);
+	assert_true(candidate_sweep(&guard, UINT64_MAX));
+	assert_word(TICKET, BS_SLOT_STOPPED);
+	assert_int_equal(waitpid(pid, &status, WNOHANG), 0);
+	fake.slots[SLOT].since_ms -= 600;
+	assert_false(candidate_sweep(&guard, UINT64_MAX));
+	assert_word(TICKET, BS_SLOT_FREE);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
 static void test_sweep_leaves_the_others(void **state _unused_)
 {
 	for (int s = BS_SLOT_FREE; s < BS_SLOT_STOPPED; s++) {
@@ -370,6 +389,7 @@ int main(void)
 		CANDIDATE_TEST(test_stale_slots_are_freed),
 		CANDIDATE_TEST(test_sweep_finds_a_stopped_task),
 		CANDIDATE_TEST(test_sweep_frees_the_slot_of_the_dead),
+		CANDIDATE_TEST(test_sweep_ends_what_nobody_told),
 		CANDIDATE_TEST(test_sweep_leaves_the_others),
 		CANDIDATE_TEST(test_sweep_goes_on_later),
 		CANDIDATE_TEST(test_answer_is_left_for_its_thread),
