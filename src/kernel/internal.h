@@ -74,6 +74,13 @@ struct bpf_link *late_attach(const struct bpf_program *p);
  * without: kernel_missed() counts what that loses. */
 void late_replace(struct kernel *k, struct backstop_bpf *s, u32 generation);
 
+/* symbol.c: how far into the function of this name in a program or library a probe is best placed,
+ * with nothing of it done and its arguments where they were; 0 where nothing better is known. */
+size_t kernel_find_offset(int fd, const char *name);
+/* The same of its first instructions. */
+#define KERNEL_CODE 64
+size_t kernel_probe_offset(const u8 code[static KERNEL_CODE]);
+
 #define SHARED_SLOTS_BYTES (BS_SLOTS * sizeof(struct bs_slot))
 #define SHARED_SLOTS_PIN   "slots"
 #define SHARED_PIN	   "shared"

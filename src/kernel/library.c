@@ -69,14 +69,15 @@ static void unpin(const struct kernel *k, const struct library *l)
 static int attach_one(const struct kernel *k, const struct backstop_bpf *s, u32 generation,
 		      struct library *l, size_t probe)
 {
-	const struct bpf_uprobe_opts opts = { .sz = sizeof(opts),
-					      .func_name = probes[probe].symbol };
+	const char *symbol = probes[probe].symbol;
+	const struct bpf_uprobe_opts opts = { .sz = sizeof(opts), .func_name = symbol };
 	struct bpf_program *p = probes[probe].frees ? s->progs.tls_free : s->progs.tls_write;
 	char path[32];
 	int r;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", l->fd);
-	l->links[probe] = bpf_program__attach_uprobe_opts(p, -1, path, 0, &opts);
+	l->links[probe] = bpf_program__attach_uprobe_opts(p, -1, path,
+							  kernel_find_offset(l->fd, symbol), &opts);
 	if (!l->links[probe])
 		return errno == ENOENT ? 0 : -errno;
 	r = pin(k, generation, l, probe);
