@@ -193,13 +193,14 @@ static __always_inline int go_on(struct send_work *w, struct segment *g)
 
 	if (!end || (s32)(*end - w->stream.seq) <= 0)
 		return DROP;
+	if ((s32)(mine - *end) >= 0)
+		send_late(w);
 	if ((s32)(mine - *end) > 0) {
 		skip_to(g, *end);
 		return -1;
 	}
 	if (mine == *end)
 		w->stream.flags &= ~STREAM_WAITS;
-	send_answered(w, BS_SAY_WATCH);
 	return leaves(w, g);
 }
 
@@ -220,6 +221,8 @@ static __always_inline int judge_new(struct __sk_buff *skb, struct send_work *w,
 		w->event.flags |= BS_SEND_LOST;
 	if (!asks && w->stream.flags & STREAM_KNOWN && !(w->stream.flags & STREAM_WATCH))
 		return leaves(w, g);
+	w->stream.asked = w->stream.position;
+	memo_note(w);
 	if (ask_egress(w))
 		return leaves(w, g);
 	w->stream.flags |= STREAM_WAITS;

@@ -47,12 +47,43 @@ __noinline int memo_knows(struct send_work *w)
 	return w && find_key(w, &key) && bpf_map_lookup_elem(&memo_shapes, &key);
 }
 
+static __always_inline void learn(const struct memo_key *key)
+{
+	u8 one = 1;
+
+	bpf_map_update_elem(&memo_shapes, key, &one, BPF_ANY);
+}
+
 __noinline int memo_learn(struct send_work *w)
 {
 	struct memo_key key = {};
-	u8 one = 1;
 
 	if (w && find_key(w, &key))
-		bpf_map_update_elem(&memo_shapes, &key, &one, BPF_ANY);
+		learn(&key);
+	return 0;
+}
+
+__noinline int memo_note(struct send_work *w)
+{
+	struct memo_key key = {};
+
+	if (!w)
+		return 0;
+	find_key(w, &key);
+	w->stream.shape[0] = key.shape.a;
+	w->stream.shape[1] = key.shape.b;
+	return 0;
+}
+
+__noinline int memo_learn_noted(struct send_work *w)
+{
+	struct memo_key key = {};
+
+	if (!w || !(w->stream.shape[0] | w->stream.shape[1]))
+		return 0;
+	key.stream = w->stream.id;
+	key.shape.a = w->stream.shape[0];
+	key.shape.b = w->stream.shape[1];
+	learn(&key);
 	return 0;
 }

@@ -35,6 +35,14 @@ struct {
 	__type(value, struct stream);
 } streams SEC(".maps");
 
+/* The guard's. Full: the oldest is forgotten, and the next write of its stream is a candidate. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, u64);
+	__type(value, struct bs_said);
+} stream_says SEC(".maps");
+
 static __always_inline struct bs_scan *scan_of(struct send_work *w)
 {
 	u32 at = w->index;
@@ -245,8 +253,8 @@ static __always_inline void advance(struct send_work *w)
 /* What the guard said with its answer. */
 static __always_inline void take_say(struct send_work *w, u32 say)
 {
-	w->stream.flags &= ~(STREAM_WATCH | STREAM_BLIND);
-	w->stream.flags |= (say & (STREAM_WATCH | STREAM_BLIND)) | STREAM_KNOWN;
+	w->stream.flags &= ~(STREAM_WATCH | STREAM_BLIND | STREAM_LATE);
+	w->stream.flags |= (say & (STREAM_WATCH | STREAM_BLIND | STREAM_LATE)) | STREAM_KNOWN;
 	w->stream.found_count = 0;
 	if (say & BS_SAY_SHAPE)
 		memo_learn(w);
@@ -299,10 +307,24 @@ __noinline int send_scanned(struct send_work *w)
 	note_found(w, s);
 	if (!bs_scan_end(s, table))
 		return 0;
-	if (carried || watched || !memo_knows(w))
+	if (watched || !memo_knows(w))
 		return 1;
-	w->stream.found_count = 0; /* its message has ended */
+	w->stream.found_count = carried; /* its message has ended */
 	w->stream.flags &= ~STREAM_WATCH;
+	return 0;
+}
+
+__noinline int send_late(struct send_work *w)
+{
+	struct bs_said *said = w ? bpf_map_lookup_elem(&stream_says, &w->stream.id) : NULL;
+	bool known;
+
+	if (!w)
+		return 0;
+	known = said && said->position == w->stream.asked;
+	if (known && said->say & BS_SAY_SHAPE)
+		memo_learn_noted(w);
+	take_say(w, known ? said->say & (STREAM_WATCH | STREAM_BLIND) : STREAM_WATCH);
 	return 0;
 }
 
@@ -316,6 +338,8 @@ __noinline int send_begin(struct send_work *given)
 		return 0;
 	COUNT(sends);
 	follows = find_stream(w);
+	if (w->stream.flags & STREAM_LATE)
+		send_late(w);
 	w->event.send.stream = w->stream.id;
 	w->event.send.position = w->stream.position;
 	w->event.flags = w->stream.flags & STREAM_BEGUN ? BS_SEND_BEGUN : 0;
@@ -333,19 +357,24 @@ __noinline int send_begin(struct send_work *given)
 
 /* ---- for packets and libraries */
 
+static const volatile struct stream no_stream; /* the stack has no room for one */
+
 __noinline int send_track(u64 cookie, u64 session)
 {
 	struct task_struct *t = bpf_get_current_task_btf();
 	struct stream_key key = { .object = cookie };
-	struct stream s = { .id = bpf_ktime_get_boot_ns() << 8 |
-				  (bpf_get_smp_processor_id() & 0xff),
-			    .flags = STREAM_BEGUN,
-			    .session = session };
+	struct stream *s;
 
-	s.tgid = BPF_CORE_READ(t, tgid);
-	s.tid = BPF_CORE_READ(t, pid);
-	s.start = BPF_CORE_READ(t, group_leader, start_boottime);
-	bpf_map_update_elem(&streams, &key, &s, BPF_ANY);
+	bpf_map_update_elem(&streams, &key, (const void *)&no_stream, BPF_ANY);
+	s = bpf_map_lookup_elem(&streams, &key);
+	if (!s)
+		return 0;
+	s->id = bpf_ktime_get_boot_ns() << 8 | (bpf_get_smp_processor_id() & 0xff);
+	s->flags = STREAM_BEGUN;
+	s->session = session;
+	s->tgid = BPF_CORE_READ(t, tgid);
+	s->tid = BPF_CORE_READ(t, pid);
+	s->start = BPF_CORE_READ(t, group_leader, start_boottime);
 	return 0;
 }
 

@@ -21,6 +21,7 @@ enum stream_flag {
 	STREAM_COUNTED = 1 << 9, /* `seq` tells how much of a write went */
 	STREAM_BEGUN = 1 << 10,	 /* it was seen from its first byte */
 	STREAM_WAITS = 1 << 11,	 /* egress: nothing leaves until the guard lets it go */
+	STREAM_LATE = 1 << 12,	 /* what the guard says of it is in `stream_says` */
 };
 
 /* A connection, or one inside of TLS. */
@@ -30,7 +31,9 @@ struct stream_key {
 };
 struct stream {
 	u64 id, position;
-	u32 seq; /* of TCP, at `position` */
+	u64 asked;    /* position of the last write that was asked about */
+	u64 shape[2]; /* its shape, where the answer may come late; 0: it has none */
+	u32 seq;      /* of TCP, at `position` */
 	u32 flags;
 	u32 found_count;
 	u32 found[SEND_CARRIED]; /* entries of lists */
@@ -94,8 +97,11 @@ int send_advance(struct send_work *w); /* it goes */
 int send_forget(u64 object, u64 owner);
 int send_told(struct send_work *w); /* sends the event, with what data[] has */
 int send_answered(struct send_work *w, u32 say);
+int send_late(struct send_work *w);  /* the same, of what was not waited for */
 int memo_knows(struct send_work *w); /* memo.bpf.c. 1: the write is a statement known as harmless */
 int memo_learn(struct send_work *w); /* it is one */
+int memo_note(struct send_work *w);  /* its shape is kept with the stream */
+int memo_learn_noted(struct send_work *w);
 
 #define AF_UNIX	    1
 #define AF_INET	    2

@@ -8,12 +8,11 @@
 #include "hold.h"
 #include "send.h"
 
-/* What it is to write goes unless the task is killed. An answer that comes later says nothing of
- * the stream. */
+/* What it is to write goes unless the task is killed. */
 static __always_inline u32 ask_thread(const struct place *p)
 {
 	enum bs_slot_state s = ask(p, BS_SLOT_STOPPING);
-	u32 say = BS_SAY_WATCH;
+	u32 say = STREAM_WATCH | STREAM_LATE;
 
 	if (s == BS_SLOT_ASKED)
 		stop_task(p);
@@ -71,8 +70,11 @@ static __always_inline u32 ask_before(struct send_work *w, struct bs_label *l)
 
 static __always_inline void before_tls(struct send_work *w, struct bs_label *l)
 {
-	if (send_begin(w))
+	if (send_begin(w)) {
+		w->stream.asked = w->stream.position;
+		memo_note(w);
 		send_answered(w, ask_before(w, l));
+	}
 	send_advance(w);
 }
 

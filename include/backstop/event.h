@@ -164,6 +164,13 @@ enum bs_say {
 	BS_SAY_SHIFT = 24,     /* of these in bs_waiting.flags */
 };
 
+/* The same for one that did not wait for the answer, by the stream's number. */
+struct bs_said {
+	u64 position; /* of the write that was asked about */
+	u32 say;
+	u32 reserved;
+};
+
 /* The connect, deletion or write that a thread asks for, or waits with, in the hash keyed by tid.
  * The system call restarts after the decision, and takes the answer for this very one from here. */
 enum bs_answer { BS_ANSWER_NONE, BS_ANSWER_PASS, BS_ANSWER_REFUSE };

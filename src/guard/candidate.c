@@ -244,8 +244,10 @@ static void decide_sending(struct guard *g, struct exec *exec)
 		decide_traced(g, x, &d);
 		return;
 	}
-	if (!slot_take(slot_of(g, x), x->ticket, BS_SLOT_ALLOWED))
+	if (!slot_take(slot_of(g, x), x->ticket, BS_SLOT_ALLOWED)) {
 		unstop(g, x);
+		send_push(x);
+	}
 	report_allowed(g, x, &d);
 }
 

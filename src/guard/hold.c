@@ -208,6 +208,8 @@ static void hold_finish(struct hold *h)
 		label_approved(g, h);
 	else
 		send_released(g, h->exec);
+	if (release)
+		send_push(h->exec);
 	if (release && h->decision.approval && !exec_is_deletion(h->exec) &&
 	    !exec_is_sending(h->exec))
 		pass_remember(g, h->exec, h->decision.approval);

@@ -363,6 +363,8 @@ struct ocsf_sending send_shown(const struct exec *x);
 void send_say(struct guard *g, const struct exec *x);
 /* It goes, and was stopped: packets that were dropped may leave. */
 void send_released(struct guard *g, const struct exec *x);
+/* And did not wait for that: its packets are sent at once. */
+void send_push(const struct exec *x);
 /* Its refusal is on the way. */
 void send_refused(const struct exec *x);
 void send_forget(struct guard *g, u64 session);

@@ -1,10 +1,13 @@
 /* What leaves on connections: bytes of the kernel's candidates -> messages -> what is found. */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "base/escape.h"
 #include "base/log.h"
@@ -16,6 +19,7 @@
 
 #define STREAMS_MAX 4096
 #define NAMES_MAX   8
+#define FDS_MAX	    1024
 #define TEXT_MAX    300			/* bytes of a message that are shown */
 #define READ_MAX    (4UL * 1024 * 1024) /* bytes of a write that are read from its process */
 #define RETRIES_NS  5000000000ULL /* for so long a first write that was let go may come again */
@@ -370,6 +374,8 @@ struct exec *send_decode(struct guard *g, const struct bs_send_event *e)
 		match_socket(g, x, e);
 	else
 		judge(g, x, e);
+	if (exec_is_sending(x) && kernel_say(g->kernel, &e->send, x->sent.say))
+		log_debug("all that stream %llu sends next is asked about", e->send.stream);
 	/* most are harmless, and nobody asks who they are */
 	if ((x->sent.finding.id || e->source == BS_SEND_UNIX) && exec_read_proc(g, x))
 		process_copy(g, x, e->parent);
@@ -416,6 +422,15 @@ void send_say(struct guard *g, const struct exec *x)
 		s->say = x->sent.say;
 }
 
+/* To have anything else, if but for a moment, could wait for whoever serves it. */
+static bool is_socket(const struct exec *x, int fd)
+{
+	char at[64], to[8];
+
+	snprintf(at, sizeof(at), "/proc/%u/fd/%d", x->tgid, fd);
+	return readlink(at, to, sizeof(to)) >= 7 && !memcmp(to, "socket:", 7);
+}
+
 /* libpq keeps the error of a write to itself until the server has ended the connection: it would
  * wait for ever. The end of what comes in tells it. */
 void send_refused(const struct exec *x)
@@ -428,11 +443,43 @@ void send_refused(const struct exec *x)
 	    strcmp(x->sent.protocol, wire_protocol_name(WIRE_POSTGRES)))
 		return;
 	pidfd = pidfd_open((pid_t)x->tgid, 0);
-	if (pidfd >= 0)
-		fd = pidfd_getfd(pidfd, x->sent.fd, 0);
+	if (pidfd >= 0 && is_socket(x, (int)x->sent.fd))
+		fd = pidfd_getfd(pidfd, (int)x->sent.fd, 0);
 	if (fd >= 0 && !getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) &&
 	    cookie == x->sent.cookie)
 		shutdown(fd, SHUT_RD);
+	close_fd(&fd);
+	close_fd(&pidfd);
+}
+
+static int find_socket(const struct exec *x, int pidfd)
+{
+	for (int i = 0; i < FDS_MAX; i++) {
+		_cleanup_close_ int fd = is_socket(x, i) ? pidfd_getfd(pidfd, i, 0) : -1;
+		u64 cookie = 0;
+		socklen_t len = sizeof(cookie);
+
+		if (fd >= 0 && !getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) &&
+		    cookie == x->sent.cookie)
+			return TAKE_FD(fd);
+	}
+	return -1;
+}
+
+/* TCP tries again 200 ms after a packet was dropped, and then ever more rarely; but at once where
+ * it is told not to wait for more. */
+void send_push(const struct exec *x)
+{
+	int pidfd, fd = -1, corked = 0;
+	socklen_t len = sizeof(corked);
+
+	if (x->sent.source != BS_SEND_EGRESS)
+		return;
+	pidfd = pidfd_open((pid_t)x->tgid, 0);
+	if (pidfd >= 0)
+		fd = find_socket(x, pidfd);
+	if (fd >= 0 && !getsockopt(fd, IPPROTO_TCP, TCP_CORK, &corked, &len) && !corked)
+		setsockopt(fd, IPPROTO_TCP, TCP_CORK, &corked, sizeof(corked));
 	close_fd(&fd);
 	close_fd(&pidfd);
 }

@@ -142,6 +142,9 @@ int kernel_watch_library(struct kernel *k, const char *path, u64 dev, u64 inode)
 /* A connection that waits with its packets: they leave, up to the sequence number `end`. 0 or a
  * negative errno. */
 int kernel_let_go_packets(struct kernel *k, u64 cookie, u32 end);
+/* What the guard says (enum bs_say) of a stream at this write, for one that does not wait for it. 0
+ * or a negative errno. */
+int kernel_say(struct kernel *k, const struct bs_send *of, u32 say);
 /* The process after `*tgid` (0: the first) of any session; -ENOENT behind the last. */
 int kernel_next_process(const struct kernel *k, u32 *tgid);
 

@@ -63,6 +63,14 @@ int kernel_watch_packets(struct kernel *k, bool on)
 	return cgroup < 0 ? cgroup : kernel_attach_packets(k, s, k->generation, cgroup);
 }
 
+int kernel_say(struct kernel *k, const struct bs_send *of, u32 say)
+{
+	const struct bs_said said = { .position = of->position, .say = say };
+
+	return bpf_map_update_elem(bpf_map__fd(k->skel->maps.stream_says), &of->stream, &said,
+				   BPF_ANY);
+}
+
 int kernel_let_go_packets(struct kernel *k, u64 cookie, u32 end)
 {
 	return bpf_map_update_elem(bpf_map__fd(k->skel->maps.egress_grants), &cookie, &end,
