@@ -289,8 +289,10 @@ __noinline int send_tail(struct send_work *w)
 	if (!w || !s || !table)
 		return 0;
 	bs_scan_begin(s, table);
+	s->names = BS_NAMES_NONE;
 	recall_found(w, s);
-	bs_scan_chunk(s, table, w->stream.tail, SEND_TAIL, 1);
+	if (bs_class[w->stream.tail[SEND_TAIL - 1]]) /* no needle goes over a boundary */
+		bs_scan_chunk(s, table, w->stream.tail, SEND_TAIL, 1);
 	return 0;
 }
 

@@ -53,9 +53,10 @@
 _Static_assert(BS_BLOCK <= 16 && BS_PAIRS_MAX <= 16, "bs_lowest() knows no more");
 
 enum bs_names {
-	BS_NAMES_HERE,	   /* names count: the head */
-	BS_NAMES_ANYWHERE, /* and so they do in what follows */
+	BS_NAMES_HERE, /* names count: the head */
 	BS_NAMES_NOWHERE,
+	BS_NAMES_ANYWHERE, /* and so they do in what follows */
+	BS_NAMES_NONE,	   /* likewise; it is no command's, and defines no shell's function */
 };
 
 /* All state of one scan. It starts zeroed, and bs_scan_end() leaves it so: clearing costs what was
@@ -460,7 +461,7 @@ static long bs_scan_name(u32 i, void *data)
 	u32 entry = s->found[i & (BS_MAX_FOUND - 1)];
 
 	if (i >= s->found_count)
-		entry = s->names == BS_NAMES_ANYWHERE ? BS_LIST_NAME : 0;
+		entry = s->names >= BS_NAMES_ANYWHERE ? BS_LIST_NAME : 0;
 	if (!(entry & BS_LIST_NAME))
 		return 0;
 	c->name = entry & BS_LIST_MASK;
@@ -498,7 +499,7 @@ static __always_inline u32 bs_scan_end(struct bs_scan *s, const void *tables)
 		s->have[1] |= 1ULL << (BS_NEEDLE_DEFINES - 64);
 	all = BS_ANCHOR(tables, BS_FILTER_ALL);
 	c.mask = all ? all->mask : 0;
-	if (s->named || s->names == BS_NAMES_ANYWHERE)
+	if (s->named || s->names >= BS_NAMES_ANYWHERE)
 		BS_LOOP(s->found_count + 1, bs_scan_name, &c);
 	if (s->found_count)
 		BS_LOOP(s->found_count, bs_scan_forget, &c);
