@@ -138,6 +138,23 @@ def not_connected(lab, way, port=DENY, host=HOST):
     assert agent.out == f"{way}: EPERM\n", agent.all
 
 
+# --- what is sent
+
+TEXT = "deny-this-text\n"
+
+
+def not_sent(lab, way, argv=None):
+    """A text that must not leave did not, nor was its sender left to try again where it could not be told."""
+    lab.net.clear()
+    agent = lab.run(argv or [f"{lab.build}/victims/leave", way, HOST, str(PLAIN), TEXT], net=lab.net)
+    status = agent.finish()
+    time.sleep(0.5)  # in which TCP would send again
+    came = sum(size for _, _, _, size in lab.net.got(PLAIN))
+    if came > 4 or (came and "mmsg" not in way):  # that sends something harmless before
+        raise Open(f"{came} bytes arrived: {status} {agent.all}", "backstop: " in agent.err)
+    assert (status == 137 if lab.tier == "trace" else agent.out == "EPERM\n"), (status, agent.all)
+
+
 # --- deletions
 
 class Area:

@@ -1,5 +1,5 @@
 """io_uring: what it asks for is refused at once, with an error that is one."""
-from bypass import around, case, each, kept, not_connected
+from bypass import around, case, each, kept, not_connected, not_sent
 
 WAYS = ["uring", "uring-linked", "uring-sendmsg"]
 
@@ -7,6 +7,11 @@ WAYS = ["uring", "uring-linked", "uring-sendmsg"]
 @each(WAYS, "connect")
 def _(lab, way):
     not_connected(lab, way)
+
+
+@each(["uring-send", "uring-sendmsg", "uring-write", "uring-async"], "sent by")
+def _(lab, way):
+    not_sent(lab, way)
 
 
 @case("unlinkat", limit={"trace": "no system call is made that could be seen"})

@@ -1,0 +1,219 @@
+/* Sends a text over a connection, or as a datagram, in one of many ways: leave WAY HOST PORT TEXT.
+ * What became of it is one line, "OK" or "EPERM". The ways stand in the table at the end.
+ * HOST may be "fd:N", a connection that is there. */
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/io_uring.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "../e2e/victims/uring.h"
+
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
+
+static struct sockaddr_in goal = { .sin_family = AF_INET };
+static const char *text;
+static int given = -1;
+
+static int open_socket(int type, int protocol)
+{
+	int fd = given >= 0 ? given : socket(AF_INET, type, protocol);
+
+	if (fd < 0 || (given < 0 && connect(fd, (struct sockaddr *)&goal, sizeof(goal)))) {
+		perror("leave: connect");
+		exit(3);
+	}
+	return fd;
+}
+
+static int tcp(void)
+{
+	return open_socket(SOCK_STREAM, 0);
+}
+
+static long way_send(void)
+{
+	return send(tcp(), text, strlen(text), 0);
+}
+
+static long way_mptcp(void)
+{
+	return send(open_socket(SOCK_STREAM, IPPROTO_MPTCP), text, strlen(text), 0);
+}
+
+static long way_fastopen(void)
+{
+	return sendto(socket(AF_INET, SOCK_STREAM, 0), text, strlen(text), MSG_FASTOPEN,
+		      (struct sockaddr *)&goal, sizeof(goal));
+}
+
+static long way_zerocopy(void)
+{
+	int fd = tcp(), one = 1;
+
+	setsockopt(fd, SOL_SOCKET, SO_ZEROCOPY, &one, sizeof(one));
+	return send(fd, text, strlen(text), MSG_ZEROCOPY);
+}
+
+static long way_urgent(void)
+{
+	return send(tcp(), text, strlen(text), MSG_OOB);
+}
+
+/* Each byte is a part of its own. */
+static long way_writev(void)
+{
+	struct iovec parts[1024];
+	int n = 0;
+
+	for (const char *c = text; *c && n < 1024; c++)
+		parts[n++] = (struct iovec) { (char *)c, 1 };
+	return writev(tcp(), parts, n);
+}
+
+/* The text is in the last of three messages. */
+static long send_three(int fd, struct sockaddr_in *name)
+{
+	char filler[] = "x\n";
+	struct iovec parts[] = { { filler, 2 }, { filler, 2 }, { (char *)text, strlen(text) } };
+	struct mmsghdr m[3] = { 0 };
+
+	for (int i = 0; i < 3; i++) {
+		m[i].msg_hdr.msg_iov = &parts[i];
+		m[i].msg_hdr.msg_iovlen = 1;
+		m[i].msg_hdr.msg_name = name;
+		m[i].msg_hdr.msg_namelen = name ? sizeof(*name) : 0;
+	}
+	return sendmmsg(fd, m, 3, 0) == 3 ? 1 : -1;
+}
+
+static long way_sendmmsg(void)
+{
+	return send_three(tcp(), NULL);
+}
+
+static long way_udp(void)
+{
+	return send(open_socket(SOCK_DGRAM, 0), text, strlen(text), 0);
+}
+
+static long way_udp_sendmmsg(void)
+{
+	return send_three(socket(AF_INET, SOCK_DGRAM, 0), &goal);
+}
+
+static int make_file(void)
+{
+	int fd = memfd_create("text", 0);
+
+	if (write(fd, text, strlen(text)) < 0 || lseek(fd, 0, SEEK_SET))
+		exit(3);
+	return fd;
+}
+
+static long way_sendfile(void)
+{
+	return sendfile(tcp(), make_file(), NULL, strlen(text));
+}
+
+static long way_splice(void)
+{
+	int fds[2], to = tcp();
+
+	if (pipe(fds) || write(fds[1], text, strlen(text)) < 0)
+		exit(3);
+	return splice(fds[0], NULL, to, NULL, strlen(text), 0);
+}
+
+static long way_vmsplice(void)
+{
+	struct iovec part = { (char *)text, strlen(text) };
+	int fds[2], to = tcp();
+
+	if (pipe(fds) || vmsplice(fds[1], &part, 1, 0) < 0)
+		exit(3);
+	return splice(fds[0], NULL, to, NULL, strlen(text), 0);
+}
+
+static long by_uring(unsigned int flags, unsigned int opcode)
+{
+	struct iovec part = { (char *)text, strlen(text) };
+	struct msghdr m = { .msg_iov = &part, .msg_iovlen = 1 };
+	struct io_uring_sqe sqe = { .opcode = opcode, .flags = flags, .fd = tcp() };
+	int n;
+
+	sqe.addr = opcode == IORING_OP_SENDMSG ? (uintptr_t)&m : (uintptr_t)text;
+	sqe.len = opcode == IORING_OP_SENDMSG ? 1 : strlen(text);
+	n = uring_do(0, NULL, &sqe);
+	if (n >= 0)
+		return n;
+	errno = -n;
+	return -1;
+}
+
+static long way_uring_send(void)
+{
+	return by_uring(0, IORING_OP_SEND);
+}
+
+static long way_uring_sendmsg(void)
+{
+	return by_uring(0, IORING_OP_SENDMSG);
+}
+
+static long way_uring_write(void)
+{
+	return by_uring(0, IORING_OP_WRITE);
+}
+
+static long way_uring_async(void)
+{
+	return by_uring(IOSQE_ASYNC, IORING_OP_SEND);
+}
+
+static const struct way {
+	const char *name;
+	long (*go)(void);
+} ways[] = {
+	{ "send", way_send },
+	{ "mptcp", way_mptcp },
+	{ "fastopen", way_fastopen },
+	{ "zerocopy", way_zerocopy },
+	{ "urgent", way_urgent },
+	{ "writev", way_writev },
+	{ "sendmmsg", way_sendmmsg },
+	{ "udp", way_udp },
+	{ "udp-sendmmsg", way_udp_sendmmsg },
+	{ "sendfile", way_sendfile },
+	{ "splice", way_splice },
+	{ "vmsplice", way_vmsplice },
+	{ "uring-send", way_uring_send },
+	{ "uring-sendmsg", way_uring_sendmsg },
+	{ "uring-write", way_uring_write },
+	{ "uring-async", way_uring_async },
+};
+
+int main(int argc, char **argv)
+{
+	if (argc != 5)
+		return 2;
+	if (sscanf(argv[2], "fd:%d", &given) != 1)
+		inet_pton(AF_INET, argv[2], &goal.sin_addr);
+	goal.sin_port = htons((uint16_t)atoi(argv[3]));
+	text = argv[4];
+	for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
+		if (strcmp(ways[i].name, argv[1]))
+			continue;
+		if (ways[i].go() >= 0)
+			puts("OK");
+		else
+			puts(errno == EPERM ? "EPERM" : strerror(errno));
+		return 0;
+	}
+	return 2;
+}

@@ -1,0 +1,126 @@
+"""Names that what is sent tells, and those of libc's resolver: by them connections are refused."""
+import os
+import shutil
+import ssl
+import subprocess
+
+import pytest
+
+import lab as laboratory
+from lab import SLOW, until
+from wire import PYTHON, needs, refuses
+
+PROD, TEST = "db.prod.example", "db.test.example"  # the first is refused, on ports 7001 and 7002
+HOST = "10.20.0.5"
+
+SENDS = """import socket, sys, time
+s = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+try:
+    for part in sys.argv[3:]:
+        s.sendall(bytes.fromhex(part))
+        time.sleep(0.05)
+    print('sent')
+except PermissionError:
+    print('refused')
+"""
+
+
+def check_name(wire, net, split, tells):
+    """`tells` makes the first bytes that tell a name; they leave in pieces of so many bytes."""
+    for name, refused in ((TEST, False), (PROD, True)):
+        data = tells(name)
+        parts = [data[i:i + split].hex() for i in range(0, len(data), split)]
+        net.clear()
+        agent = wire.run([PYTHON, "-c", SENDS, HOST, "7001", *parts], net=net)
+        code = agent.finish()
+        came = sum(size for _, _, _, size in net.got(7001))
+        if not refused:
+            assert (code, agent.out, came) == (0, "sent\n", len(data)), (agent.all, came)
+            continue
+        assert came < len(data), agent.all
+        assert (code, agent.out) == (0, "refused\n") if refuses(wire.guard) else code == 137, agent.all
+
+
+def hello(name):
+    """A ClientHello of OpenSSL's."""
+    out = ssl.MemoryBIO()
+    context = ssl.create_default_context()
+    try:
+        context.wrap_bio(ssl.MemoryBIO(), out, server_hostname=name).do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    return out.read()
+
+
+SPLITS = pytest.mark.parametrize("split", [4096, 100, 31])
+
+
+@SPLITS
+def test_sni(wire, net, split):
+    """TLS tells the name in the clear; it may come in several segments."""
+    check_name(wire, net, split, hello)
+
+
+@SPLITS
+def test_proxy(wire, net, split):
+    """A proxy is asked for a name of which nothing else tells."""
+    check_name(wire, net, split, lambda name: f"CONNECT {name}:7001 HTTP/1.1\r\nHost: {name}:7001\r\n\r\n".encode())
+
+
+@SPLITS
+def test_host(wire, net, split):
+    check_name(wire, net, split, lambda name: f"GET / HTTP/1.1\r\nAccept: */*\r\nHost: {name}\r\n\r\n".encode())
+
+
+# --- libc's resolver, and a real name server
+
+NAME_SERVER = "127.0.0.9"
+
+
+@pytest.fixture(scope="module")
+def dnsmasq(the_net, wire_dir):
+    program = shutil.which("dnsmasq") or "/usr/sbin/dnsmasq"
+    needs(program)
+    words = ["--no-daemon", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", f"--listen-address={NAME_SERVER}", "--bind-interfaces",
+             f"--address=/example/{HOST}", f"--cname=alias.other,{PROD}", f"--host-record={PROD},{HOST}", "--user=root", "--pid-file="]
+    with open(f"{wire_dir}/dnsmasq.log", "w+", encoding="utf-8") as log:
+        server = subprocess.Popen([*the_net.inside, program, *words], stderr=log, stdout=log)
+        laboratory.KEEP.add(server.pid)
+        until(lambda: "started" in open(log.name, encoding="utf-8").read() or server.poll() is not None, "it listens")
+    assert server.poll() is None, open(f"{wire_dir}/dnsmasq.log", encoding="utf-8").read()
+    yield server
+    server.terminate()
+    server.wait(SLOW)
+
+
+CONNECTS = """import socket, sys
+try:
+    s = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+    s.sendall(b'hello\\n')
+    print(s.recv(99).decode().strip())
+except PermissionError:
+    print('refused')
+"""
+
+
+def resolving(wire, options, argv):
+    """argv, with a resolver that asks this server."""
+    path = os.path.join(wire.work, "resolv.conf")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(f"nameserver {NAME_SERVER}\noptions timeout:2 {options}\n")
+    return ["unshare", "-m", "sh", "-c", 'mount --bind "$1" /etc/resolv.conf && shift && exec "$@"', "sh", path, *argv]
+
+
+@pytest.mark.parametrize("options", ["", "use-vc", "edns0 single-request"], ids=["udp", "tcp", "edns"])
+def test_libc(wire, net, dnsmasq, options):
+    """What getaddrinfo() was told; another name of the same address is none of it, as a session of its own shows."""
+    for name, said in ((PROD, "refused"), (TEST, "reply"), ("Alias.Other", "refused")):
+        agent = wire.run(resolving(wire, options, [PYTHON, "-c", CONNECTS, name, "7001"]), net=net)
+        assert (agent.finish(), agent.out) == (0, f"{said}\n"), (name, agent.all)
+    assert len(net.got(7001)) == 1
+
+
+def test_curl_resolves(wire, net, dnsmasq):
+    agent = wire.run(resolving(wire, "", ["curl", "-s", "-S", f"http://{PROD}:7001/"]), net=net)
+    assert agent.finish() == 7 and not net.got(7001), agent.all
