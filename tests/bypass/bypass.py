@@ -143,10 +143,14 @@ def not_connected(lab, way, port=DENY, host=HOST):
 TEXT = "deny-this-text\n"
 
 
+def leave(lab, way, host):
+    return [f"{lab.build}/victims/leave", way, host, str(PLAIN), TEXT]
+
+
 def not_sent(lab, way, argv=None):
-    """A text that must not leave did not, nor was its sender left to try again where it could not be told."""
+    """A text that must not leave did not: its sender was told so, or ended. `argv` makes a session of its own."""
     lab.net.clear()
-    agent = lab.run(argv or [f"{lab.build}/victims/leave", way, HOST, str(PLAIN), TEXT], net=lab.net)
+    agent = lab._agent([*lab.net.inside, *argv], {}) if argv else lab.run(leave(lab, way, HOST), net=lab.net)
     status = agent.finish()
     time.sleep(0.5)  # in which TCP would send again
     came = sum(size for _, _, _, size in lab.net.got(PLAIN))

@@ -79,7 +79,7 @@ static long way_writev(void)
 /* The text is in the last of three messages. */
 static long send_three(int fd, struct sockaddr_in *name)
 {
-	char filler[] = "x\n";
+	char filler[] = "x ";
 	struct iovec parts[] = { { filler, 2 }, { filler, 2 }, { (char *)text, strlen(text) } };
 	struct mmsghdr m[3] = { 0 };
 

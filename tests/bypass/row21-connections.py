@@ -1,5 +1,5 @@
 """However a connection is made, and however its address is written."""
-from bypass import each, not_connected, not_sent
+from bypass import HOST, PLAIN, PYTHON, case, each, leave, not_connected, not_sent
 
 WAYS = ["tcp", "scm", "fastopen", "udp-sendmmsg", "leaderless", "nonblock", "mptcp", "fastopen-connect", "udp", "udp-sendto",
         "udp-sendmsg", "udp-redirected", "vfork", "thread"]
@@ -15,6 +15,36 @@ def _(lab, host):
     not_connected(lab, "tcp", host=host)
 
 
-@each(["send", "mptcp", "fastopen", "zerocopy", "urgent", "writev", "sendmmsg", "udp", "udp-sendmmsg", "sendfile", "splice", "vmsplice"], "sent by")
+@each(["send", "mptcp", "fastopen", "zerocopy", "urgent", "writev", "sendmmsg"], "sent by")
 def _(lab, way):
     not_sent(lab, way)
+
+
+PAGES = "the hook is told of pages, and not what is in them"
+
+
+@each(["sendfile", "splice", "vmsplice"], "sent by", limit={"lsm": PAGES, "fmod_ret": PAGES})
+def _(lab, way):
+    not_sent(lab, way)
+
+
+@case("sent by: a datagram", limit={"trace": "only packets of TCP are looked at here"})
+def _(lab):
+    not_sent(lab, "udp")
+
+
+@case("sent by: sendmmsg of datagrams", limit="the kernel asks for the first of those to one address alone")
+def _(lab):
+    not_sent(lab, "udp-sendmmsg")
+
+
+BEFORE = """import socket
+s = socket.create_connection((args[0], int(args[1])))
+os.dup2(s.fileno(), 9)
+os.execv(args[2], args[2:])"""
+
+
+@case("sent over a connection from before the session", limit={"trace": "connections are known from when a session makes them"})
+def _(lab):
+    session = [lab.backstop, "run", *lab.guard.common, "--agent", "test", "--", *leave(lab, "send", "fd:9")]
+    not_sent(lab, "send", [PYTHON, "-c", f"import os, sys\nargs = sys.argv[1:]\n{BEFORE}", HOST, str(PLAIN), *session])
