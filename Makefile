@@ -179,6 +179,7 @@ $(BUILD)/bench/hosts: tests/bench/hosts.c $(ARCHIVES)
 
 bench: all $(VICTIMS) $(BUILD)/tests/unit/kernel/test_cost $(BUILD)/bench/hosts
 	tests/bench/bench $(BUILD)
+	tests/bench/sends $(BUILD)
 	tests/bench/programs $(BUILD)
 	tests/bench/fleet $(BUILD)
 
