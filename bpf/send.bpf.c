@@ -318,7 +318,8 @@ __noinline int send_scanned(struct send_work *w)
 
 __noinline int send_late(struct send_work *w)
 {
-	struct bs_said *said = w ? bpf_map_lookup_elem(&stream_says, &w->stream.id) : NULL;
+	u64 id = w ? w->stream.id : 0; /* old kernels take no key from where it is */
+	struct bs_said *said = bpf_map_lookup_elem(&stream_says, &id);
 	bool known;
 
 	if (!w)
