@@ -86,8 +86,8 @@ int send_judge(struct send_work *w);
 int send_unix(struct send_work *w);
 int send_track(u64 cookie, u64 session); /* a connection that is seen as it leaves */
 int names_ask(u64 cookie, u64 session);	 /* names.bpf.c: answers are listened to */
-int send_is_tracked(u64 cookie);
-int send_find(struct send_work *w); /* its stream; 0: there is none */
+int send_is_tracked(u64 cookie);	 /* and there is something to see */
+int send_find(struct send_work *w);	 /* its stream; 0: there is none */
 int send_store(struct send_work *w);
 int send_tail(struct send_work *w);    /* begins the scan */
 int send_look(struct send_work *w);    /* scans what data[] has */

@@ -534,6 +534,7 @@ void hold_trapped(struct guard *g, u32 slot, u32 ticket)
 	if (!h || h->trapped)
 		return;
 	h->trapped = true;
+	send_keep_back(h->exec);
 	if (h->outcome != HOLD_OPEN)
 		hold_finish(h);
 }

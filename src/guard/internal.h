@@ -3,6 +3,7 @@
 #define GUARD_INTERNAL_H
 
 #include <sys/queue.h>
+#include <sys/socket.h>
 
 #include "base/loop.h"
 #include "base/map.h"
@@ -70,7 +71,9 @@ struct sent {
 	int fd;	    /* in the process */
 	u32 size, end;
 	enum bs_send_source source;
-	u32 say; /* enum bs_say */
+	u32 say;	      /* enum bs_say */
+	struct linger linger; /* of the socket, before it was kept back */
+	bool kept;
 	struct finding finding;
 	const char *protocol; /* NULL: not known */
 	char *path;	      /* of a Unix socket; NULL: it is none */
@@ -363,6 +366,9 @@ struct ocsf_sending send_shown(const struct exec *x);
 void send_say(struct guard *g, const struct exec *x);
 /* It goes, and was stopped: packets that were dropped may leave. */
 void send_released(struct guard *g, const struct exec *x);
+/* Its packets are dropped: where its process ends, even together with the guard, the connection is
+ * reset, and TCP does not try again. */
+void send_keep_back(struct exec *x);
 /* And did not wait for that: its packets are sent at once. */
 void send_push(const struct exec *x);
 /* Its refusal is on the way. */

@@ -466,22 +466,45 @@ static int find_socket(const struct exec *x, int pidfd)
 	return -1;
 }
 
+/* The connection whose packets wait, as an fd of our own; -1: its process has it no more. */
+static int open_socket(const struct exec *x)
+{
+	int pidfd, fd = -1;
+
+	if (x->sent.source != BS_SEND_EGRESS)
+		return -1;
+	pidfd = pidfd_open((pid_t)x->tgid, 0);
+	if (pidfd >= 0)
+		fd = find_socket(x, pidfd);
+	close_fd(&pidfd);
+	return fd;
+}
+
+void send_keep_back(struct exec *x)
+{
+	const struct linger at_once = { .l_onoff = 1 };
+	_cleanup_close_ int fd = open_socket(x);
+	socklen_t len = sizeof(x->sent.linger);
+
+	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_LINGER, &x->sent.linger, &len))
+		return;
+	x->sent.kept = !setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+}
+
 /* TCP tries again 200 ms after a packet was dropped, and then ever more rarely; but at once where
  * it is told not to wait for more. */
 void send_push(const struct exec *x)
 {
-	int pidfd, fd = -1, corked = 0;
+	_cleanup_close_ int fd = open_socket(x);
+	int corked = 0;
 	socklen_t len = sizeof(corked);
 
-	if (x->sent.source != BS_SEND_EGRESS)
+	if (fd < 0)
 		return;
-	pidfd = pidfd_open((pid_t)x->tgid, 0);
-	if (pidfd >= 0)
-		fd = find_socket(x, pidfd);
-	if (fd >= 0 && !getsockopt(fd, IPPROTO_TCP, TCP_CORK, &corked, &len) && !corked)
+	if (x->sent.kept)
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &x->sent.linger, sizeof(x->sent.linger));
+	if (!getsockopt(fd, IPPROTO_TCP, TCP_CORK, &corked, &len) && !corked)
 		setsockopt(fd, IPPROTO_TCP, TCP_CORK, &corked, sizeof(corked));
-	close_fd(&fd);
-	close_fd(&pidfd);
 }
 
 struct ocsf_sending send_shown(const struct exec *x)

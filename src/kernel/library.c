@@ -128,7 +128,7 @@ void kernel_drop_libraries(struct kernel *k)
 {
 	struct library *l;
 
-	LIST_FOREACH (l, &k->libraries, entry)
+	for (l = LIST_FIRST(&k->libraries); l; l = LIST_NEXT(l, entry))
 		unpin(k, l);
 	kernel_free_libraries(k);
 }

@@ -2,12 +2,13 @@
 import json
 import os
 import subprocess
+import zipfile
 
 import pytest
 
 import lab as laboratory
 from lab import SLOW, Reader, until
-from wire import BOTH, HOST, client, expect_denied, expect_unasked, free_port, judge, make_certificate, needs
+from wire import BOTH, HOST, PYTHON, client, expect_denied, expect_unasked, free_port, judge, make_certificate, needs
 
 GONE = {"query": "mutation M($id: String!) { gone: volumeDelete(volumeId: $id) }", "variables": {"id": "1"}}
 HARMLESS = {"query": "query Q { search(text: \"volumeDelete\") { id } }", "operationName": "Q"}
@@ -198,6 +199,27 @@ def test_npm_install(wire, web):
                       "--registry", f"{web.plain}/npm/", "volumes"])
     expect_unasked(wire, agent)
     assert os.path.exists(f"{wire.work}/app/node_modules/volumes/index.js")
+
+
+def write_wheel(directory):
+    """A package of Python's with one module."""
+    info = "volumes-1.0.dist-info"
+    files = {"volumes.py": "# drop table users; DELETE /v1/volumes/1\n", f"{info}/METADATA": "Metadata-Version: 2.1\nName: volumes\nVersion: 1.0\n",
+             f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"}
+    files[f"{info}/RECORD"] = "".join(f"{name},,\n" for name in (*files, f"{info}/RECORD"))
+    with zipfile.ZipFile(f"{directory}/volumes-1.0-py3-none-any.whl", "w") as wheel:
+        for name, text in files.items():
+            wheel.writestr(name, text)
+
+
+@pytest.mark.parametrize("mode", ["plain", "tls"])
+def test_pip_install(wire, web, mode):
+    needs(modules=["pip"])
+    write_wheel(web.directory)
+    agent = wire.run([PYTHON, "-m", "pip", "install", "-q", "--no-cache-dir", "--disable-pip-version-check", "--trusted-host", HOST,
+                      "--target", f"{wire.work}/site", "--index-url", f"{web.url(mode)}/pip/simple/", "volumes"])
+    expect_unasked(wire, agent)
+    assert os.path.exists(f"{wire.work}/site/volumes.py")
 
 
 def test_git_over_https(wire, web):

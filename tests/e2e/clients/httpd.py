@@ -1,5 +1,5 @@
 """httpd.py DIRECTORY: an HTTP server in the clear and one over TLS, that says what came; below /git/ it is git's,
-and below /npm/ a registry of packages. DIRECTORY has the certificate, the repositories and the packages."""
+below /npm/ a registry of packages and below /pip/ another. DIRECTORY has the certificate, the repositories and the packages."""
 import base64
 import hashlib
 import http.server
@@ -39,6 +39,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.git(body)
         if self.path.startswith("/npm/"):
             return self.package(os.path.basename(self.path))
+        if self.path.startswith("/pip/"):
+            return self.wheel(os.path.basename(self.path))
         print(self.command, self.path, body.decode(), flush=True)
         return self.answer(b"{}")
 
@@ -62,6 +64,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         dist = {"tarball": f"http://{self.headers['Host']}/npm/{name}.tgz", "integrity": integrity}
         return self.answer(json.dumps({"name": name, "dist-tags": {"latest": "1.0.0"},
                                        "versions": {"1.0.0": {"name": name, "version": "1.0.0", "dist": dist}}}).encode())
+
+    def wheel(self, name):
+        if not name:
+            name = next(n for n in os.listdir(DIRECTORY) if n.endswith(".whl"))
+            return self.answer(f'<a href="/pip/{name}">{name}</a>'.encode(), "text/html")
+        with open(os.path.join(DIRECTORY, name), "rb") as f:
+            return self.answer(f.read(), "application/octet-stream")
 
     def log_message(self, *_):
         pass
