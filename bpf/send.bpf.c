@@ -302,8 +302,7 @@ __noinline int send_tail(struct send_work *w)
 	bs_scan_begin(s, table);
 	s->names = BS_NAMES_NONE;
 	recall_found(w, s);
-	if (bs_class[w->stream.tail[SEND_TAIL - 1]]) /* no needle goes over a boundary */
-		bs_scan_chunk(s, table, w->stream.tail, SEND_TAIL, 1);
+	bs_scan_chunk(s, table, w->stream.tail, SEND_TAIL, 1);
 	return 0;
 }
 
