@@ -15,12 +15,14 @@
 #include "guard/internal.h"
 #include "guard/library.h"
 #include "guard/slot.h"
+#include "policy/secrets.h"
 #include "policy/send.h"
 
 #define STREAMS_MAX 4096
 #define NAMES_MAX   8
 #define FDS_MAX	    1024
 #define TEXT_MAX    300			/* bytes of a message that are shown */
+#define MASKED_MAX  4096		/* bytes of it in which secrets are looked for */
 #define READ_MAX    (4UL * 1024 * 1024) /* bytes of a write that are read from its process */
 #define RETRIES_NS  5000000000ULL /* for so long a first write that was let go may come again */
 
@@ -145,30 +147,48 @@ struct judging {
 	bool retry;	/* of a first write that was let go */
 };
 
-static void add_slice(struct strbuf *out, struct wire_slice s)
+/* The first of it, with *** for each secret; nothing without memory. */
+static void add_masked(const struct guard *g, struct strbuf *out, struct wire_slice s)
+{
+	size_t len = MIN(s.len, (size_t)MASKED_MAX);
+	_cleanup_free_ char *text = calloc(1, len + 1);
+	_cleanup_free_ char **masked = NULL;
+	char *words[] = { text, NULL };
+
+	if (!text)
+		return;
+	for (size_t i = 0; i < len; i++)
+		text[i] = s.s[i] ?: ' ';
+	if (!secrets_mask(g->secrets, words, &masked))
+		strbuf_adds(out, masked ? masked[0] : text);
+}
+
+static void add_slice(const struct guard *g, struct strbuf *out, struct wire_slice s)
 {
 	size_t room = out->len < TEXT_MAX ? TEXT_MAX - out->len : 0;
+	_cleanup_strbuf_ struct strbuf shown = STRBUF_INIT;
 
 	if (!s.len || !room)
 		return;
 	if (out->len)
 		strbuf_addc(out, ' ');
-	escape_bytes(out, s.s, MIN(s.len, room));
-	if (s.len > room)
+	add_masked(g, &shown, s);
+	escape_bytes(out, strbuf_str(&shown), MIN(shown.len, room));
+	if (shown.len > room)
 		strbuf_adds(out, "…");
 }
 
-/* As a person would say it. Messages hold no passwords: see wire.h. */
-static char *describe(const struct wire_message *m)
+/* As a person would say it. */
+static char *describe(const struct guard *g, const struct wire_message *m)
 {
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 
-	add_slice(&out, m->method);
-	add_slice(&out, m->kind == WIRE_REQUEST ? m->host : m->database);
-	add_slice(&out, m->kind == WIRE_REQUEST ? m->path : m->target);
+	add_slice(g, &out, m->method);
+	add_slice(g, &out, m->kind == WIRE_REQUEST ? m->host : m->database);
+	add_slice(g, &out, m->kind == WIRE_REQUEST ? m->path : m->target);
 	for (u32 i = 0; i < m->words_count; i++)
-		add_slice(&out, m->words[i]);
-	add_slice(&out, m->text);
+		add_slice(g, &out, m->words[i]);
+	add_slice(g, &out, m->text);
 	return out.len ? strbuf_take(&out) : NULL;
 }
 
@@ -209,7 +229,7 @@ static bool on_message(const struct wire_message *m, void *data)
 	sent->finding = f;
 	sent->protocol = wire_protocol_name(m->protocol);
 	free(sent->text);
-	sent->text = describe(m);
+	sent->text = describe(j->g, m);
 	return true;
 }
 

@@ -23,6 +23,10 @@ static const char inside[] =
 	"://([^\\s/?#@'\":]{0,128}:(?!\\d+(?:[/,]|$))[^\\s'\"]{0,512})@"
 	"|"
 	"://([^\\s/?#@'\"]+)@"
+	/* SQL */
+	"|identified\\s+(?:with\\s+\\S+\\s+)?(?:by|as)\\s*'((?:[^']|'')*+)"
+	"|identified\\s+(?:with\\s+\\S+\\s+)?(?:by|as)\\s*\"((?:[^\"]|\"\")*+)"
+	"|password\\s*[=(]?\\s*(?:password\\s*\\(\\s*)?e?'((?:[^']|'')*+)"
 	/* NAME=VALUE, NAME: VALUE, \"NAME\":\"VALUE\", wherever it stands */
 	"|" NAMES "[\"']?\\s*[=:]\\s*\"([^\"]+)\""
 	"|" NAMES "[\"']?\\s*[=:]\\s*'([^']+)'"
@@ -30,9 +34,6 @@ static const char inside[] =
 	"|[;&?]pwd=([^\\s\"'&;]+)"
 	"|authorization[\"']?\\s*[:=]\\s*[\"']?(?:(?:bearer|basic|token|digest)\\s+)?([^\\s\"']+)"
 	"|(?:api|access|auth|session|csrf)[_-](?:key|token)[\"']?\\s*[:=]\\s*[\"']?([^\\s\"']+)"
-	/* SQL */
-	"|identified\\s+(?:with\\s+\\S+\\s+)?by\\s+'([^']*)'"
-	"|password\\s+'([^']*)'"
 	/* tokens that are known by how they look */
 	"|\\b((?:gh[pousr]_|github_pat_|glpat-|xox[abposr]-|sk-|sk_live_|rk_live_|npm_|hf_|dop_v1_"
 	"|hvs\\.|pypi-|shpat_|dapi|lin_api_)[\\w-]{16,})"

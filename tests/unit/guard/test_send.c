@@ -102,6 +102,17 @@ static void test_statement(void **state _unused_)
 	assert_found(x, "sql", "DROP TABLE a");
 }
 
+#define ROLE                                                                                       \
+	"Q\0\0\0\x35"                                                                              \
+	"DROP TABLE a; CREATE ROLE b\nPASSWORD\n'hun''ter2'"
+
+static void test_password(void **state _unused_)
+{
+	assert_found(written(0, "", STARTUP, 17), NULL, NULL);
+	assert_found(written(17, "", ROLE, sizeof(ROLE)), "sql",
+		     "DROP TABLE a; CREATE ROLE b\\nPASSWORD\\n'***'");
+}
+
 /* It comes again where it was refused, and is judged again; another may come in its place. */
 static void test_refused(void **state _unused_)
 {
@@ -187,13 +198,10 @@ static void test_retry(void **state _unused_)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_statement),
-		TEST(test_retry),
-		TEST(test_refused),
-		TEST(test_gap),
-		TEST(test_text_in_two_writes),
-		TEST(test_incomplete),
-		TEST(test_name_of_a_request),
+		TEST(test_statement),  TEST(test_password),
+		TEST(test_retry),      TEST(test_refused),
+		TEST(test_gap),	       TEST(test_text_in_two_writes),
+		TEST(test_incomplete), TEST(test_name_of_a_request),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
