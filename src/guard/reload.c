@@ -28,6 +28,9 @@ static void apply_settings(struct guard *g)
 		g->options.mode = s->mode;
 	if (!g->options.timeout_given)
 		g->options.hold_timeout = s->hold_timeout;
+	if (g->options.mode != MODE_ENFORCE && policy_send_tables(g->policy))
+		log_warning("mode %s: what is sent over connections is not looked at",
+			    mode_name(g->options.mode));
 	g->recorded.fsync = s->journal.fsync;
 	if (g->journal)
 		journal_set_limits(g->journal, s->journal.segment_size, s->journal.keep,
@@ -49,7 +52,7 @@ static const char *const *list_build_output(const struct policy *p)
 }
 
 /* A connect or a deletion is frozen only to prevent it: the other modes learn of it by its event.
- */
+ * What is sent has an event only where it is asked about: they do not learn of it. */
 void reload_tables(const struct guard *g, const struct policy *p, struct kernel_tables *ret)
 {
 	static const struct net_tables none;
