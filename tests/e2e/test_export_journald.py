@@ -28,6 +28,7 @@ class Journald:
             ["unshare", "--mount", "--propagation", "private", "sh", "-c",
              'mount --bind "$1/run" /run && mount --bind "$1/log" /var/log && exec "$2" test', "sh", self.path, JOURNALD],
             stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        until(lambda: os.path.exists(self.socket), "journald listens")
         return self
 
     def stop(self, how=signal.SIGTERM):
