@@ -224,9 +224,17 @@ static u32 find_script(const struct action *a, u32 count)
 	return 0;
 }
 
+/* A file may be called as a shell's redirection is, but no rule means it. */
+static const char *program_name(const char *path)
+{
+	const char *name = carrier_base_name(path);
+
+	return shell_is_redirection(name) ? "" : name;
+}
+
 static u32 add_name(const char **names, u32 n, const char *path)
 {
-	const char *name = path ? carrier_base_name(path) : "";
+	const char *name = path ? program_name(path) : "";
 
 	for (u32 i = 0; i < n; i++)
 		if (strcmp(names[i], name) == 0)
@@ -238,7 +246,7 @@ static u32 add_name(const char **names, u32 n, const char *path)
 
 static void search_names(struct search *s, const struct action *a)
 {
-	const char *names[4] = { carrier_base_name(a->argv[0]) };
+	const char *names[4] = { program_name(a->argv[0]) };
 	u32 n = 1, count = 0, script = 0;
 
 	while (a->argv[count])
@@ -259,7 +267,7 @@ static void search_names(struct search *s, const struct action *a)
 		s->carrier = NULL;
 	}
 	if (script) {
-		names[0] = carrier_base_name(a->name);
+		names[0] = program_name(a->name);
 		search_command(s, names, 1, a->argv + script + 1, count - script - 1);
 	}
 	s->result.too_long = s->work.over;
