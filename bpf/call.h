@@ -80,7 +80,8 @@ static __always_inline bool is_connect_call(struct task_struct *t)
 }
 
 /* What writes to a socket, and restarts as it began: write, writev, sendfile, sendto, sendmsg,
- * splice, pwritev2. sendmmsg does not. */
+ * splice, pwritev2. sendmmsg restarts where its first message waits; behind another it returns how
+ * many went, and the caller sends the rest. */
 static __always_inline bool is_send_call(struct task_struct *t)
 {
 	u64 nr = call_number(call_regs(t));
@@ -88,9 +89,9 @@ static __always_inline bool is_send_call(struct task_struct *t)
 	if (t->flags & PF_IO_WORKER)
 		return false;
 	if (is_compat(t))
-		return nr == 4 || nr == 146 || nr == 369 || nr == 370 || nr == 102;
-	return nr == 1 || nr == 20 || nr == 40 || nr == 44 || nr == 46 || nr == 275 || nr == 328 ||
-	       nr == 516 || nr == 518;
+		return nr == 4 || nr == 146 || nr == 345 || nr == 369 || nr == 370 || nr == 102;
+	return nr == 1 || nr == 20 || nr == 40 || nr == 44 || nr == 46 || nr == 275 || nr == 307 ||
+	       nr == 328 || nr == 516 || nr == 518 || nr == 538;
 }
 
 /* One of up to 64 numbers in a row, as a bit. */

@@ -33,7 +33,7 @@ def _(lab):
     not_sent(lab, "udp")
 
 
-# where hooks ask, it is asked about the first of those alone, which cannot wait: whether it is refused hangs on how soon it is answered
+# the kernel asks hooks about the first alone of those to one address: what is split over them is not seen there
 @case("sent by: sendmmsg of datagrams", limit={"trace": "only packets of TCP are looked at here"}, tiers=("trace",))
 def _(lab):
     not_sent(lab, "udp-sendmmsg")
