@@ -219,6 +219,7 @@ struct in6_addr {
 };
 
 struct sock_common {
+	volatile unsigned char skc_state;
 	u32 skc_daddr;
 	u16 skc_dport;
 	unsigned short skc_family;

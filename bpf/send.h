@@ -280,12 +280,16 @@ static __always_inline void send_head(struct send_work *w, u64 session, u32 sour
 
 /* ---- the hook's body: 0 or a negative errno */
 
-/* Of TCP it is known how much of a write went: a short count is no guess. */
+#define TCP_CLOSE 7 /* include/net/tcp_states.h */
+
+/* Of TCP it is known how much of a write went: a short count is no guess. Before it is connected,
+ * by MSG_FASTOPEN, that is not known: the call comes again when its address was asked about. */
 static __always_inline void send_sequence(struct send_work *w, struct sock *sk, u16 family)
 {
 	struct tcp_sock *tcp = (struct tcp_sock *)sk;
 
-	w->counted = family != AF_UNIX && BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP;
+	w->counted = family != AF_UNIX && BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP &&
+		     BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_CLOSE;
 	w->seq = w->counted ? BPF_CORE_READ(tcp, write_seq) : 0;
 	w->begun = !w->counted || !BPF_CORE_READ(tcp, data_segs_out);
 }
