@@ -94,6 +94,35 @@ static __always_inline bool is_send_call(struct task_struct *t)
 	       nr == 328 || nr == 516 || nr == 518 || nr == 538;
 }
 
+/* What sendmmsg() was given. */
+struct call_messages {
+	u64 at;
+	u32 count;
+	bool narrow; /* its structures are of 32 bits */
+};
+
+#define SOCKETCALL_SENDMMSG 20
+
+static __always_inline bool call_messages(struct task_struct *t, struct call_messages *ret)
+{
+	struct pt_regs *regs = call_regs(t);
+	u64 nr = call_number(regs);
+	u32 given[3] = { 0, regs->cx, regs->dx };
+
+	if (t->flags & PF_IO_WORKER)
+		return false;
+	if (!is_compat(t)) {
+		*ret = (struct call_messages) { regs->si, regs->dx, nr == 538 };
+		return nr == 307 || nr == 538;
+	}
+	if (nr == 102 && (u32)regs->bx == SOCKETCALL_SENDMMSG)
+		bpf_probe_read_user(given, sizeof(given), (const void *)(u64)(u32)regs->cx);
+	else if (nr != 345)
+		return false;
+	*ret = (struct call_messages) { given[1], given[2], true };
+	return true;
+}
+
 /* One of up to 64 numbers in a row, as a bit. */
 static __always_inline bool is_one_of(u64 nr, u64 first, u64 bits)
 {

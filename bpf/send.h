@@ -5,12 +5,13 @@
 #include "call.h"
 #include "shared.h"
 
-#define SEND_TAIL    BS_SEND_TAIL /* a needle may begin there */
-#define SEND_PATH    2048	  /* bytes of a path by components */
-#define SEND_CARRIED 6		  /* needles that were found in writes before */
-#define SEND_CHUNKS  64		  /* of BS_SEND_DATA bytes: a longer write is a candidate */
-#define SEND_HASHED  64		  /* bytes of a step */
-#define SEND_PIECES  (BS_SEND_DATA / BS_CHUNK)
+#define SEND_TAIL     BS_SEND_TAIL /* a needle may begin there */
+#define SEND_PATH     2048	   /* bytes of a path by components */
+#define SEND_CARRIED  6		   /* needles that were found in writes before */
+#define SEND_CHUNKS   64	   /* of BS_SEND_DATA bytes: a longer write is a candidate */
+#define SEND_HASHED   64	   /* bytes of a step */
+#define SEND_MESSAGES 1024	   /* the kernel takes no more of one sendmmsg() */
+#define SEND_PIECES   (BS_SEND_DATA / BS_CHUNK)
 
 _Static_assert(SEND_TAIL >= BS_NEEDLE_MAX + 2, "a needle fits");
 
@@ -52,9 +53,14 @@ struct send_work {
 	u64 vector;	/* the next parts, in the kernel */
 	u32 parts;
 	u32 size;
+	/* messages.h: what follows in one call to the same name, at the caller's */
+	u64 messages, name[3];
+	u32 messages_left, narrow;
 	/* as far as they were gathered */
 	u64 at, at_room, at_vector;
 	u32 at_parts, left;
+	u64 at_messages;
+	u32 at_messages_left, at_user;
 	u32 fill, lost, more;
 	u32 seq, counted, begun;
 	u32 scans, hashes;
@@ -84,6 +90,7 @@ extern const volatile bool send_unhooked; /* no security hook asks: packets are 
 int send_begin(struct send_work *w);
 int send_judge(struct send_work *w);
 int send_unix(struct send_work *w);
+int send_follow(struct send_work *w);	 /* its size is with what follows it; -EMSGSIZE: too much */
 int send_track(u64 cookie, u64 session); /* a connection that is seen as it leaves */
 int names_ask(u64 cookie, u64 session);	 /* names.bpf.c: answers are listened to */
 int send_is_tracked(u64 cookie);	 /* and there is something to see */
@@ -162,6 +169,7 @@ static __always_inline void send_source(struct send_work *w, const struct msghdr
 	const struct iovec *v;
 
 	w->base = w->room = w->vector = w->parts = 0;
+	w->messages_left = 0;
 	if (bpf_core_enum_value_exists(enum iter_type, ITER_UBUF) &&
 	    type == bpf_core_enum_value(enum iter_type, ITER_UBUF)) {
 		w->base = (u64)BPF_CORE_READ(i, ubuf) + offset;
@@ -176,6 +184,20 @@ static __always_inline void send_source(struct send_work *w, const struct msghdr
 	w->room = part.iov_len - offset;
 	w->vector = (u64)(v + 1);
 	w->parts = BPF_CORE_READ(i, nr_segs) - 1;
+}
+
+static __always_inline int send_messages(struct send_work *w, const struct msghdr *msg)
+{
+	const void *name = BPF_CORE_READ(msg, msg_name);
+	struct call_messages c;
+
+	if (!name || !call_messages(bpf_get_current_task_btf(), &c) || c.count < 2)
+		return 0;
+	bpf_probe_read_kernel(w->name, sizeof(w->name), name);
+	w->messages = c.at;
+	w->messages_left = c.count < SEND_MESSAGES ? c.count : SEND_MESSAGES;
+	w->narrow = c.narrow;
+	return send_follow(w);
 }
 
 /* ---- to whom they go */
@@ -271,7 +293,7 @@ static __always_inline void send_head(struct send_work *w, u64 session, u32 sour
 	e->ticket = 0;
 	e->source = source;
 	e->size = w->size;
-	e->buffer = w->parts ? 0 : w->base;
+	e->buffer = w->parts || w->messages_left ? 0 : w->base;
 	e->copied = 0;
 	e->flags = 0;
 	e->cookie = 0;
@@ -302,7 +324,7 @@ static __always_inline int send_socket(struct bs_label *l, struct socket *sock, 
 	u16 family;
 	int verdict;
 
-	if (!send_tables || !sk || size <= 0 || !BPF_CORE_READ(sock, file))
+	if (!send_tables || !sk || size < 0 || !BPF_CORE_READ(sock, file))
 		return 0; /* one without a file is the kernel's own */
 	family = BPF_CORE_READ(sk, __sk_common.skc_family);
 	if (family != AF_UNIX && family != AF_INET && family != AF_INET6)
@@ -316,6 +338,11 @@ static __always_inline int send_socket(struct bs_label *l, struct socket *sock, 
 	w->key.owner = 0;
 	w->size = size;
 	send_source(w, msg);
+	verdict = send_messages(w, msg);
+	if (verdict || !w->size) {
+		send_release(w);
+		return verdict;
+	}
 	send_head(w, l->session, BS_SEND_SOCKET);
 	w->event.cookie = w->key.object;
 	w->event.fd = call_regs(bpf_get_current_task_btf())->di;
@@ -350,7 +377,7 @@ static __always_inline int send_to_unix(struct bs_label *l, struct sock *other)
 		COUNT(losses[BS_LOSS_SLOT]);
 		return -EPERM;
 	}
-	w->size = w->parts = 0;
+	w->size = w->parts = w->messages_left = 0;
 	w->base = (u64)dentry;
 	w->vector = (u64)BPF_CORE_READ(u, path.mnt);
 	send_head(w, l->session, BS_SEND_UNIX);

@@ -98,7 +98,7 @@ int tls_write(struct pt_regs *ctx)
 	w->key.owner = bpf_get_current_pid_tgid() >> 32;
 	w->size = w->room = size;
 	w->base = ctx->si;
-	w->vector = w->parts = 0;
+	w->vector = w->parts = w->messages_left = 0;
 	w->counted = w->seq = 0;
 	w->begun = 1;
 	send_head(w, l->session, BS_SEND_TLS);

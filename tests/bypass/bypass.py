@@ -143,8 +143,13 @@ def not_connected(lab, way, port=DENY, host=HOST):
 TEXT = "deny-this-text\n"
 
 
-def leave(lab, way, host):
-    return [f"{lab.build}/victims/leave", way, host, str(PLAIN), TEXT]
+def leave(lab, way, host, text=TEXT):
+    return [f"{lab.build}/victims/leave", way, host, str(PLAIN), text]
+
+
+def sent(lab):
+    """How many bytes have come."""
+    return sum(size for _, _, _, size in lab.net.got(PLAIN))
 
 
 def not_sent(lab, way, argv=None):
@@ -153,7 +158,7 @@ def not_sent(lab, way, argv=None):
     agent = lab._agent([*lab.net.inside, *argv], {}) if argv else lab.run(leave(lab, way, HOST), net=lab.net)
     status = agent.finish()
     time.sleep(0.5)  # in which TCP would send again
-    came = sum(size for _, _, _, size in lab.net.got(PLAIN))
+    came = sent(lab)
     if came >= len(TEXT) or (came and "mmsg" not in way):  # that sends something harmless before
         raise Open(f"{came} bytes arrived: {status} {agent.all}", "backstop: " in agent.err)
     assert (status == 137 if lab.tier == "trace" else agent.out == "EPERM\n"), (status, agent.all)

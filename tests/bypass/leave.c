@@ -76,7 +76,7 @@ static long way_writev(void)
 	return writev(tcp(), parts, n);
 }
 
-/* The text is in the last of three messages. */
+/* The text is in the last of three messages. What did not go is sent again. */
 static long send_three(int fd, struct sockaddr_in *name)
 {
 	char filler[] = "x ";
@@ -89,7 +89,12 @@ static long send_three(int fd, struct sockaddr_in *name)
 		m[i].msg_hdr.msg_name = name;
 		m[i].msg_hdr.msg_namelen = name ? sizeof(*name) : 0;
 	}
-	return sendmmsg(fd, m, 3, 0) == 3 ? 1 : -1;
+	for (int done = 0, n; done < 3; done += n) {
+		n = sendmmsg(fd, m + done, 3 - done, 0);
+		if (n < 0)
+			return -1;
+	}
+	return 1;
 }
 
 static long way_sendmmsg(void)
@@ -110,6 +115,16 @@ static long way_udp_sendmmsg(void)
 	if (sendto(fd, "x ", 2, 0, (struct sockaddr *)&goal, sizeof(goal)) != 2)
 		return -1;
 	return send_three(fd, &goal);
+}
+
+static long way_sendmmsg_named(void)
+{
+	return send_three(tcp(), &goal);
+}
+
+static long way_udp_sendmmsg_connected(void)
+{
+	return send_three(open_socket(SOCK_DGRAM, 0), NULL);
 }
 
 static int make_file(void)
@@ -193,7 +208,9 @@ static const struct way {
 	{ "writev", way_writev },
 	{ "sendmmsg", way_sendmmsg },
 	{ "udp", way_udp },
+	{ "sendmmsg-named", way_sendmmsg_named },
 	{ "udp-sendmmsg", way_udp_sendmmsg },
+	{ "udp-sendmmsg-connected", way_udp_sendmmsg_connected },
 	{ "sendfile", way_sendfile },
 	{ "splice", way_splice },
 	{ "vmsplice", way_vmsplice },

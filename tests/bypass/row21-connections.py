@@ -1,5 +1,7 @@
 """However a connection is made, and however its address is written."""
-from bypass import HOST, PLAIN, PYTHON, case, each, leave, not_connected, not_sent
+import time
+
+from bypass import HOST, PLAIN, PYTHON, case, each, leave, not_connected, not_sent, sent, until
 
 WAYS = ["tcp", "scm", "fastopen", "udp-sendmmsg", "leaderless", "nonblock", "mptcp", "fastopen-connect", "udp", "udp-sendto",
         "udp-sendmsg", "udp-redirected", "vfork", "thread"]
@@ -15,7 +17,7 @@ def _(lab, host):
     not_connected(lab, "tcp", host=host)
 
 
-@each(["send", "mptcp", "fastopen", "zerocopy", "urgent", "writev", "sendmmsg"], "sent by")
+@each(["send", "sendmmsg", "sendmmsg-named", "mptcp", "fastopen", "zerocopy", "urgent", "writev"], "sent by")
 def _(lab, way):
     not_sent(lab, way)
 
@@ -33,10 +35,28 @@ def _(lab):
     not_sent(lab, "udp")
 
 
-# the kernel asks hooks about the first alone of those to one address: what is split over them is not seen there
-@case("sent by: sendmmsg of datagrams", limit={"trace": "only packets of TCP are looked at here"}, tiers=("trace",))
-def _(lab):
-    not_sent(lab, "udp-sendmmsg")
+DATAGRAMS = ["udp-sendmmsg", "udp-sendmmsg-connected"]
+
+
+@each(DATAGRAMS, "sent by", limit={"trace": "only packets of TCP are looked at here"})
+def _(lab, way):
+    not_sent(lab, way)
+
+
+@each(["sendmmsg", "sendmmsg-named", *DATAGRAMS], "approved, and all of it arrives once, sent by")
+def _(lab, way):
+    lab.net.clear()
+    text = "hold-this-text\n"
+    agent = lab.run(leave(lab, way, HOST, text), net=lab.net)
+    if lab.tier != "trace" or not way.startswith("udp"):
+        hold = lab.guard.wait_for_holds()[0]
+        assert sent(lab) < len(text)
+        lab.guard.cli("approve", hold["id"])
+    assert (agent.finish(), agent.out) == (0, "OK\n"), agent.all
+    wanted = len("x x ") + len(text) + (2 if way == "udp-sendmmsg" else 0)
+    until(lambda: sent(lab) >= wanted, "all of it")
+    time.sleep(0.3)
+    assert sent(lab) == wanted, sent(lab)
 
 
 BEFORE = """import socket

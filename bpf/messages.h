@@ -1,0 +1,96 @@
+/* sendmmsg() to a name: the kernel asks no hook about a message that goes where the one before it
+ * went, so those behind the one in hand are taken together with it. */
+#ifndef BPF_MESSAGES_H
+#define BPF_MESSAGES_H
+
+#include "send.h"
+
+/* struct msghdr as the caller has it, and where its system calls are of 32 bits. */
+struct message {
+	u64 name, name_len, vector, parts;
+};
+struct narrow_message {
+	u32 name, name_len, vector, parts;
+};
+struct narrow_part {
+	u32 base, len;
+};
+
+#define MESSAGE_BYTES	     64 /* struct mmsghdr */
+#define NARROW_MESSAGE_BYTES 32
+#define PARTS_MAX	     1024 /* the kernel takes no more, of either */
+#define FOLLOW_MAX	     (SEND_CHUNKS * BS_SEND_DATA)
+#define FOLLOW_STEPS	     (8 * PARTS_MAX)
+#define EMSGSIZE	     90
+
+static __always_inline long read_message(const struct send_work *w, u64 at, struct message *ret)
+{
+	struct narrow_message n = {};
+	long r;
+
+	if (!w->narrow)
+		return bpf_probe_read_user(ret, sizeof(*ret), (const void *)at);
+	r = bpf_probe_read_user(&n, sizeof(n), (const void *)at);
+	*ret = (struct message) { n.name, n.name_len, n.vector, n.parts };
+	return r;
+}
+
+static __always_inline long read_part(const struct send_work *w, u64 at, struct iovec *ret)
+{
+	struct narrow_part n = {};
+	long r;
+
+	if (!w->narrow)
+		return bpf_probe_read_user(ret, sizeof(*ret), (const void *)at);
+	r = bpf_probe_read_user(&n, sizeof(n), (const void *)at);
+	ret->iov_base = (void *)(u64)n.base;
+	ret->iov_len = n.len;
+	return r;
+}
+
+/* Whether the kernel may take them for the same; it compares more. */
+static __always_inline bool is_same_name(const struct send_work *w, u64 at)
+{
+	u64 name[3] = {};
+
+	if ((u16)w->name[0] != AF_INET6)
+		return !bpf_probe_read_user(name, 8, (const void *)at) && name[0] == w->name[0];
+	return !bpf_probe_read_user(name, sizeof(name), (const void *)at) &&
+	       name[0] == w->name[0] && name[1] == w->name[1] && name[2] == w->name[2];
+}
+
+/* To the next message, where that goes to the same name. */
+static __always_inline bool next_message(struct send_work *w)
+{
+	struct message m = {};
+
+	if (!w->at_messages_left || read_message(w, w->at_messages, &m) || !is_same_name(w, m.name))
+		return false;
+	w->at_messages += w->narrow ? NARROW_MESSAGE_BYTES : MESSAGE_BYTES;
+	w->at_messages_left--;
+	w->at_vector = m.vector;
+	w->at_parts = m.parts < PARTS_MAX ? m.parts : PARTS_MAX;
+	w->at_user = 1;
+	return true;
+}
+
+/* Is the next message the one in hand? Then what follows it begins there. */
+static long find_step(u32 i, void *data)
+{
+	struct send_work *w = ((struct send_ctx *)data)->w;
+	u32 bytes = w->narrow ? NARROW_MESSAGE_BYTES : MESSAGE_BYTES;
+	u64 at = w->messages + (u64)i * bytes;
+	struct message m = {};
+	struct iovec part = {};
+
+	if (i >= w->messages_left)
+		return 1;
+	if (read_message(w, at, &m) || read_part(w, m.vector, &part) ||
+	    (u64)part.iov_base != w->base)
+		return 0;
+	w->messages = at + bytes;
+	w->messages_left -= i + 1;
+	return 1;
+}
+
+#endif
