@@ -143,7 +143,9 @@ static int find_exec(struct query *q, struct trail_entry *e)
 	snprintf(sql, sizeof(sql), exec_sql, store_process_id(e->program, strlen(e->program)),
 		 e->row);
 	r = query_prepare(q, sql, NULL, 0, &rows);
-	return r ? r : MIN(query_lines(q, rows, take_exec, e), 0);
+	if (!r)
+		r = query_lines(q, rows, take_exec, e);
+	return MIN(r, 0);
 }
 
 static int note_oldest(struct query *q, struct trail *t)
@@ -165,7 +167,8 @@ static int read_database(void *data, struct trail_search *s)
 	int r = prepare_rows(data, s, &rows);
 
 	if (!r)
-		r = MIN(query_lines(data, rows, take_row, &(struct asked) { s, rows }), 0);
+		r = query_lines(data, rows, take_row, &(struct asked) { s, rows });
+	r = MIN(r, 0);
 	STAILQ_FOREACH (e, &s->trail->entries, link)
 		if (!r && e->program)
 			r = find_exec(data, e);

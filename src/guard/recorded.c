@@ -58,9 +58,10 @@ static bool take_line(void *data, const char *line, size_t len)
 
 	if (!ocsf_read_mark(line, len, r->run, &m))
 		return true;
-	t->err = MIN(numbers_add(&r->before, m.number), 0);
-	if (!t->err)
-		t->err = MIN(numbers_add(&r->numbers, m.number), 0);
+	t->err = numbers_add(&r->before, m.number);
+	if (t->err >= 0)
+		t->err = numbers_add(&r->numbers, m.number);
+	t->err = MIN(t->err, 0);
 	if (m.recorded && !r->count) { /* the newest line with counts */
 		r->count = m.recorded;
 		r->unwritten = m.unwritten;

@@ -288,7 +288,8 @@ static int follow(const struct options *o, const char *dir, const char *database
 
 	if (err)
 		return err;
-	err = signal_fd < 0 ? signal_fd : MIN(inotify_fd = watch(dir), 0);
+	inotify_fd = watch(dir);
+	err = signal_fd < 0 ? signal_fd : MIN(inotify_fd, 0);
 	if (!err)
 		err = recorder_open(dir, database, &r);
 	if (err)
