@@ -1,5 +1,6 @@
 """Fixtures: the build and the policy that it ships."""
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -23,6 +24,15 @@ class Tool:
     def __call__(self, *words, **more):
         return subprocess.run([self.binary, *words], cwd=self.directory, capture_output=True, text=True,
                               timeout=60, **more)
+
+    def installed(self):
+        """A copy that finds packs and profiles where they are installed, wherever the build directory is."""
+        os.makedirs(f"{self.directory}/bin")
+        os.makedirs(f"{self.directory}/share/backstop")
+        self.binary = shutil.copy(self.binary, f"{self.directory}/bin")
+        for name in ("signatures", "agents"):
+            os.symlink(os.path.join(TOP, name), f"{self.directory}/share/backstop/{name}")
+        return self
 
     def write(self, name, text):
         path = os.path.join(self.directory, name)

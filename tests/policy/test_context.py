@@ -448,7 +448,7 @@ def test_terraform_workspace(bare, tmp_path):
 
 def test_owner_names_production(tool, bare, tmp_path):
     tool.write("settings.yaml", "production: ['*-eu-1']\n")
-    done = tool("policy", "compile", "--settings", "settings.yaml", "--output", "own.image")
+    done = tool.installed()("policy", "compile", "--settings", "settings.yaml", "--output", "own.image")
     assert done.returncode == 0, done.stderr
     found = tool("explain", "--policy", "own.image", "--", "helm", "uninstall", "x", "--kube-context", "Acme-EU-1")
     assert "points at production: --kube-context Acme-EU-1" in found.stdout

@@ -63,7 +63,7 @@ def test_page(tool):
 
 
 def test_pages_of_all_packs(tool):
-    done = tool("policy", "docs", "--json", "--output", "all")
+    done = tool.installed()("policy", "docs", "--json", "--output", "all")
     assert done.returncode == 0, done.stderr
     names = {n[:-len(".yaml")] for n in os.listdir(tool.signatures) if n.endswith(".yaml")}
     written = {n[:-len(".md")] for n in os.listdir(os.path.join(tool.directory, "all"))}
