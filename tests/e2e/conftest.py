@@ -9,6 +9,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import lab as laboratory  # noqa: E402
+from feeds import Journal, serves  # noqa: E402
 from net import Net  # noqa: E402
 from lab import PACKS, TESTER, TOP, Guard, Lab, bpf_programs, command_of, end_process, leftovers, until  # noqa: E402
 from wire import (drops_packets, holds_sends, mariadb, mariadb_server, postgres, redis, redis_server, users,  # noqa: E402,F401
@@ -173,3 +174,14 @@ def tester():
     assert made.returncode == 0, made.stderr
     yield TESTER
     subprocess.run(["userdel", TESTER], check=True, capture_output=True)
+
+
+@pytest.fixture
+def journal(tmp_path):
+    """A journal that needs no guard."""
+    return Journal(str(tmp_path / "journal"), 200)
+
+
+@pytest.fixture
+def serve(build, journal, tmp_path):
+    yield from serves(build, journal.path, tmp_path)

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from feeds import HOST, Journal, event, expect_at_least_once, expect_error, serves, stop
+from feeds import HOST, Journal, event, expect_at_least_once, expect_error, stop
 from lab import until
 
 JOURNALD = "/lib/systemd/systemd-journald"
@@ -53,16 +53,6 @@ def fixture_journald(tmp_path):
     made = Journald(str(tmp_path))
     yield made
     made.stop(signal.SIGKILL)
-
-
-@pytest.fixture(name="journal")
-def fixture_journal(tmp_path):
-    return Journal(str(tmp_path / "events"), 200)
-
-
-@pytest.fixture(name="serve")
-def fixture_serve(build, journal, tmp_path):
-    yield from serves(build, journal.path, tmp_path)
 
 
 def wait_for(journald, number):

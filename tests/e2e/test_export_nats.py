@@ -6,20 +6,10 @@ import subprocess
 import pytest
 
 from feeds import (CLASSES, MACHINE, Authority, Journal, Nats, NatsClient, cursor_is_at_end, expect_error, free_ports,
-                   ready, serves, stop)
+                   ready, stop)
 from lab import until
 
 pytestmark = pytest.mark.skipif(not shutil.which("nats-server"), reason="no nats-server")
-
-
-@pytest.fixture(name="journal")
-def fixture_journal(tmp_path):
-    return Journal(str(tmp_path / "journal"), 200)
-
-
-@pytest.fixture(name="serve")
-def fixture_serve(build, journal, tmp_path):
-    yield from serves(build, journal.path, tmp_path)
 
 
 @pytest.fixture(name="nats")

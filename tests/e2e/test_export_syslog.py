@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from feeds import HOST, Authority, Journal, expect_at_least_once, expect_error, free_ports, serves, stop
+from feeds import HOST, Authority, Journal, expect_at_least_once, expect_error, free_ports, stop
 from lab import until
 
 pytestmark = pytest.mark.skipif(not shutil.which("rsyslogd"), reason="no rsyslogd")
@@ -71,11 +71,6 @@ def fixture_rsyslog(tmp_path):
 @pytest.fixture(name="journal")
 def fixture_journal(tmp_path):
     return Journal(str(tmp_path / "journal"), 500)
-
-
-@pytest.fixture(name="serve")
-def fixture_serve(build, journal, tmp_path):
-    yield from serves(build, journal.path, tmp_path)
 
 
 def expect_all_again_and_again(rsyslog, journal):

@@ -7,21 +7,11 @@ import time
 
 import pytest
 
-from feeds import Authority, Journal, expect_at_least_once, expect_error, free_ports, serves, stop
+from feeds import Authority, Journal, expect_at_least_once, expect_error, free_ports, stop
 from hooks import Hook
 from lab import until
 
 KEY = b"0123456789abcdef0123456789abcdef"
-
-
-@pytest.fixture(name="journal")
-def fixture_journal(tmp_path):
-    return Journal(str(tmp_path / "journal"), 200)
-
-
-@pytest.fixture(name="serve")
-def fixture_serve(build, journal, tmp_path):
-    yield from serves(build, journal.path, tmp_path)
 
 
 @pytest.fixture(name="hook")

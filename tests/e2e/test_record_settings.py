@@ -10,16 +10,6 @@ from hooks import Hook
 from lab import until
 
 
-@pytest.fixture(name="journal")
-def fixture_journal(tmp_path):
-    return Journal(str(tmp_path / "journal"), 200)
-
-
-@pytest.fixture(name="serve")
-def fixture_serve(build, journal, tmp_path):
-    yield from serves(build, journal.path, tmp_path)
-
-
 SETTINGS = """exports:
   - file:{path}/all
   - to: http://127.0.0.1:{port}/in
