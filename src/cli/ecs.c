@@ -75,9 +75,9 @@ static const struct mapping {
 static const struct category {
 	const char *kind, *category, *type;
 } categories[] = {
-	{ "exec", "process", "start" },	      { "exit", "process", "end" },
-	{ "delete", "file", "deletion" },     { "connect", "network", "connection" },
-	{ "guard", "configuration", "info" },
+	{ "exec", "process", "start" },	     { "exit", "process", "end" },
+	{ "delete", "file", "deletion" },    { "connect", "network", "connection" },
+	{ "send", "network", "connection" }, { "guard", "configuration", "info" },
 };
 
 static const json_t *step_into(const json_t *at, const char *name, size_t len)
@@ -214,7 +214,7 @@ static void put_category(struct json *j, const json_t *event)
 	put_one(j, "event.category", finding ? "intrusion_detection" : c->category,
 		finding ? c->category : NULL);
 	put_one(j, "event.type", finding ? decision->type : c->type,
-		finding || strcmp(kind, "connect") ? NULL : decision->type);
+		finding || strcmp(c->category, "network") ? NULL : decision->type);
 	json_put_string(j, "event.action", kind);
 	json_put_string(j, "event.outcome", failed ? "failure" : decision->outcome);
 }

@@ -7,6 +7,7 @@
 #include "base/escape.h"
 #include "base/log.h"
 #include "cli/client.h"
+#include "cli/record.h"
 #include "cli/table.h"
 #include "guard/guard.h"
 #include "journal/ocsf.h"
@@ -86,12 +87,29 @@ static const json_t *file_of(const json_t *event)
 	return file ? file : json_object_get(evidence_of(event), "file");
 }
 
+/* What a connect does: its message says it, behind the verdict of a finding. */
+static const char *verb_of(const json_t *event)
+{
+	const char *message = text(event, "message");
+	const char *colon = message && evidence_of(event) ? strstr(message, ": ") : NULL;
+
+	if (colon)
+		message = colon + 2;
+	return message && !strncmp(message, "send ", 5) ? "send" : "connect";
+}
+
+/* What is about to be sent; NULL: it is none. */
+static const json_t *sending_of(const json_t *event)
+{
+	return json_object_get(feed_details(event), "send");
+}
+
 const char *feed_kind(const json_t *event)
 {
 	if (file_of(event))
 		return "delete";
-	if (json_object_get(feed_details(event), "send"))
-		return "send";
+	if (sending_of(event))
+		return verb_of(event);
 	if (dest_of(event))
 		return "connect";
 	if (member_uint(event, "class_uid") == CLASS_GUARD)
@@ -133,17 +151,6 @@ static const char *colour_of(const char *word)
 	return "2";
 }
 
-/* What a connect does: its message says it, behind the verdict of a finding. */
-static const char *verb_of(const json_t *event)
-{
-	const char *message = text(event, "message");
-	const char *colon = message && evidence_of(event) ? strstr(message, ": ") : NULL;
-
-	if (colon)
-		message = colon + 2;
-	return message && !strncmp(message, "send ", 5) ? "send" : "connect";
-}
-
 static const char *word_of(const json_t *event)
 {
 	uint64_t class = member_uint(event, "class_uid");
@@ -181,35 +188,40 @@ static void add_argv(struct strbuf *out, const json_t *words)
 	escape_argv(out, argv, COMMAND_MAX);
 }
 
-/* "send DROP TABLE users to 10.0.0.5:5432 by psql -h db" */
-static void add_sending(struct strbuf *out, const json_t *dest, const json_t *send)
+/* "10.0.0.5:5432" */
+static void add_address(struct strbuf *out, const json_t *dest)
 {
-	const char *ip = text(dest, "ip");
-
-	strbuf_addf(out, "send %s to ", text(send, "text") ?: "bytes");
-	if (ip)
-		strbuf_addf(out, strchr(ip, ':') ? "[%s]:%ju" : "%s:%ju", ip,
-			    (uintmax_t)member_uint(dest, "port"));
-	else
-		add_member(out, dest, text(dest, "name") ? "name" : "hostname");
-	strbuf_adds(out, " by ");
-}
-
-/* "connect 10.0.0.5:5432 by psql -h db" */
-static void add_dest(struct strbuf *out, const json_t *event, const json_t *dest)
-{
-	const json_t *send = json_object_get(feed_details(event), "send");
 	const char *ip = text(dest, "ip");
 	bool v6 = ip && strchr(ip, ':');
 
-	if (send) {
-		add_sending(out, dest, send);
-		return;
-	}
-
-	strbuf_addf(out, "%s %s", verb_of(event), v6 ? "[" : "");
+	strbuf_adds(out, v6 ? "[" : "");
 	add_member(out, dest, "ip");
-	strbuf_addf(out, "%s:%ju by ", v6 ? "]" : "", (uintmax_t)member_uint(dest, "port"));
+	strbuf_addf(out, "%s:%ju", v6 ? "]" : "", (uintmax_t)member_uint(dest, "port"));
+}
+
+/* "DROP TABLE users to " */
+static void add_sending(struct strbuf *out, const json_t *send)
+{
+	const char *shown = text(send, "text");
+
+	record_add_command(out, shown ? shown : "bytes", SIZE_MAX);
+	strbuf_adds(out, " to ");
+}
+
+/* "connect 10.0.0.5:5432 by psql -h db", "send DROP TABLE users to /run/db.sock by psql" */
+static void add_dest(struct strbuf *out, const json_t *event, const json_t *dest)
+{
+	const json_t *send = sending_of(event);
+	const char *verb = verb_of(event);
+
+	strbuf_addf(out, "%s ", verb);
+	if (send && !strcmp(verb, "send"))
+		add_sending(out, send);
+	if (!send || text(dest, "ip"))
+		add_address(out, dest);
+	else
+		add_member(out, dest, text(dest, "name") ? "name" : "hostname");
+	strbuf_adds(out, " by ");
 }
 
 static void add_command(struct strbuf *out, const json_t *event, const char *otherwise)

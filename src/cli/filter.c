@@ -17,8 +17,8 @@ static const struct {
 	const char *name;
 	enum event_kind kind;
 } kinds[] = {
-	{ "exec", EVENT_EXEC },	    { "exit", EVENT_EXIT },   { "connect", EVENT_CONNECT },
-	{ "delete", EVENT_DELETE }, { "guard", EVENT_GUARD },
+	{ "exec", EVENT_EXEC },	   { "exit", EVENT_EXIT },     { "connect", EVENT_CONNECT },
+	{ "send", EVENT_CONNECT }, { "delete", EVENT_DELETE }, { "guard", EVENT_GUARD },
 };
 
 /* ---- one event */

@@ -242,7 +242,7 @@ static int print_journal(const struct options *o, const struct filter *filter, c
 
 static bool is_kind(const char *word)
 {
-	static const char *const kinds[] = { "exec", "connect", "delete", "exit", "guard" };
+	static const char *const kinds[] = { "exec", "connect", "send", "delete", "exit", "guard" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (!strcmp(word, kinds[i]))
@@ -267,7 +267,7 @@ static bool check(const struct options *o)
 	}
 	if (o->kind && !is_kind(o->kind)) {
 		escape_word(&word, o->kind);
-		log_error("log: --kind %s is none of exec, connect, delete, exit, guard",
+		log_error("log: --kind %s is none of exec, connect, send, delete, exit, guard",
 			  strbuf_str(&word));
 		return false;
 	}
@@ -331,7 +331,7 @@ static const struct option_def option_defs[] = {
 	  offsetof(struct options, session) },
 	{ "verdict", 'v', OPTION_STRING, "VERDICT", "only allow, alert, hold, deny or kill",
 	  offsetof(struct options, verdict) },
-	{ "kind", 'k', OPTION_STRING, "KIND", "only exec, connect, delete, exit or guard",
+	{ "kind", 'k', OPTION_STRING, "KIND", "only exec, connect, send, delete, exit or guard",
 	  offsetof(struct options, kind) },
 	{ "agent", 'a', OPTION_STRING, "NAME", "only of this agent",
 	  offsetof(struct options, agent) },

@@ -109,6 +109,19 @@ static void test_connection(void **state _unused_)
 	assert_field(e, "network.direction", "\"egress\"");
 }
 
+static void test_sending(void **state _unused_)
+{
+	_cleanup_json_ json_t *e = convert(
+		"{\"class_uid\":4001,\"time\":1,\"disposition_id\":2,\"message\":\"send x to "
+		"h\",\"dst_endpoint\":{\"hostname\":\"h\"},"
+		"\"unmapped\":{\"backstop\":{\"send\":{\"text\":\"x\"}}}}");
+
+	assert_field(e, "event.action", "\"send\"");
+	assert_field(e, "event.category", "[\"network\"]");
+	assert_field(e, "event.type", "[\"connection\",\"denied\"]");
+	assert_field(e, "destination.domain", "\"h\"");
+}
+
 static void test_finding(void **state _unused_)
 {
 	_cleanup_json_ json_t *e = convert(
@@ -153,9 +166,10 @@ static void test_other_types(void **state _unused_)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_exec),	 cmocka_unit_test(test_exit),
-		cmocka_unit_test(test_deletion), cmocka_unit_test(test_connection),
-		cmocka_unit_test(test_finding),	 cmocka_unit_test(test_other_types),
+		cmocka_unit_test(test_exec),	    cmocka_unit_test(test_exit),
+		cmocka_unit_test(test_deletion),    cmocka_unit_test(test_connection),
+		cmocka_unit_test(test_sending),	    cmocka_unit_test(test_finding),
+		cmocka_unit_test(test_other_types),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cli/client.h"
 #include "cli/feed.h"
 #include "journal/ocsf.h"
 
@@ -103,6 +104,43 @@ static void test_connects(void **state _unused_)
 	e.disposition = OCSF_ALLOWED;
 	ocsf_connect(&by, &host, &e);
 	assert_shown(&by, false, WHO "allowed  send [fd00::1]:53 by dig\n");
+}
+
+static void assert_sending(const struct ocsf_event *e, const char *kind, const char *shown)
+{
+	_cleanup_strbuf_ struct strbuf line = STRBUF_INIT;
+	_cleanup_json_ json_t *event = NULL;
+
+	ocsf_connect(&line, &host, e);
+	assert_shown(&line, false, shown);
+	event = feed_parse(strbuf_str(&line), line.len);
+	assert_string_equal(feed_kind(event), kind);
+}
+
+static void test_sendings(void **state _unused_)
+{
+	static const struct bs_dest database = { .addr = { [10] = 0xff, 0xff, 10, 0, 0, 5 },
+						 .port = 5432,
+						 .protocol = 6 };
+	static const struct bs_dest none = { 0 };
+	struct ocsf_sending s = { .text = "DROP TABLE \\e[2Jusers" }; /* as the guard escaped it */
+	struct ocsf_event e = held_event();
+
+	e.dest = &database;
+	e.sending = &s;
+	assert_sending(&e, "send",
+		       WHO "held     send DROP TABLE \\e[2Jusers to 10.0.0.5:5432 by terraform "
+			   "destroy\n");
+	s.text = "DROP TABLE \033[2Jusers"; /* as nobody wrote it */
+	assert_sending(&e, "send",
+		       WHO "held     send DROP TABLE \\e[2Jusers to 10.0.0.5:5432 by terraform "
+			   "destroy\n");
+	e.dest = &none;
+	s = (struct ocsf_sending) { .path = "/run/db.sock" };
+	assert_sending(&e, "send",
+		       WHO "held     send bytes to /run/db.sock by terraform destroy\n");
+	s.connects = true;
+	assert_sending(&e, "connect", WHO "held     connect /run/db.sock by terraform destroy\n");
 }
 
 static void test_deletions(void **state _unused_)
@@ -298,6 +336,7 @@ int main(void)
 		cmocka_unit_test(test_findings),
 		cmocka_unit_test(test_processes),
 		cmocka_unit_test(test_connects),
+		cmocka_unit_test(test_sendings),
 		cmocka_unit_test(test_deletions),
 		cmocka_unit_test(test_exit_of_a_fork),
 		cmocka_unit_test(test_kinds),

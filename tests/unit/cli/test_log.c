@@ -167,8 +167,8 @@ static void test_kind(void **state _unused_)
 	assert_int_equal(RUN("json", "", "kind", "exec", "session", "b"), 0);
 	assert_string_equal(out_text, EVENT("3", "hold", "b") "\n");
 	assert_int_equal(RUN("kind", "network"), EXIT_USAGE);
-	assert_non_null(
-		strstr(err_text, "--kind network is none of exec, connect, delete, exit, guard"));
+	assert_non_null(strstr(
+		err_text, "--kind network is none of exec, connect, send, delete, exit, guard"));
 }
 
 static void test_last_ones(void **state _unused_)
