@@ -342,14 +342,17 @@ int feed_format(struct strbuf *out, const char *line, size_t len, bool colour)
 	return strbuf_error(out);
 }
 
-void feed_log_failure(const char *command, int err, const char *dir)
+void feed_log_failure(const char *command, int err, const char *dir, bool fleet)
 {
 	_cleanup_strbuf_ struct strbuf word = STRBUF_INIT;
 	const char *remedy = "";
 
 	escape_word(&word, dir);
 	if (err == -ENOENT)
-		remedy = "; no guard has written there: name another with --dir";
+		remedy = fleet ? "; 'backstop serve --fleet' keeps it, on one host: name another "
+				 "with "
+				 "--dir"
+			       : "; no guard has written there: name another with --dir";
 	if (err == -EACCES || err == -EPERM)
 		remedy = "; be root or a member of the group " GUARD_GROUP;
 	log_error("%s: cannot read the journal in %s: %s%s", command, strbuf_str(&word),

@@ -19,11 +19,12 @@ int feed_format(struct strbuf *out, const char *line, size_t len, bool colour);
 /* What the guard itself said of the event: session, verdict, argv …; NULL: nothing. */
 const json_t *feed_details(const json_t *event);
 
-/* What kind of event it is, as `log --kind` names it: "exec", "connect", "delete" (findings count
- * as what they were found in), "exit" or "guard". */
+/* What kind of event it is, as `log --kind` names it: "exec", "connect", "send", "delete" (findings
+ * count as what they were found in), "exit" or "guard". */
 const char *feed_kind(const json_t *event);
 
-/* Why the journal in `dir` cannot be read, and what to do. */
-void feed_log_failure(const char *command, int err, const char *dir);
+/* Why the journal in `dir`, or with `fleet` the one of all hosts, cannot be read, and what to do.
+ */
+void feed_log_failure(const char *command, int err, const char *dir, bool fleet);
 
 #endif

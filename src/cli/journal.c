@@ -99,7 +99,7 @@ static int verify(const struct options *o)
 			  "reads the journal, or name their directory with --keys",
 			  keys);
 	else if (err)
-		feed_log_failure("journal", err, dir);
+		feed_log_failure("journal", err, dir, false);
 	if (err)
 		return EXIT_FAILURE;
 	if (o->json)

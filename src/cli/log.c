@@ -315,7 +315,7 @@ static int run(const void *options, int argc _unused_, char **argv _unused_)
 		return EXIT_USAGE;
 	err = print_journal(o, &filter, dir);
 	if (err && err != -EPIPE && !ferror(stdout)) /* what cannot be written is told anyway */
-		feed_log_failure("log", err, dir);
+		feed_log_failure("log", err, dir, o->place.fleet);
 	return err ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 

@@ -31,7 +31,7 @@ int record_open(const char *command, const struct record_place *p, struct query 
 	int r = query_open(journal, database ? database : "", true, ret);
 
 	if (r) {
-		feed_log_failure(command, r, journal);
+		feed_log_failure(command, r, journal, p->fleet);
 		return r;
 	}
 	if (!query_behind(*ret, &behind) && behind > 0 && !query_is_in_memory(*ret))

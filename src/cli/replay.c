@@ -269,7 +269,7 @@ static int run(const void *options, int argc _unused_, char **argv)
 	r.judge = judge;
 	err = read_journal(&r, dir);
 	if (err)
-		feed_log_failure("replay", err, dir);
+		feed_log_failure("replay", err, dir, false);
 	else
 		print_sum(&r);
 	map_for_each (&r.waiting, v)

@@ -312,7 +312,7 @@ static int print_trail(const struct options *o, const char *dir, const char *pat
 	int r = read_trail(o, dir, path, &t);
 
 	if (r)
-		return feed_log_failure("who", r, dir), -EIO;
+		return feed_log_failure("who", r, dir, o->place.fleet), -EIO;
 	if (!t.count) {
 		say_nothing(&t, path);
 		return -ENOENT;

@@ -191,6 +191,8 @@ static void test_no_journal(void **state _unused_)
 	assert_int_equal(RUN("dir", "/nonexistent/journal"), EXIT_FAILURE);
 	assert_non_null(strstr(err_text, "cannot read the journal in /nonexistent/journal: "
 					 "No such file or directory; no guard has written there"));
+	assert_int_equal(RUN("dir", "/nonexistent/journal", "fleet", ""), EXIT_FAILURE);
+	assert_non_null(strstr(err_text, "'backstop serve --fleet' keeps it"));
 }
 
 static void test_follow(void **state _unused_)
