@@ -20,7 +20,6 @@
 #include "base/notify.h"
 #include "cli/client.h"
 #include "cli/dispatch.h"
-#include "cli/feed.h"
 #include "cli/filter.h"
 #include "cli/guard_options.h"
 #include "export/sink.h"
