@@ -120,11 +120,10 @@ static bool has_port(const struct wire_parser *p, u16 port)
 	return false;
 }
 
-/* The protocol of these bytes; WIRE_UNDECIDED: more are needed. Those of the port come first. */
+/* The protocol of these bytes; WIRE_UNDECIDED: more are needed. Those of the port come first. One
+ * that they may yet be of is waited for: what is decided hangs on no cut. */
 static enum wire_protocol guess(const struct wire *w, const u8 *p, size_t len)
 {
-	enum wire_protocol found = WIRE_UNKNOWN;
-
 	for (int expected = 1; expected >= 0; expected--)
 		for (int i = 0; i < WIRE_PROTOCOLS; i++) {
 			enum wire_guess g;
@@ -132,12 +131,10 @@ static enum wire_protocol guess(const struct wire *w, const u8 *p, size_t len)
 			if (!parsers[i] || has_port(parsers[i], w->port) != expected)
 				continue;
 			g = parsers[i]->probe(p, len, w->begun);
-			if (g == WIRE_YES)
-				return (enum wire_protocol)i;
-			if (g == WIRE_MAYBE)
-				found = WIRE_UNDECIDED;
+			if (g != WIRE_NO)
+				return g == WIRE_YES ? (enum wire_protocol)i : WIRE_UNDECIDED;
 		}
-	return found;
+	return WIRE_UNKNOWN;
 }
 
 static void tell_raw(struct wire *w, const u8 *p, size_t len)

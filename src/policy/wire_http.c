@@ -5,7 +5,6 @@
 #include "policy/wire_parser.h"
 
 #define METHOD_MAX 32
-#define LINE_END   8192 /* bytes in which the first line of a connection ends */
 #define CHUNK_LINE 1024
 
 /* --- recognising it */
@@ -26,8 +25,10 @@ static enum wire_guess probe(const u8 *p, size_t len, bool begun)
 	eol = memchr(p, '\n', len);
 	if (word == p || *word != ' ')
 		return WIRE_NO;
+	if (!eol && begun)
+		return len < WIRE_HEAD_MAX ? WIRE_MAYBE : WIRE_YES;
 	if (!eol)
-		return begun && len < LINE_END ? WIRE_MAYBE : WIRE_NO;
+		return WIRE_NO;
 	return memmem(word, (size_t)(eol - word), " HTTP/1.", 8) ? WIRE_YES : WIRE_NO;
 }
 
@@ -77,13 +78,20 @@ static void take_header(struct wire_http *h, const char *line, const char *end)
 	}
 }
 
-/* METHOD TARGET HTTP/1.x; false where it is none. */
-static bool take_first(struct wire_request *r, const char *line, const char *end)
+static bool is_version(const char *p, const char *end)
+{
+	return end - p > 6 && memcmp(p, " HTTP/", 6) == 0;
+}
+
+/* METHOD TARGET HTTP/1.x, of which the end is missing where it is `cut`; false where it is none. */
+static bool take_first(struct wire_request *r, const char *line, const char *end, bool cut)
 {
 	struct wire_slice s = trim(line, end);
 	const char *blank = memchr(s.s, ' ', s.len), *last = memrchr(s.s, ' ', s.len);
 
-	if (!blank || last == blank || strncmp(last, " HTTP/", 6) != 0)
+	if (cut)
+		last = s.s + s.len;
+	if (!blank || last == blank || (!cut && !is_version(last, end)))
 		return false;
 	wire_request_set(r, HTTP_METHOD, s.s, (size_t)(blank - s.s));
 	s = trim(blank, last);
@@ -96,9 +104,9 @@ static bool take_head(struct wire_http *h, const char *p, const char *end)
 	for (bool first = true; p < end; first = false) {
 		const char *eol = memchr(p, '\n', (size_t)(end - p));
 
-		eol = eol ? eol : end;
-		if (first && !take_first(&h->request, p, eol))
+		if (first && !take_first(&h->request, p, eol ?: end, !eol))
 			return false;
+		eol = eol ?: end;
 		if (!first)
 			take_header(h, p, eol);
 		p = eol + 1;
@@ -137,6 +145,27 @@ static void end_request(struct wire *w)
 		wire_begin_again(w);
 }
 
+/* No more of the body can be understood. */
+static void break_off(struct wire *w)
+{
+	struct wire_request *r = &w->http.request;
+
+	if (!r->cut) {
+		r->cut = true;
+		wire_request_tell(w, r, true);
+	}
+	end_request(w);
+}
+
+/* May these bytes yet become the first line of a request? What else a peer takes is not waited for.
+ */
+static bool is_first(const u8 *p, size_t len)
+{
+	const u8 *eol = memchr(p, '\n', len);
+
+	return !eol || memmem(p, (size_t)(eol - p), " HTTP/", 6);
+}
+
 static size_t step_head(struct wire *w, const u8 *p, size_t len)
 {
 	struct wire_http *h = &w->http;
@@ -150,7 +179,7 @@ static size_t step_head(struct wire *w, const u8 *p, size_t len)
 	}
 	end = find_end(p, len);
 	if (!end && len < WIRE_HEAD_MAX)
-		return wire_more(w, len + 1);
+		return is_first(p, len) ? wire_more(w, len + 1) : wire_lose(w);
 	wire_request_reset(&h->request);
 	if (!take_head(h, (const char *)p, (const char *)(end ? end : p + len))) {
 		h->state = HTTP_HEAD;
@@ -203,8 +232,7 @@ static size_t step_line(struct wire *w, const u8 *p, size_t len)
 	if (!eol && len < CHUNK_LINE)
 		return wire_more(w, len + 1);
 	if (!eol || (h->state == HTTP_CHUNK && !isxdigit(*p))) {
-		h->request.cut = true;
-		end_request(w);
+		break_off(w);
 		return wire_lose(w);
 	}
 	if (h->state == HTTP_CHUNK) {

@@ -25,22 +25,33 @@ enum bson_type {
 	BSON_INT64 = 18
 };
 
-static bool is_header(const u8 *p)
+/* As far as it is here. */
+static bool may_be_header(const u8 *p, size_t len)
 {
-	u32 len = wire_le32(p), code = wire_le32(p + 12);
+	static const u16 codes[] = { OP_UPDATE, OP_INSERT,	 OP_QUERY,	OP_GET_MORE,
+				     OP_DELETE, OP_KILL_CURSORS, OP_COMPRESSED, OP_MSG };
+	u8 rest[8] = { 0 }; /* whom it answers: nobody; and its code */
 
-	return len > HEADER && len <= LENGTH_MAX && !wire_le32(p + 8) &&
-	       (code == OP_MSG || code == OP_COMPRESSED ||
-		(code >= OP_UPDATE && code <= OP_KILL_CURSORS));
+	if (len >= 4 && (wire_le32(p) <= HEADER || wire_le32(p) > LENGTH_MAX))
+		return false;
+	if (len <= 8)
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
+		rest[4] = (u8)codes[i];
+		rest[5] = (u8)(codes[i] >> 8);
+		if (memcmp(p + 8, rest, MIN(len - 8, sizeof(rest))) == 0)
+			return true;
+	}
+	return false;
 }
 
 static enum wire_guess probe(const u8 *p, size_t len, bool begun)
 {
-	if (len >= 4 && (wire_le32(p) <= HEADER || wire_le32(p) > LENGTH_MAX))
+	if (!may_be_header(p, len))
 		return WIRE_NO;
 	if (len < HEADER)
 		return begun ? WIRE_MAYBE : WIRE_NO;
-	return is_header(p) && (begun || wire_le32(p) <= len) ? WIRE_YES : WIRE_NO;
+	return begun || wire_le32(p) <= len ? WIRE_YES : WIRE_NO;
 }
 
 /* --- documents */
@@ -293,7 +304,7 @@ static size_t step(struct wire *w, const u8 *p, size_t len)
 
 	if (len < HEADER)
 		return wire_more(w, HEADER);
-	if (!is_header(p))
+	if (!may_be_header(p, HEADER))
 		return wire_lose(w);
 	total = wire_le32(p);
 	if (len < total && !w->cut)

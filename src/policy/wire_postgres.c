@@ -5,7 +5,7 @@
 
 #define HEADER	    5	       /* type and length */
 #define LENGTH_MAX  (1U << 30) /* no server takes more */
-#define NAMES_MAX   512	       /* bytes of a Bind in which its names are */
+#define NAMES_STEP  512	       /* bytes of a Bind that are waited for at a time */
 #define STARTUP_MAX 10000
 #define TEXT_MAX    (16U << 10) /* of a statement that is remembered */
 #define CODE_CANCEL 80877102
@@ -144,6 +144,7 @@ static void take_bind(struct wire *w, struct reader *r)
 	struct wire_slice portal = reader_string(r), name = reader_string(r);
 	const struct wire_named *n;
 
+	w->doubt |= r->bad;
 	forget(w, find(w, portal, true));
 	n = find(w, name, false);
 	if (n)
@@ -195,10 +196,20 @@ static void take(struct wire *w, u8 type, struct reader *r)
 	}
 }
 
+/* Of a Bind only its names matter. */
+static bool has_names(const u8 *p, size_t len)
+{
+	struct reader r = reader_of(p + HEADER, len - HEADER);
+
+	reader_string(&r);
+	reader_string(&r);
+	return !r.bad;
+}
+
 static size_t step(struct wire *w, const u8 *p, size_t len)
 {
 	struct reader r;
-	u64 total, needed;
+	u64 total;
 
 	if (!w->postgres.started)
 		return step_startup(w, p, len);
@@ -209,9 +220,8 @@ static size_t step(struct wire *w, const u8 *p, size_t len)
 	total = 1 + (u64)wire_be32(p + 1);
 	if (!strchr(told, p[0]))
 		return wire_pass(w, len, total);
-	needed = p[0] == 'B' ? MIN(total, NAMES_MAX) : total;
-	if (len < needed && !w->cut)
-		return wire_more(w, needed);
+	if (len < total && !w->cut && !(p[0] == 'B' && has_names(p, len)))
+		return wire_more(w, p[0] == 'B' ? MIN(total, len + NAMES_STEP) : total);
 	r = reader_of(p + HEADER, MIN(total, len) - HEADER);
 	take(w, p[0], &r);
 	return wire_pass(w, len, total);

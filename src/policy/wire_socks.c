@@ -11,8 +11,10 @@ static enum wire_guess probe(const u8 *p, size_t len, bool begun)
 		return WIRE_NO;
 	if (len < 3)
 		return WIRE_MAYBE;
+	if (p[0] == 5 && (p[1] < 1 || p[1] > 8 || p[2] > 9))
+		return WIRE_NO;
 	if (p[0] == 5)
-		return p[1] >= 1 && p[1] <= 8 && len >= 2U + p[1] && p[2] <= 9 ? WIRE_YES : WIRE_NO;
+		return len < 2U + p[1] ? WIRE_MAYBE : WIRE_YES;
 	return len < 9 ? WIRE_MAYBE : p[1] == 1 || p[1] == 2 ? WIRE_YES : WIRE_NO;
 }
 

@@ -25,8 +25,8 @@ static void first_bytes(void **state _unused_)
 		{ BYTES("*1\r\n$4\r\nPING\r\n"), WIRE_REDIS },
 		{ BYTES("GET / HTTP/1.1\r\n"), WIRE_HTTP },
 		{ BYTES("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), WIRE_HTTP2 },
-		{ BYTES("\x16\3\1\2\0\1\0\0"), WIRE_TLS },
-		{ BYTES("\5\1\0"), WIRE_SOCKS },
+		{ BYTES("\x16\3\1\2\0\1\0\1\xfc"), WIRE_TLS },
+		{ BYTES("\5\1\0\5"), WIRE_SOCKS },
 		{ BYTES("\x16\0\0\0\1\0\0\0\0\0\0\0\xdd\7\0\0\0\0\0\0"), WIRE_MONGO },
 		{ BYTES("EHLO a.test\r\n"), WIRE_UNKNOWN },
 		{ BYTES("PRI * HTTP"), WIRE_UNDECIDED },
@@ -43,6 +43,17 @@ static void first_bytes(void **state _unused_)
 			assert_int_equal(wire_protocol(w), cases[i].protocol);
 			strbuf_free(&h.text);
 		}
+}
+
+/* Its first bytes are a TLS record's as well: however few come at once, all are waited for. */
+static void what_two_protocols_begin_with(void **state _unused_)
+{
+	static const char head[] = "\x16\3\0\0\0\1\0\0\0\0\0\0\xdd\7\0\0\0\0\0\0\0"
+				   "\1\3\0\0\2drop\0\6\0\0\0users";
+	char message[0x316] = "";
+
+	memcpy(message, head, sizeof(head));
+	wire_expect(0, message, sizeof(message), "document drop users\n");
 }
 
 static void unknown_protocols(void **state _unused_)
@@ -136,6 +147,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(protocols_have_names),
 		cmocka_unit_test(first_bytes),
+		cmocka_unit_test(what_two_protocols_begin_with),
 		cmocka_unit_test(unknown_protocols),
 		cmocka_unit_test(what_may_become_another_is_told),
 		cmocka_unit_test(tails_are_short),

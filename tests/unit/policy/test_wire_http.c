@@ -111,6 +111,59 @@ static void what_is_no_request(void **state _unused_)
 		  "request uncertain POST /c\nraw uncertain no size\n\n");
 }
 
+/* Its end is not waited for: perhaps a server of another protocol takes it line by line. */
+static void a_line_that_is_no_request(void **state _unused_)
+{
+	_cleanup_(wire_free_ptr) struct wire *w = wire_new(0, true);
+
+	wire_next(w, BYTES("GET / HTTP/1.1\r\n\r\nFLUSH"), "request GET /\n");
+	wire_next(w, BYTES("ALL\r\n"), "raw uncertain FLUSHALL\r\n\n");
+}
+
+static void a_body_that_is_broken_off(void **state _unused_)
+{
+	wire_expect(0,
+		    BYTES("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+			  "5\r\nhello\r\nno size\n"),
+		    "request uncertain POST / : hello\n");
+}
+
+static void long_first_lines(void **state _unused_)
+{
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+	struct heard whole = { 0 }, cut = { 0 };
+
+	strbuf_adds(&b, "DELETE /v1/volumes?");
+	for (int i = 0; i < 20000; i++)
+		strbuf_addc(&b, 'x');
+	strbuf_adds(&b, " HTTP/1.1\r\n\r\n");
+	for (size_t piece = 7777; piece <= b.len; piece += b.len - 7777) {
+		_cleanup_(wire_free_ptr) struct wire *w = wire_new(0, true);
+		struct heard *h = piece == b.len ? &whole : &cut;
+
+		wire_hear(w, b.data, b.len, piece, piece, h);
+		assert_memory_equal(h->text.data, "request DELETE /v1/volumes ? xxx", 32);
+	}
+	assert_string_equal(whole.text.data, cut.text.data);
+	strbuf_free(&whole.text);
+	strbuf_free(&cut.text);
+}
+
+/* Of one without an end what is kept is told. */
+static void endless_first_lines(void **state _unused_)
+{
+	_cleanup_(wire_free_ptr) struct wire *w = wire_new(0, true);
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+	struct heard h = { 0 };
+
+	strbuf_adds(&b, "DELETE /v1/volumes?");
+	for (int i = 0; i < 70000; i++)
+		strbuf_addc(&b, 'x');
+	wire_hear(w, b.data, b.len, 1000, 1000, &h);
+	assert_memory_equal(h.text.data, "request uncertain DELETE /v1/volumes ? xxx", 42);
+	strbuf_free(&h.text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -121,6 +174,10 @@ int main(void)
 		cmocka_unit_test(bodies_that_come_later),
 		cmocka_unit_test(long_bodies),
 		cmocka_unit_test(what_is_no_request),
+		cmocka_unit_test(a_line_that_is_no_request),
+		cmocka_unit_test(a_body_that_is_broken_off),
+		cmocka_unit_test(long_first_lines),
+		cmocka_unit_test(endless_first_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

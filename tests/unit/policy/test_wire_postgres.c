@@ -147,6 +147,21 @@ static void names_are_cut_as_servers_cut_them(void **state _unused_)
 	next(w, &b, "sql prepared drop\nsql drop\n");
 }
 
+static void the_name_behind_a_long_name(void **state _unused_)
+{
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+	char bind[1000] = "", execute[998 + 4] = "";
+
+	memset(bind, 'p', 990);
+	memcpy(bind + 991, "s1", 3);
+	memset(execute, 'p', 990);
+	add_startup(&b);
+	add_parse(&b, "drop table a");
+	add(&b, 'B', bind, sizeof(bind));
+	add(&b, 'E', execute, sizeof(execute));
+	wire_expect(0, b.data, b.len, "sql prepared drop table a\nsql drop table a\n");
+}
+
 static void copied_data_is_no_statement(void **state _unused_)
 {
 	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
@@ -262,6 +277,7 @@ int main(void)
 		cmocka_unit_test(what_is_closed_is_forgotten),
 		cmocka_unit_test(statements_in_pieces),
 		cmocka_unit_test(names_are_cut_as_servers_cut_them),
+		cmocka_unit_test(the_name_behind_a_long_name),
 		cmocka_unit_test(copied_data_is_no_statement),
 		cmocka_unit_test(function_calls),
 		cmocka_unit_test(listening_from_the_middle),

@@ -12,6 +12,8 @@ static void version_5(void **state _unused_)
 {
 	wire_expect(0, BYTES("\5\1\0\5\1\0\3\7db.test\x18\xeb" COMMAND),
 		    "name db.test\ncommand FLUSHALL\n");
+	wire_expect(0, BYTES("\5\3\0\3\2\5\1\0\3\7db.test\x18\xeb" COMMAND),
+		    "name db.test\ncommand FLUSHALL\n");
 	/* a user and a password */
 	wire_expect(0, BYTES("\5\2\0\2\1\3ann\6secret\5\1\0\1\x0a\0\0\5\x18\xeb" COMMAND),
 		    "name 10.0.0.5\ncommand FLUSHALL\n");
@@ -31,7 +33,7 @@ static void what_is_none(void **state _unused_)
 {
 	_cleanup_(wire_free_ptr) struct wire *w = wire_new(0, true);
 
-	wire_next(w, BYTES("\5\1\0"), "");
+	wire_next(w, BYTES("\5\1\2"), "raw \5\1\2\n");
 	wire_next(w, BYTES("\7drop"), "raw uncertain \7drop\n");
 }
 
