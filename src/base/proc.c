@@ -167,6 +167,17 @@ char **proc_split_words(const char *data, size_t len, size_t *ret_count)
 	return words;
 }
 
+char **proc_copy_words(char *const *words)
+{
+	_cleanup_strbuf_ struct strbuf all = STRBUF_INIT;
+
+	for (; words && *words; words++)
+		strbuf_add(&all, *words, strlen(*words) + 1);
+	if (!all.len || strbuf_error(&all))
+		return NULL;
+	return proc_split_words(strbuf_str(&all), all.len, NULL);
+}
+
 int proc_drop_capabilities(void)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };

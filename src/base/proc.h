@@ -41,6 +41,8 @@ int proc_read_signals(pid_t pid, struct proc_signals *ret);
 /* Splits `len` bytes of NUL-ended words into a NULL-terminated vector; one block, freed by free().
  * NULL with errno. */
 char **proc_split_words(const char *data, size_t len, size_t *ret_count);
+/* The same of words that lie apart; NULL: there are none, or no memory. */
+char **proc_copy_words(char *const *words);
 
 /* Root stays root, as files may be root's alone, but is no more than their owner. It needs no
  * capability; only no_new_privs keeps an exec from giving them back. */

@@ -74,6 +74,40 @@ static int check_guard(const struct options *o, struct strbuf *detail)
 	return err;
 }
 
+/* "/usr/bin/gh (tls by Go's crypto/tls, session 19ab3f2c1d0)" */
+static void add_unseen(const json_t *program, struct strbuf *detail)
+{
+	bool known = json_is_string(json_object_get(program, "library"));
+
+	strbuf_adds(detail, detail->len ? ", " : "");
+	add_member(detail, program, "file");
+	strbuf_adds(detail, " (");
+	add_member(detail, program, "protocol");
+	strbuf_adds(detail, known ? " by " : "");
+	if (known)
+		add_member(detail, program, "library");
+	strbuf_adds(detail, ", session ");
+	add_member(detail, program, "session");
+	strbuf_addc(detail, ')');
+}
+
+/* As the guard has found it in sessions that live. */
+static int check_tls(const struct options *o, struct strbuf *detail)
+{
+	_cleanup_client_ struct client c = CLIENT_INIT;
+	_cleanup_json_ json_t *request = json_pack("{ss}", "op", "status"), *s = NULL;
+	const json_t *unseen;
+
+	if (client_connect(o->socket, &c) || client_ask_silently(&c, request, STATUS_MS, &s)) {
+		strbuf_adds(detail, "not known without a guard that answers");
+		return 0;
+	}
+	unseen = json_object_get(s, "unseen");
+	for (size_t i = 0; i < json_array_size(unseen); i++)
+		add_unseen(json_array_get(unseen, i), detail);
+	return detail->len ? -ENOTSUP : 0;
+}
+
 static int check_bpffs(const struct options *o _unused_, struct strbuf *detail)
 {
 	const char *dir = BPFFS;
@@ -198,6 +232,15 @@ static const struct check checks[] = {
 	    "'sudo backstop guard'",
 	    NULL, NULL },
 	  check_guard },
+	{ { "tls", "what sessions encrypt goes through a library that is probed", NEED_BETTER,
+	    false,
+	    "no rule of 'send:' is asked about what these programs send; where they connect to is "
+	    "known",
+	    "hold or deny where they may connect by rules of 'connect:', or use programs with "
+	    "OpenSSL "
+	    "or GnuTLS",
+	    NULL, NULL },
+	  check_tls },
 	{ { "desktop", "a program that shows a hold on the desktop", NEED_BETTER, false,
 	    "who sits at the screen learns of a hold by 'backstop watch' and 'backstop pending'",
 	    "apt-get install libnotify-bin, or say 'notify: false' in the settings", NULL, NULL },

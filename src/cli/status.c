@@ -53,6 +53,25 @@ static void add_tiers(struct strbuf *out, const json_t *tiers)
 	}
 }
 
+/* Programs that encrypt with what is not probed. */
+static void add_unseen(struct strbuf *out, const json_t *programs)
+{
+	const json_t *p;
+	size_t i;
+
+	json_array_foreach(programs, i, p)
+	{
+		add_part(out, "\nunseen     what ", p, "file");
+		add_part(out, " of session ", p, "session");
+		add_part(out, " sends by ", p, "protocol");
+		strbuf_adds(out, json_is_string(json_object_get(p, "library")) ? " (" : "");
+		if (json_is_string(json_object_get(p, "library")))
+			add_part(out, "", p, "library"), strbuf_addc(out, ')');
+		add_part(out, ", to ", p, "destinations");
+		strbuf_adds(out, " places: no rule of 'send:' is asked");
+	}
+}
+
 static void add_guard(struct strbuf *out, const json_t *s)
 {
 	add_part(out, "guard      pid ", s, "pid");
@@ -112,6 +131,7 @@ static void print_head(const json_t *s)
 	add_numbers(&out, json_object_get(s, "counters"), true);
 	strbuf_adds(&out, "\nlosses     ");
 	add_numbers(&out, json_object_get(s, "losses"), false);
+	add_unseen(&out, json_object_get(s, "unseen"));
 	puts(strbuf_str(&out));
 }
 

@@ -37,6 +37,7 @@ void exec_free(struct exec *x)
 	free(x->sent.path);
 	free(x->sent.text);
 	free(x->sent.name);
+	free(x->sent.names);
 	free(x);
 }
 

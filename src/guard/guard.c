@@ -20,6 +20,7 @@
 #include "guard/reaper.h"
 #include "guard/workspace.h"
 #include "guard/reload.h"
+#include "guard/unseen.h"
 #include "guard/urgent.h"
 
 #define POLL_PERIOD   (50 * 1000) /* microseconds between looks at the events */
@@ -467,6 +468,7 @@ static void stop(struct guard *g)
 	const char *sessions = g->sessions.count ? ", its sessions go on unguarded" : "";
 
 	drain(g);
+	unseen_forget_all(g);
 	if (denied)
 		log_info("%u open hold%s denied", denied, denied == 1 ? " was" : "s were");
 	report_guard(g, NULL, "guard stopped", "the guard stopped, %u open holds were denied%s",
@@ -479,6 +481,7 @@ static void stop(struct guard *g)
 static void leave(struct guard *g)
 {
 	drain(g);
+	unseen_forget_all(g);
 	report_guard(g, NULL, "guard left", "the guard leaves to another one, with %u open holds",
 		     g->open_holds);
 	report_sync(g);
@@ -501,6 +504,7 @@ static void finish(struct guard *g, int r)
 
 static void guard_free(struct guard *g)
 {
+	unseen_forget_all(g);
 	control_close(g->control);
 	protect_end(g);
 	hold_free_all(g);

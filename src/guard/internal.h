@@ -79,6 +79,9 @@ struct sent {
 	char *path;	      /* of a Unix socket; NULL: it is none */
 	char *text;	      /* the message that was found, shortened, escaped; NULL: none was */
 	char *name;	      /* for which the other end stands; NULL: not known */
+	const char *opaque;   /* with this write begins "tls" or "quic"; NULL: neither */
+	const char *unseen;   /* the library that is not probed; NULL: it is no such line */
+	char **names;	      /* of that: all; one block; NULL: none is known */
 };
 
 /* An exec as the guard sees it: the kernel's event, decoded. Or a connect or a deletion: then
@@ -157,6 +160,7 @@ LIST_HEAD(waker_list, waker);	  /* wake.c */
 LIST_HEAD(reading_list, reading); /* workspace.c */
 LIST_HEAD(pass_list, pass);	  /* pass.c */
 LIST_HEAD(remark_list, remark);	  /* delete.c */
+LIST_HEAD(unseen_list, unseen);	  /* unseen.c */
 
 /* Which events of the kernel's stand in the journal. */
 struct recorded {
@@ -242,6 +246,7 @@ struct guard {
 	struct map dests;	       /* connect.c: tgid -> where it last connected to */
 	struct map libraries;	       /* library.c: files that were looked at */
 	struct streams streams;	       /* send.c */
+	struct unseen_list unseen;     /* unseen.c */
 	struct resolved *resolved;     /* names.c */
 	struct pass_list passes;       /* pass.c */
 	struct remark_list remarks;    /* delete.c */

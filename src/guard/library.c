@@ -34,17 +34,21 @@ static bool is_library(const char *path)
 	return !strncmp(name, "libssl", 6) || !strncmp(name, "libgnutls", 9);
 }
 
+static char probed, passed_over; /* what is noted of a file */
+
 /* A program may have the library's functions in itself, as node has. What its file is, is found out
- * once. */
-static void look_at(struct guard *g, u32 tgid, const struct mapping *m)
+ * once. True: it is probed. */
+static bool look_at(struct guard *g, u32 tgid, const struct mapping *m)
 {
 	u64 dev = (u64)m->major << 20 | m->minor;
 	u64 key = dev << 40 ^ m->inode;
+	const void *known;
 	char path[96];
 	int r;
 
-	if (map_get(&g->libraries, key))
-		return;
+	known = map_get(&g->libraries, key);
+	if (known)
+		return known == &probed;
 	snprintf(path, sizeof(path), "/proc/%u/map_files/%lx-%lx", tgid, m->start, m->end);
 	r = kernel_watch_library(g->kernel, path, dev, m->inode);
 	if (r < 0)
@@ -52,18 +56,19 @@ static void look_at(struct guard *g, u32 tgid, const struct mapping *m)
 	else if (r > 0)
 		log_debug("what is given to %s is seen before it is encrypted", m->path);
 	if (r >= 0)
-		map_set(&g->libraries, key, g);
+		map_set(&g->libraries, key, r > 0 ? &probed : &passed_over);
+	return r > 0;
 }
 
-void library_look(struct guard *g, u32 tgid)
+bool library_look(struct guard *g, u32 tgid)
 {
 	_cleanup_strbuf_ struct strbuf maps = STRBUF_INIT;
 	char path[64], *at, *line;
-	bool first = true;
+	bool first = true, seen = false;
 
 	snprintf(path, sizeof(path), "/proc/%u/maps", tgid);
 	if (io_read_file(AT_FDCWD, path, MAPS_MAX, &maps))
-		return;
+		return false;
 	at = (char *)strbuf_str(&maps);
 	while ((line = strsep(&at, "\n"))) {
 		struct mapping m;
@@ -71,9 +76,10 @@ void library_look(struct guard *g, u32 tgid)
 		if (!read_line(line, &m))
 			continue;
 		if (first || is_library(m.path))
-			look_at(g, tgid, &m);
+			seen |= look_at(g, tgid, &m);
 		first = false;
 	}
+	return seen;
 }
 
 void library_look_all(struct guard *g)

@@ -11,10 +11,12 @@
 
 #include "base/escape.h"
 #include "base/log.h"
+#include "base/proc.h"
 #include "guard/resolved.h"
 #include "guard/internal.h"
 #include "guard/library.h"
 #include "guard/slot.h"
+#include "guard/unseen.h"
 #include "policy/secrets.h"
 #include "policy/send.h"
 
@@ -145,6 +147,7 @@ struct judging {
 	size_t text;	/* bytes of the last of them */
 	bool harmless;	/* whatever its numbers are */
 	bool retry;	/* of a first write that was let go */
+	bool tls;	/* it begins here */
 };
 
 /* The first of it, with *** for each secret; nothing without memory. */
@@ -218,6 +221,7 @@ static bool on_message(const struct wire_message *m, void *data)
 	struct finding f;
 
 	j->raw |= m->kind == WIRE_RAW;
+	j->tls |= m->kind == WIRE_BLIND && m->protocol == WIRE_TLS;
 	note_statement(j, &s);
 	if (m->kind == WIRE_NAME || m->kind == WIRE_REQUEST)
 		learn_name(j->stream, m->kind == WIRE_NAME ? m->text : m->host);
@@ -351,6 +355,9 @@ static void judge(struct guard *g, struct exec *x, const struct bs_send_event *e
 	else if (is_harmless_query(&j, e) && !x->sent.finding.id)
 		x->sent.say = BS_SAY_SHAPE;
 	x->sent.name = s->names[0] ? strdup(s->names[0]) : NULL;
+	x->sent.opaque = unseen_what_begins(e, j.tls);
+	if (x->sent.opaque || x->sent.finding.id)
+		x->sent.names = proc_copy_words(s->names);
 }
 
 /* A Unix socket is about to be connected to. */
@@ -405,15 +412,18 @@ struct exec *send_decode(struct guard *g, const struct bs_send_event *e)
 void send_event(struct guard *g, const struct bs_send_event *e)
 {
 	_cleanup_(exec_free_ptr) struct exec *x = NULL;
+	bool probed = false;
 	bool asks = e->flags & (BS_SEND_FIXED | BS_SEND_TRACED);
 
 	if (e->slot < BS_SLOTS && candidate_is_known(g, e->slot, e->ticket, asks))
 		return;
 	if (e->flags & BS_SEND_FIRST && e->source != BS_SEND_TLS && e->source != BS_SEND_UNIX)
-		library_look(g, e->head.tgid);
+		probed = library_look(g, e->head.tgid);
 	x = send_decode(g, e);
 	if (!x)
 		return; /* as in connect_event() */
+	if (x->sent.opaque)
+		unseen_note(g, e, x, probed);
 	if (e->slot >= BS_SLOTS)
 		candidate_missed(g, x);
 	else
@@ -536,5 +546,7 @@ struct ocsf_sending send_shown(const struct exec *x)
 		.path = x->sent.path,
 		.connects = x->sent.source == BS_SEND_UNIX,
 		.encrypted = x->sent.source == BS_SEND_TLS,
+		.unseen = x->sent.unseen,
+		.names = x->sent.names,
 	};
 }

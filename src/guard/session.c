@@ -15,6 +15,7 @@
 #include "guard/resolved.h"
 #include "guard/internal.h"
 #include "guard/library.h"
+#include "guard/unseen.h"
 #include "guard/workspace.h"
 
 static void session_free(struct session *s)
@@ -451,6 +452,7 @@ void session_end(struct guard *g, u64 id)
 	session_leave_holds(g, s);
 	kernel_remove_session(g->kernel, id);
 	send_forget(g, id);
+	unseen_forget(g, id);
 	resolved_forget(g->resolved, id);
 	watch_later(g, WATCH_REST);
 	report_guard(g, s, "session ended", "session %s ended", s->name);

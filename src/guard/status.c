@@ -3,6 +3,7 @@
 
 #include "guard/figures.h"
 #include "guard/internal.h"
+#include "guard/unseen.h"
 
 static unsigned int open_holds_of(const struct guard *g, const struct session *s)
 {
@@ -159,6 +160,7 @@ void guard_describe_status(struct guard *g, struct json *j)
 	map_for_each (&g->sessions, s)
 		describe_session(g, j, s);
 	json_close_array(j);
+	unseen_describe(g, j);
 	describe_losses(g, j);
 	describe_events(g, j);
 	describe_counters(g, j);

@@ -137,6 +137,9 @@ void dest_put_sending(struct json *j, const struct ocsf_sending *s)
 	part_put_known(j, "protocol", s->protocol);
 	if (s->encrypted)
 		json_put_bool(j, "encrypted", true);
+	part_put_known(j, "unseen", s->unseen);
+	if (s->names)
+		json_put_argv(j, "names", s->names);
 	json_close_object(j);
 }
 

@@ -69,6 +69,8 @@ struct ocsf_sending {
 	const char *path;     /* of a Unix socket; NULL: it is none */
 	bool connects;	      /* nothing yet: the socket is about to be connected to */
 	bool encrypted;	      /* it was seen before a library encrypts it */
+	const char *unseen;   /* the library with which it is encrypted unseen; NULL: none is */
+	char *const *names;   /* all for which the other end stands; may be NULL */
 };
 
 struct ocsf_event {

@@ -139,6 +139,9 @@ int kernel_watch_packets(struct kernel *k, bool on);
  * after a reload; 0: it is none, or the policy does not look at what is sent; or a negative errno.
  */
 int kernel_watch_library(struct kernel *k, const char *path, u64 dev, u64 inode);
+/* With what the program in this file encrypts, by what it has of it, where nothing in it can be
+ * probed; NULL: nobody knows. Reads all of it, unless `*stop` becomes true; for any thread. */
+const char *kernel_guess_library(int fd, const volatile bool *stop);
 /* A connection that waits with its packets: they leave, up to the sequence number `end`. 0 or a
  * negative errno. */
 int kernel_let_go_packets(struct kernel *k, u64 cookie, u32 end);

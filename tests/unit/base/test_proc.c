@@ -178,6 +178,21 @@ static void test_split_words(void **state _unused_)
 	assert_words(NULL, 0, 0, want);
 }
 
+static void test_copy_words(void **state _unused_)
+{
+	char *words[] = { (char *)"a", (char *)"", (char *)"bc", NULL }, *none[] = { NULL };
+	char **copy = proc_copy_words(words);
+
+	for (size_t i = 0; i < 3; i++) {
+		assert_string_equal(copy[i], words[i]);
+		assert_ptr_not_equal(copy[i], words[i]);
+	}
+	assert_null(copy[3]);
+	free(copy);
+	assert_null(proc_copy_words(none));
+	assert_null(proc_copy_words(NULL));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -186,6 +201,7 @@ int main(void)
 		cmocka_unit_test(test_stat),
 		cmocka_unit_test(test_signals),
 		cmocka_unit_test(test_init_of_a_namespace),
+		cmocka_unit_test(test_copy_words),
 		cmocka_unit_test(test_split_words),
 	};
 

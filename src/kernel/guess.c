@@ -1,0 +1,88 @@
+/* With what a program encrypts, as its file tells where nothing in it can be probed. */
+#include <gelf.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kernel/kernel.h"
+
+#define CHUNK	 (256UL << 10)
+#define MARK_MAX 32
+#define FILE_MAX (512UL << 20) /* bytes that are read of it */
+
+/* What each leaves in a program that has it, symbols or none: names of its sources and versions.
+ * The first that is there counts: BoringSSL calls itself OpenSSL too. */
+static const struct {
+	const char *mark, *library;
+} marks[] = {
+	{ "/rustls-", "rustls" },
+	{ "rustls::", "rustls" },
+	{ "BoringSSL", "BoringSSL" },
+	{ "/boringssl/", "BoringSSL" },
+	{ "OpenSSL 1.", "OpenSSL without symbols" },
+	{ "OpenSSL 3.", "OpenSSL without symbols" },
+	{ "GnuTLS 3.", "GnuTLS without symbols" },
+	{ "mbedtls_", "Mbed TLS" },
+	{ "wolfSSL", "wolfSSL" },
+};
+
+/* Its linker puts this into every program, and leaves it there without symbols. */
+static bool is_go(int fd)
+{
+	Elf *elf = elf_version(EV_CURRENT) ? elf_begin(fd, ELF_C_READ, NULL) : NULL;
+	Elf_Scn *scn = NULL;
+	size_t names = 0;
+	bool found = false;
+
+	if (elf && !elf_getshdrstrndx(elf, &names))
+		while (!found && (scn = elf_nextscn(elf, scn))) {
+			GElf_Shdr h;
+			const char *name =
+				gelf_getshdr(scn, &h) ? elf_strptr(elf, names, h.sh_name) : NULL;
+
+			found = name && !strcmp(name, ".go.buildinfo");
+		}
+	elf_end(elf);
+	return found;
+}
+
+/* Which mark before `best` is there; `best`: none. */
+static size_t find_mark(const char *data, size_t len, size_t best)
+{
+	for (size_t i = 0; i < best; i++)
+		if (memmem(data, len, marks[i].mark, strlen(marks[i].mark)))
+			return i;
+	return best;
+}
+
+/* A mark may lie on the boundary of two reads. */
+static size_t search(int fd, char *buf, const volatile bool *stop)
+{
+	size_t best = ARRAY_SIZE(marks), kept = 0;
+	ssize_t n;
+
+	for (off_t at = 0; at < (off_t)FILE_MAX && best && !*stop; at += n) {
+		size_t len;
+
+		n = pread(fd, buf + kept, CHUNK, at);
+		if (n <= 0)
+			break;
+		len = kept + (size_t)n;
+		best = find_mark(buf, len, best);
+		kept = MIN(len, (size_t)MARK_MAX);
+		memmove(buf, buf + len - kept, kept);
+	}
+	return best;
+}
+
+const char *kernel_guess_library(int fd, const volatile bool *stop)
+{
+	_cleanup_free_ char *buf = NULL;
+	size_t found;
+
+	if (is_go(fd))
+		return "Go's crypto/tls";
+	buf = malloc(CHUNK + MARK_MAX);
+	found = buf ? search(fd, buf, stop) : ARRAY_SIZE(marks);
+	return found < ARRAY_SIZE(marks) ? marks[found].library : NULL;
+}
