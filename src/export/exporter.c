@@ -65,14 +65,24 @@ static int seek(struct exporter *e, const struct cursor *c)
 	return next ? journal_reader_seek(e->reader, next, 0) : 0;
 }
 
+static void close_reader(struct exporter *e)
+{
+	journal_reader_close(e->reader);
+	e->reader = NULL;
+}
+
 static int go_to_kept(struct exporter *e)
 {
+	int r;
+
 	strbuf_reset(&e->batch);
 	e->lines = 0;
 	e->next = e->mark = e->kept;
-	journal_reader_close(e->reader);
-	e->reader = NULL;
-	return journal_reader_open(e->dir, &e->reader) ?: seek(e, &e->kept);
+	close_reader(e);
+	r = journal_reader_open(e->dir, &e->reader) ?: seek(e, &e->kept);
+	if (r)
+		close_reader(e);
+	return r;
 }
 
 static int set_up(struct exporter *e, const char *spec)
@@ -211,11 +221,14 @@ static int step(struct exporter *e)
 
 int exporter_step(struct exporter *e)
 {
-	int r = step(e), back = 0;
+	int r = e->reader ? 0 : go_to_kept(e);
 
+	if (r)
+		return r;
+	r = step(e);
 	if (r < 0 && sink_settle_ms(e->sink))
-		back = go_to_kept(e);
-	return back ? back : r;
+		close_reader(e); /* what was sent comes again */
+	return r;
 }
 
 void exporter_cancel(struct exporter *e)
