@@ -1,4 +1,5 @@
 /* Webhooks: lines as they are, signed, or a message for each finding. */
+#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -26,7 +27,7 @@ struct webhook {
 	CURL *curl; /* NULL: not made yet */
 	char error[CURL_ERROR_SIZE];
 	struct strbuf key, answer; /* the answer's beginning */
-	bool took;		   /* it took something since the start */
+	bool took;		   /* it took something since a line was left out */
 	/* Lines that it refuses, while it is not known whether it takes any. */
 	size_t doubtful[DOUBTFUL_MAX], doubtful_count;
 };
@@ -57,8 +58,10 @@ static int set_template(struct webhook *w)
 
 static bool is_loopback(const char *host)
 {
-	return strcasecmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 ||
-	       strcmp(host, "[::1]") == 0;
+	struct in_addr four;
+
+	return strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
+	       (inet_pton(AF_INET, host, &four) == 1 && ntohl(four.s_addr) >> 24 == IN_LOOPBACKNET);
 }
 
 static int check_url(const struct webhook *w)
@@ -199,7 +202,8 @@ static int judge(struct webhook *w)
 	if (status == 400 || status == 413 || status == 422)
 		return say_status(w, -EBADMSG, status, "");
 	curl_easy_getinfo(w->curl, CURLINFO_RETRY_AFTER, &seconds);
-	w->base.retry_ms = (unsigned int)MIN(seconds, RETRY_MAX_S) * 1000;
+	/* a date that is past by our clock is less than nothing */
+	w->base.retry_ms = (unsigned int)MIN(MAX(seconds, 0), RETRY_MAX_S) * 1000;
 	return say_status(w, -EIO, status, remedy(status));
 }
 
@@ -280,7 +284,7 @@ static int post(struct webhook *w, const struct ntfy *n, const char *body, size_
 /* ---- what it takes, and what it refuses
  *
  * A line that it refuses is left out once it is known to take others: one that refuses all, being
- * another service than was thought, gets nothing until it is put right. */
+ * another service than was thought, or broken since, gets nothing until it is put right. */
 
 static void leave_out(struct webhook *w, size_t len)
 {
@@ -290,17 +294,18 @@ static void leave_out(struct webhook *w, size_t len)
 
 static void note_taken(struct webhook *w, size_t len)
 {
-	w->took = true;
 	for (size_t i = 0; i < w->doubtful_count; i++)
 		leave_out(w, w->doubtful[i]);
 	w->doubtful_count = 0;
 	w->base.taken += len;
+	w->took = true;
 }
 
 static int note_refused(struct webhook *w, size_t len)
 {
 	if (w->took) {
 		leave_out(w, len);
+		w->took = false;
 		return 0;
 	}
 	w->doubtful[w->doubtful_count++] = len;

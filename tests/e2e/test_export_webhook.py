@@ -153,6 +153,16 @@ def test_it_says_when_to_come_again(journal, hook, serve):
     assert "HTTP 429 (slow down)" in stop(process)
 
 
+def test_it_says_a_time_that_is_past(journal, hook, serve):
+    """Its clock is not ours."""
+    server = hook(answer=lambda request, number: 200 if number else
+                  (503, {"Retry-After": "Thu, 01 Jan 2015 00:00:00 GMT"}, b"later"))
+    journal.add(5)
+    process = serve(f"http://127.0.0.1:{server.port}/")
+    wait_for(server, 5)
+    assert "HTTP 503 (later)" in stop(process)
+
+
 @pytest.mark.parametrize("status, why", [(404, "is the address right?"), (401, "another key"),
                                          (301, "redirects are not followed")])
 def test_where_nobody_takes_events(journal, hook, serve, status, why):
@@ -179,9 +189,10 @@ def test_what_is_refused_is_left_out(journal, hook, serve):
     process = serve(f"http://127.0.0.1:{server.port}/")
     wait_for(server, 1998)
     until(lambda: len(server.requests[-1].numbers()) == 1, "it looked for them")
-    journal.add(1)
-    wait_for(server, 2001)
-    assert server.numbers() == [n for n in range(1, 2002) if n not in (1, 2, 700, 1999, 2000)]
+    for number in (2001, 2002):
+        journal.add(1)
+        wait_for(server, number)
+    assert server.numbers() == [n for n in range(1, 2003) if n not in (1, 2, 700, 1999, 2000)]
     err = stop(process)
     assert err.count("it is left out") == 5 and "(it answers HTTP 400 (ok))" in err, err
 
@@ -196,6 +207,21 @@ def test_one_that_refuses_all_gets_all_later(journal, hook, serve):
     wait_for(server, 200)
     assert server.numbers() == list(range(1, 201))
     assert "left out" not in stop(process)
+
+
+def test_one_that_refuses_all_from_then_on(journal, hook, serve):
+    """Its next version may have another address: one line is left out before that is clear."""
+    server = hook()
+    journal.add(10)
+    process = serve(f"http://127.0.0.1:{server.port}/")
+    wait_for(server, 10)
+    server.answer = lambda request, number: (422, {}, b"no such thing")
+    journal.add(200)
+    assert "HTTP 422 (no such thing)" in expect_error(process, "takes nothing")
+    server.answer = lambda request, number: 200
+    wait_for(server, 210)
+    assert server.numbers() == [n for n in range(1, 211) if n != 11]
+    stop(process)
 
 
 def test_what_is_too_large_comes_in_parts(journal, hook, serve):
