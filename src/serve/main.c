@@ -52,35 +52,48 @@ static void dir_of(const char *path, char *ret, size_t size)
 		snprintf(ret, size, "%.*s", slash == path ? 1 : (int)(slash - path), path);
 }
 
-static int make_dir_of(const char *path, uid_t uid, gid_t gid)
+/* The user gets what was made for it, and the usual directory: another one, such as /tmp, is not
+ * ours to give. */
+static int make_dir(const char *dir, bool usual, const struct passwd *user)
 {
-	char dir[PATH_MAX];
-	int r;
+	bool ours = access(dir, F_OK) < 0 || usual;
+	int r = io_mkdir_p(dir, 0750);
 
-	dir_of(path, dir, sizeof(dir));
-	r = io_mkdir_p(dir, 0750);
-	if (!r && uid && lchown(dir, uid, gid) < 0)
+	if (!r && ours && user && lchown(dir, user->pw_uid, user->pw_gid) < 0)
 		r = -errno;
 	return r;
 }
 
-/* Root gives up all that it needs no more. Where the user is not there, it is said, as the database
- * would then be root's. */
-static int drop_privileges(const char *database)
+static int become(const struct passwd *user)
 {
-	const struct passwd *user = geteuid() ? NULL : getpwnam(USER);
-	int r = make_dir_of(database, user ? user->pw_uid : 0, user ? user->pw_gid : 0);
-
-	if (r || geteuid())
-		return r;
-	if (!user) {
-		log_warning("there is no user " USER ": the recorder runs as root");
-		return 0;
-	}
 	if (initgroups(USER, user->pw_gid) < 0 || setgid(user->pw_gid) < 0 ||
 	    setuid(user->pw_uid) < 0)
 		return -errno;
 	return 0;
+}
+
+/* Root gives up all that it needs no more. Where the user is not there, it is said, as the database
+ * would then be root's. 0 or a negative errno, logged. */
+static int drop_privileges(const char *database, bool usual)
+{
+	const struct passwd *user = geteuid() ? NULL : getpwnam(USER);
+	char dir[PATH_MAX];
+	int r;
+
+	dir_of(database, dir, sizeof(dir));
+	r = make_dir(dir, usual, user);
+	if (!r && user)
+		r = become(user);
+	if (r)
+		return log_errno(r, "serve: %s cannot be used for the database", dir);
+	if (!geteuid())
+		log_warning("there is no user " USER ": the recorder runs as root");
+	if (!user || access(dir, W_OK | X_OK) == 0)
+		return 0;
+	log_error("--database: the user " USER " cannot write in %s: chown it, or name another "
+		  "directory",
+		  dir);
+	return -EACCES;
 }
 
 /* ---- following */
@@ -231,10 +244,7 @@ static int start_approvals(const struct options *o, struct approvals **ret)
 {
 	int r = approvals_start(o->approvals, o->socket, ret);
 
-	if (r == -EINVAL)
-		log_error("--approvals: '%s' is no nats://HOST:PORT[,HOST:PORT][#creds=FILE]",
-			  o->approvals);
-	return r;
+	return r ? log_errno(r, "--approvals: cannot take decisions") : 0;
 }
 
 struct sources {
@@ -305,7 +315,16 @@ static int follow(const struct options *o, const char *dir, const char *database
 	return err ? cannot_keep(err, dir, database) : 0;
 }
 
-/* What is wrong is told. */
+/* What is wrong is told, and not what it says: a password may stand there. */
+static bool is_usable(const char *option, const char *nats)
+{
+	if (!nats || !fleet_check(nats))
+		return true;
+	log_error("%s: that is no nats://HOST:PORT[,HOST:PORT][/STREAM][#creds=FILE]", option);
+	return false;
+}
+
+/* The same. */
 static bool are_usable(const struct options *o)
 {
 	if (o->listen && server_check(o->listen)) {
@@ -313,11 +332,7 @@ static bool are_usable(const struct options *o)
 			  o->listen);
 		return false;
 	}
-	if (o->fleet && fleet_check(o->fleet)) {
-		log_error("--fleet: that is no nats://HOST:PORT[,HOST:PORT][/STREAM][#creds=FILE]");
-		return false;
-	}
-	return true;
+	return is_usable("--fleet", o->fleet) && is_usable("--approvals", o->approvals);
 }
 
 static int run(const void *options, int argc _unused_, char **argv _unused_)
@@ -326,15 +341,13 @@ static int run(const void *options, int argc _unused_, char **argv _unused_)
 	const char *dir = o->fleet ? FLEET_DIR : JOURNAL_DIR;
 	const char *database = o->fleet ? FLEET_DATABASE : DATABASE;
 	_cleanup_(export_specs_free) struct export_specs specs = { 0 };
-	int err;
 
 	if (!are_usable(o) || read_exports(o, &specs))
 		return EXIT_USAGE;
 	dir = o->dir ? o->dir : dir;
 	database = o->database ? o->database : database;
-	err = drop_privileges(database);
-	if (err)
-		return cannot_keep(err, dir, database), EXIT_FAILURE;
+	if (drop_privileges(database, !o->database))
+		return EXIT_FAILURE;
 	return follow(o, dir, database, &specs) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 

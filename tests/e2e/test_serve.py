@@ -4,9 +4,11 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import tempfile
 
 import pytest
 
+from feeds import Journal
 from lab import until
 
 
@@ -100,6 +102,49 @@ def test_follows(lab, own, recorder):
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
     recorder.expect_whole()
+
+
+USER_ID = 47110
+
+
+@pytest.fixture
+def as_user(build):
+    """Runs `serve` on a host that has the user, and says with which words it ended."""
+    with tempfile.TemporaryDirectory(prefix="backstop-serve-") as top:
+        os.chmod(top, 0o755)
+        journal = Journal(f"{top}/journal", 10)
+        journal.add(10)
+        for name, line in ("passwd", f"backstop:x:{USER_ID}:{USER_ID}::/:/bin/false"), ("group", f"backstop:x:{USER_ID}:"):
+            with open(f"/etc/{name}", encoding="utf-8") as old, open(f"{top}/{name}", "w", encoding="utf-8") as new:
+                new.writelines([*(x for x in old if not x.startswith("backstop:")), line + "\n"])
+        mounts = f"mount --bind {top}/passwd /etc/passwd && mount --bind {top}/group /etc/group"
+
+        def run(*words):
+            return subprocess.run(["unshare", "-m", "sh", "-c", f'{mounts} && exec "$@"', "sh", f"{build}/backstop", "serve",
+                                   "--once", "--dir", journal.path, *words], capture_output=True, text=True, timeout=60)
+
+        run.top = top
+        yield run
+
+
+def test_only_what_it_made_is_given_away(as_user):
+    theirs, made = f"{as_user.top}/theirs", f"{as_user.top}/made"
+    os.mkdir(theirs)
+    done = as_user("--database", f"{theirs}/record.db")
+    assert done.returncode == 1 and f"the user backstop cannot write in {theirs}: chown it" in done.stderr, done
+    assert os.stat(theirs).st_uid == 0 and not os.listdir(theirs)
+    done = as_user("--database", f"{made}/record.db")
+    assert done.returncode == 0 and done.stdout.startswith("10 events"), done
+    assert os.stat(made).st_uid == USER_ID and os.stat(f"{made}/record.db").st_uid == USER_ID
+
+
+@pytest.mark.parametrize("option", ["--fleet", "--approvals"])
+def test_what_is_no_bus(build, option, tmp_path):
+    """It is told before anything begins; what may be a password is not."""
+    done = subprocess.run([f"{build}/backstop", "serve", "--database", f"{tmp_path}/record.db", option,
+                           "https://me:secret@there"], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "secret" not in done.stderr, done
+    assert f"{option}: that is no nats://HOST:PORT" in done.stderr
 
 
 def test_database_of_no_use(lab, own, recorder):
