@@ -163,3 +163,21 @@ void escape_argv(struct strbuf *sb, char *const *argv, size_t max)
 		}
 	}
 }
+
+void escape_markup(struct strbuf *sb, const char *data, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		switch (data[i]) {
+		case '&':
+			strbuf_adds(sb, "&amp;");
+			break;
+		case '<':
+			strbuf_adds(sb, "&lt;");
+			break;
+		case '>':
+			strbuf_adds(sb, "&gt;");
+			break;
+		default:
+			strbuf_addc(sb, data[i]);
+		}
+}

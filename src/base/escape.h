@@ -18,4 +18,7 @@ void escape_word(struct strbuf *sb, const char *word);
  * bytes (0: no limit), at a whole character, with "…". */
 void escape_argv(struct strbuf *sb, char *const *argv, size_t max);
 
+/* Appends text where markup is read: &, < and > as entities. */
+void escape_markup(struct strbuf *sb, const char *data, size_t len);
+
 #endif

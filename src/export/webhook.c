@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/escape.h"
 #include "base/io.h"
 #include "base/json.h"
 #include "export/selection.h"
@@ -118,25 +119,6 @@ static void add_finding(struct strbuf *out, const struct event *e)
 
 /* ---- templates */
 
-/* What Slack takes for mentions, links and entities. */
-static void add_slack_text(struct strbuf *out, const char *text)
-{
-	for (; *text; text++)
-		switch (*text) {
-		case '&':
-			strbuf_adds(out, "&amp;");
-			break;
-		case '<':
-			strbuf_adds(out, "&lt;");
-			break;
-		case '>':
-			strbuf_adds(out, "&gt;");
-			break;
-		default:
-			strbuf_addc(out, *text);
-		}
-}
-
 void webhook_slack(struct strbuf *out, const char *line, size_t len)
 {
 	_cleanup_strbuf_ struct strbuf plain = STRBUF_INIT, text = STRBUF_INIT;
@@ -145,7 +127,8 @@ void webhook_slack(struct strbuf *out, const char *line, size_t len)
 
 	(void)event_read(line, len, &e);
 	add_finding(&plain, &e);
-	add_slack_text(&text, strbuf_str(&plain));
+	/* what Slack takes for mentions, links and entities */
+	escape_markup(&text, strbuf_str(&plain), plain.len);
 	json_open_object(&j, NULL);
 	json_put_string(&j, "text", strbuf_str(&text));
 	json_close_object(&j);

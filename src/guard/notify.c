@@ -58,22 +58,8 @@ static void on_end(void *data, _unused_ uint32_t events)
 static void add_marked_up(struct strbuf *out, const char *text)
 {
 	for (; *text; text++) {
-		switch (*text) {
-		case '&':
-			strbuf_adds(out, "&amp;");
-			break;
-		case '<':
-			strbuf_adds(out, "&lt;");
-			break;
-		case '>':
-			strbuf_adds(out, "&gt;");
-			break;
-		case '\\':
-			strbuf_adds(out, "\\\\");
-			break;
-		default:
-			strbuf_addc(out, *text);
-		}
+		strbuf_adds(out, *text == '\\' ? "\\" : "");
+		escape_markup(out, text, 1);
 	}
 }
 

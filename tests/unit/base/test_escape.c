@@ -164,6 +164,19 @@ static void test_argv(void **state _unused_)
 	assert_argv(wide, 4, "> 'é…");
 }
 
+static void test_markup(void **state _unused_)
+{
+	static const char text[] = "<b> & \\n \"é\"\0>";
+	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
+
+	escape_markup(&sb, text, sizeof(text) - 1);
+	assert_string_equal(strbuf_str(&sb), "&lt;b&gt; &amp; \\n \"é\"");
+	assert_memory_equal(sb.data + sb.len - 5, "\0&gt;", 5);
+	strbuf_reset(&sb);
+	escape_markup(&sb, text, 1);
+	assert_string_equal(strbuf_str(&sb), "&lt;");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +185,7 @@ int main(void)
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_a_shell_reads_the_words_back),
 		cmocka_unit_test(test_argv),
+		cmocka_unit_test(test_markup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
