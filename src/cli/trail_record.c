@@ -12,68 +12,37 @@
 #include "record/query.h"
 #include "record/store.h"
 
-/* ?1 is the path, ?2 and ?3 are what is around all names below it, ?4 is what it lies in. */
-#define BELOW(path) "(" path " > ?2 AND " path " < ?3)"
-#define AT(path)    "(" path " = ?1 OR " path " IN (SELECT value FROM json_each(?4)))"
-#define DELETE	    "4"
-#define FINDING	    "5"
-
 _Static_assert(EVENT_EXEC == 1 && EVENT_DELETE == 4 && EVENT_FINDING == 5, "kinds of events");
 
-/* Of a path that a finding names each deletion is read, as the finding may be on any of them. */
+/* ?1 is the path, ?2 and ?3 are what is around all names below it, ?4 is what it lies in. Of a path
+ * that a finding names each deletion is read, as the finding may be on any of them. */
 static const char rows_sql[] =
 	"WITH hits (id, kind, process, disposition, time_ms, subject) AS"
 	" (SELECT id, kind, process, disposition, time_ms, subject FROM events"
-	" WHERE " BELOW("subject") " UNION ALL"
-				   " SELECT e.id, e.kind, e.process, e.disposition, e.time_ms, "
-				   "e.subject FROM inners i"
-				   " JOIN events e ON e.id = i.event"
-				   " WHERE " BELOW("i.path") " AND NOT " BELOW(
-					   "e.subject") "),"
-							" decided (subject) AS (SELECT subject "
-							"FROM hits WHERE kind = " FINDING "),"
-							" wanted (id, count, since) AS (SELECT * "
-							"FROM"
-							" (SELECT max(id), count(*), min(time_ms) "
-							"FROM hits"
-							" WHERE kind = " DELETE
-							" AND subject NOT IN decided"
-							" GROUP BY coalesce(process, -id), "
-							"disposition ORDER BY 1 DESC LIMIT %u)"
-							" UNION SELECT id, 1, 0 FROM hits WHERE "
-							"kind = " FINDING " OR subject IN decided"
-							" UNION SELECT id, 1, 0 FROM events "
-							"WHERE " AT(
-								"subject") " UNION SELECT i.event, "
-									   "1, 0 FROM inners i "
-									   "JOIN events e ON e.id "
-									   "= i.event"
-									   " WHERE " AT("i.path") " AND NOT " BELOW(
-										   "e.subject") " U"
-												"NI"
-												"ON"
-												" S"
-												"EL"
-												"EC"
-												"T "
-												"ev"
-												"en"
-												"t,"
-												" 1"
-												", "
-												"0 "
-												"FR"
-												"OM"
-												" n"
-												"am"
-												"ed"
-												" W"
-												"HE"
-												"RE"
-												" " BELOW("path") " OR " AT(
-													"path") ")"
-														" SELECT e.segment, e.offset, e.length, e.id, w.count, w.since"
-														" FROM wanted w CROSS JOIN events e ON e.id = w.id ORDER BY e.id DESC";
+	" WHERE (subject > ?2 AND subject < ?3)"
+	" UNION ALL"
+	" SELECT e.id, e.kind, e.process, e.disposition, e.time_ms, e.subject FROM inners i"
+	" JOIN events e ON e.id = i.event"
+	" WHERE (i.path > ?2 AND i.path < ?3) AND NOT (e.subject > ?2 AND e.subject < ?3)),"
+	" decided (subject) AS (SELECT subject FROM hits WHERE kind = 5),"
+	" wanted (id, count, since) AS (SELECT * FROM"
+	" (SELECT max(id), count(*), min(time_ms) FROM hits"
+	" WHERE kind = 4 AND subject NOT IN decided"
+	" GROUP BY coalesce(process, -id), disposition ORDER BY 1 DESC LIMIT %u)"
+	" UNION"
+	" SELECT id, 1, 0 FROM hits WHERE kind = 5 OR subject IN decided"
+	" UNION"
+	" SELECT id, 1, 0 FROM events"
+	" WHERE (subject = ?1 OR subject IN (SELECT value FROM json_each(?4)))"
+	" UNION"
+	" SELECT i.event, 1, 0 FROM inners i JOIN events e ON e.id = i.event"
+	" WHERE (i.path = ?1 OR i.path IN (SELECT value FROM json_each(?4)))"
+	" AND NOT (e.subject > ?2 AND e.subject < ?3)"
+	" UNION"
+	" SELECT event, 1, 0 FROM named WHERE (path > ?2 AND path < ?3)"
+	" OR (path = ?1 OR path IN (SELECT value FROM json_each(?4))))"
+	" SELECT e.segment, e.offset, e.length, e.id, w.count, w.since"
+	" FROM wanted w CROSS JOIN events e ON e.id = w.id ORDER BY e.id DESC";
 
 static const char exec_sql[] = "SELECT e.segment, e.offset, e.length, e.id FROM processes p"
 			       " JOIN events e ON e.id = p.event WHERE p.id = %" PRId64
