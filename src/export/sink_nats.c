@@ -117,6 +117,13 @@ static const char *remedy(const struct nats_sink *s)
 	return "";
 }
 
+static int error_of(const struct nats_sink *s)
+{
+	if (s->base.cancelled)
+		return -ECANCELED;
+	return s->status == NATS_TIMEOUT ? -ETIMEDOUT : -EIO;
+}
+
 /* What the batch ended with: 0, or what sink_send() returns. */
 static int finish(struct nats_sink *s)
 {
@@ -124,8 +131,8 @@ static int finish(struct nats_sink *s)
 
 	pthread_mutex_lock(&s->lock);
 	if (s->status != NATS_OK)
-		r = sink_fail(&s->base, s->status == NATS_TIMEOUT ? -ETIMEDOUT : -EIO, "%s%s",
-			      s->denied[0] ? s->denied : s->text, remedy(s));
+		r = sink_fail(&s->base, error_of(s), "%s%s", s->denied[0] ? s->denied : s->text,
+			      remedy(s));
 	pthread_mutex_unlock(&s->lock);
 	return r;
 }
@@ -196,6 +203,8 @@ static bool has_failed(struct nats_sink *s)
 {
 	bool failed;
 
+	if (s->base.cancelled)
+		note(s, NATS_TIMEOUT, 0, "it was not waited for");
 	if (natsConnection_IsClosed(s->connection))
 		note(s, NATS_CONNECTION_CLOSED, 0, "the connection is lost");
 	pthread_mutex_lock(&s->lock);

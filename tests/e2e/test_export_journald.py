@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from feeds import HOST, Journal, event, expect_at_least_once, expect_error, stop
+from feeds import HOST, event, expect_at_least_once, expect_error, stop
 from lab import until
 
 JOURNALD = "/lib/systemd/systemd-journald"

@@ -1,11 +1,13 @@
 """What the journal has comes to NATS JetStream: all of it, none of it twice, whatever a server does."""
 import json
 import shutil
+import signal
 import subprocess
+import time
 
 import pytest
 
-from feeds import (CLASSES, MACHINE, Authority, Journal, Nats, NatsClient, cursor_is_at_end, expect_error, free_ports,
+from feeds import (CLASSES, MACHINE, Authority, Nats, NatsClient, cursor_is_at_end, expect_error, free_ports,
                    ready, stop)
 from lab import until
 
@@ -81,6 +83,28 @@ def test_it_is_away_and_comes_back(journal, nats, serve):
     expect_all(client, journal, in_order=False)
     client.close()
     assert "takes events again" in stop(process)
+
+
+def test_it_ends_while_the_server_says_nothing(journal, nats, serve):
+    """What was not acknowledged comes after the next start."""
+    server, = nats()
+    client = ready(server.start().port)
+    journal.add(5)
+    process = serve(f"nats://127.0.0.1:{server.port}")
+    wait_for(client, 5)
+    server.process.send_signal(signal.SIGSTOP)
+    try:
+        journal.add(5)
+        time.sleep(1)
+        begun = time.monotonic()
+        assert "takes nothing" not in stop(process)
+        assert time.monotonic() - begun < 5
+    finally:
+        server.process.send_signal(signal.SIGCONT)
+    process = serve(f"nats://127.0.0.1:{server.port}")
+    expect_all(client, journal)
+    stop(process)
+    client.close()
 
 
 def test_a_node_of_a_cluster_is_killed(journal, nats, serve):

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from feeds import Authority, Journal, expect_at_least_once, expect_error, free_ports, stop
+from feeds import Authority, expect_at_least_once, expect_error, free_ports, stop
 from hooks import Hook
 from lab import until
 

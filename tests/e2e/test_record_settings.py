@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from feeds import Journal, serves, stop
+from feeds import stop
 from hooks import Hook
 from lab import until
 
