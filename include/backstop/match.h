@@ -75,21 +75,22 @@ struct bs_scan {
 	u32 found[BS_MAX_FOUND]; /* entries of lists */
 	u8 pairs[BS_PAIRS_MAX];	 /* of the name in hand: which of what was found may have a rule */
 	u64 have[BS_HAVE_WORDS]; /* needles found */
+	u32 at;			 /* where in the chunk the step in hand began */
+	u32 hits;  /* a bit each: bytes of it with a key that the filter has; blocks of pairs with
+		      any */
+	u32 len;   /* of the chunk, as far as the BS_CLUSTER bytes behind can be seen as well */
+	u32 list;  /* the next entry of the key in hand; 0: none */
+	u32 under; /* the name in hand; 0: of rules without a name */
+	u32 rule;  /* first rule of the anchor in hand */
+	u32 all_mask; /* of the filter of all keys */
+	u32 candidate;
 };
 
+/* Pointers alone: numbers on its stack a verifier tells apart, and walks a step again for each. */
 struct bs_scan_ctx {
 	struct bs_scan *scan;
 	const void *tables;
 	const u8 *data; /* a chunk: BS_CHUNK bytes and BS_PADDING more */
-	u32 at;		/* where in data the step in hand began */
-	u32 hits; /* a bit each: bytes of it with a key that the filter has; blocks of pairs with
-		     any */
-	u32 len;  /* of data, as far as the BS_CLUSTER bytes behind can be seen as well */
-	u32 list; /* the next entry of the key in hand; 0: none */
-	u32 name; /* the name in hand; 0: of rules without a name */
-	u32 rule; /* first rule of the anchor in hand */
-	u32 mask; /* of the filter of all keys */
-	u32 candidate;
 };
 
 static __always_inline void bs_scan_needle(struct bs_scan *s, u32 entry)
@@ -118,14 +119,14 @@ static __always_inline void bs_scan_needle(struct bs_scan *s, u32 entry)
 /* The next entry of the list in hand. */
 static __always_inline void bs_scan_entry(struct bs_scan_ctx *c)
 {
-	const u32 *entry = BS_LIST(c->tables, c->list);
+	const u32 *entry = BS_LIST(c->tables, c->scan->list);
 
 	if (!entry) {
-		c->list = 0;
+		c->scan->list = 0;
 		return;
 	}
 	bs_scan_needle(c->scan, *entry);
-	c->list = *entry & BS_LIST_LAST ? 0 : c->list + 1;
+	c->scan->list = *entry & BS_LIST_LAST ? 0 : c->scan->list + 1;
 }
 
 /* The letters of a word behind its dash, up to the end of argv's word: also what the letters have
@@ -135,7 +136,7 @@ static __always_inline void bs_scan_cluster(struct bs_scan_ctx *c, u32 at)
 	const u8 *p = c->data + (at & (BS_CHUNK - 1));
 	u64 letters = 0, inside = 1;
 
-	if (at > c->len) {
+	if (at > c->scan->len) {
 		c->scan->have[0] |= BS_ALL_LETTERS;
 		return;
 	}
@@ -194,7 +195,7 @@ static __always_inline void bs_scan_key(struct bs_scan_ctx *c, u64 key)
 	    !(bs_scan_passes(BS_FILTER(c->tables, s->filter), key, mask) & 1))
 		return;
 	*recent = key >> 32;
-	c->list = bs_scan_list(c->tables, key >> 32);
+	c->scan->list = bs_scan_list(c->tables, key >> 32);
 }
 
 /* The place of the lowest bit set of 16: each shift of the factor begins with four other
@@ -209,23 +210,23 @@ static __always_inline u32 bs_lowest(u32 bits)
 static long bs_scan_hit(__attribute__((unused)) u32 i, void *data)
 {
 	struct bs_scan_ctx *c = data;
-	u32 k = bs_lowest(c->hits) & (BS_BLOCK - 1);
+	u32 k = bs_lowest(c->scan->hits) & (BS_BLOCK - 1);
 	u64 word = c->scan->words[k];
 
-	if (!c->list && !(c->hits & BS_HIT_GRAM)) {
+	if (!c->scan->list && !(c->scan->hits & BS_HIT_GRAM)) {
 		if (word >> 32 == BS_KEY_DASH)
-			bs_scan_cluster(c, c->at + k + 1);
+			bs_scan_cluster(c, c->scan->at + k + 1);
 		bs_scan_key(c, word);
-		c->hits |= BS_HIT_GRAM;
+		c->scan->hits |= BS_HIT_GRAM;
 	}
-	if (!c->list) {
-		c->hits &= ~BS_HIT_GRAM;
-		c->hits &= c->hits - 1;
+	if (!c->scan->list) {
+		c->scan->hits &= ~BS_HIT_GRAM;
+		c->scan->hits &= c->scan->hits - 1;
 		bs_scan_key(c, c->scan->grams[k]);
 	}
-	if (c->list)
+	if (c->scan->list)
 		bs_scan_entry(c);
-	return !c->list && !c->hits;
+	return !c->scan->list && !c->scan->hits;
 }
 
 /* Without a branch in the body the verifier walks it once, and each byte costs the same. */
@@ -260,8 +261,8 @@ static long bs_scan_step(u32 i, void *data)
 	s->word = word;
 	s->gram = gram;
 	s->marks |= marks;
-	c->at = at;
-	c->hits = hits;
+	c->scan->at = at;
+	c->scan->hits = hits;
 	if (hits)
 		BS_LOOP(BS_HITS_MAX, bs_scan_hit, c);
 	return 0;
@@ -336,7 +337,8 @@ static __always_inline void bs_scan_chunk(struct bs_scan *s, const void *tables,
 	struct bs_scan_ctx c = { .scan = s, .tables = tables, .data = data };
 	u32 steps = (len + (more ? 0 : BS_BLOCK)) / BS_BLOCK;
 
-	c.len = more && len >= BS_CLUSTER ? len - BS_CLUSTER : more ? 0 : len;
+	s->list = 0;
+	s->len = more && len >= BS_CLUSTER ? len - BS_CLUSTER : more ? 0 : len;
 	BS_LOOP(steps, bs_scan_step, &c);
 	if (s->names != BS_NAMES_ANYWHERE)
 		return;
@@ -391,14 +393,14 @@ static __always_inline u32 bs_scan_head(struct bs_scan *s, const void *tables, c
 static long bs_scan_rule(u32 i, void *data)
 {
 	struct bs_scan_ctx *c = data;
-	const struct bs_rule *r = BS_RULE(c->tables, c->rule + i);
+	const struct bs_rule *r = BS_RULE(c->tables, c->scan->rule + i);
 
 	if (!r)
 		return 1;
 	for (u32 k = 0; k < BS_RULE_NEEDLES; k++)
 		if (r->need[k] && !bs_scan_has(c->scan, r->need[k]))
 			return 0;
-	c->candidate = 1;
+	c->scan->candidate = 1;
 	return 1;
 }
 
@@ -408,7 +410,7 @@ static __always_inline void bs_scan_rules(struct bs_scan_ctx *c, u32 anchor)
 
 	if (!a || !a->count)
 		return;
-	c->rule = a->first;
+	c->scan->rule = a->first;
 	BS_LOOP(a->count, bs_scan_rule, c);
 }
 
@@ -416,19 +418,19 @@ static __always_inline void bs_scan_rules(struct bs_scan_ctx *c, u32 anchor)
 static long bs_scan_pair(__attribute__((unused)) u32 i, void *data)
 {
 	struct bs_scan_ctx *c = data;
-	u32 block = bs_lowest(c->hits) & (BS_PAIRS_MAX - 1), bits = c->scan->pairs[block];
+	u32 block = bs_lowest(c->scan->hits) & (BS_PAIRS_MAX - 1), bits = c->scan->pairs[block];
 	u32 at = (block * BS_PAIRS + bs_lowest(bits)) & (BS_MAX_FOUND - 1);
-	u64 key = bs_key_pair(c->name, c->scan->found[at] & BS_LIST_MASK);
+	u64 key = bs_key_pair(c->scan->under, c->scan->found[at] & BS_LIST_MASK);
 	u32 list = bs_scan_list(c->tables, key >> 32);
 	const u32 *pair = list ? BS_LIST(c->tables, list) : NULL;
 
 	bits &= bits - 1;
 	c->scan->pairs[block] = (u8)bits;
 	if (!bits)
-		c->hits &= c->hits - 1;
+		c->scan->hits &= c->scan->hits - 1;
 	if (pair)
 		bs_scan_rules(c, *pair & BS_LIST_MASK);
-	return c->candidate || !c->hits;
+	return c->scan->candidate || !c->scan->hits;
 }
 
 /* What was found, so many at a time; without a branch, as in bs_scan_step(). */
@@ -437,19 +439,19 @@ static long bs_scan_pairs(u32 i, void *data)
 	struct bs_scan_ctx *c = data;
 	const u32 *found = &c->scan->found[(i * BS_PAIRS) & (BS_MAX_FOUND - 1)];
 	const u8 *filter = BS_FILTER(c->tables, 0);
-	u32 mask = BS_MASK(c->tables, c->mask);
+	u32 mask = BS_MASK(c->tables, c->scan->all_mask);
 	u64 hits = 0;
 
 #pragma GCC unroll 8
 	for (int k = 0; k < BS_PAIRS; k++) {
-		u64 key = bs_key_pair(c->name, found[k] & BS_LIST_MASK);
+		u64 key = bs_key_pair(c->scan->under, found[k] & BS_LIST_MASK);
 
 		hits |= (bs_scan_passes(filter, key, mask) & 1) << k;
 		asm volatile("" : "+r"(hits)); /* as there */
 	}
 	c->scan->pairs[i & (BS_PAIRS_MAX - 1)] = (u8)hits;
 	if (hits)
-		c->hits |= 1U << (i & (BS_PAIRS_MAX - 1));
+		c->scan->hits |= 1U << (i & (BS_PAIRS_MAX - 1));
 	return 0;
 }
 
@@ -464,15 +466,15 @@ static long bs_scan_name(u32 i, void *data)
 		entry = s->names >= BS_NAMES_ANYWHERE ? BS_LIST_NAME : 0;
 	if (!(entry & BS_LIST_NAME))
 		return 0;
-	c->name = entry & BS_LIST_MASK;
-	bs_scan_rules(c, c->name);
-	if (c->candidate)
+	c->scan->under = entry & BS_LIST_MASK;
+	bs_scan_rules(c, c->scan->under);
+	if (c->scan->candidate)
 		return 1;
-	c->hits = 0;
+	c->scan->hits = 0;
 	BS_LOOP((s->found_count + BS_PAIRS - 1) / BS_PAIRS, bs_scan_pairs, c);
-	if (c->hits)
+	if (c->scan->hits)
 		BS_LOOP(BS_MAX_FOUND, bs_scan_pair, c);
-	return c->candidate != 0;
+	return c->scan->candidate != 0;
 }
 
 static long bs_scan_forget(u32 i, void *data)
@@ -498,16 +500,17 @@ static __always_inline u32 bs_scan_end(struct bs_scan *s, const void *tables)
 	if (s->marks & BS_MARK_DEFINES)
 		s->have[1] |= 1ULL << (BS_NEEDLE_DEFINES - 64);
 	all = BS_ANCHOR(tables, BS_FILTER_ALL);
-	c.mask = all ? all->mask : 0;
+	s->candidate = 0;
+	s->all_mask = all ? all->mask : 0;
 	if (s->named || s->names >= BS_NAMES_ANYWHERE)
 		BS_LOOP(s->found_count + 1, bs_scan_name, &c);
 	if (s->found_count)
 		BS_LOOP(s->found_count, bs_scan_forget, &c);
 	__builtin_memset(s->recent, 0, sizeof(s->recent));
-	c.candidate |= s->overflow;
+	s->candidate |= s->overflow;
 	s->have[0] = s->have[1] = s->word = s->gram = 0;
 	s->names = s->marks = s->named = s->name = s->found_count = s->overflow = 0;
-	return c.candidate;
+	return s->candidate;
 }
 
 #endif
