@@ -20,7 +20,7 @@ struct work {
 	struct bs_scan scan;
 	struct bs_exec_event event;
 	u8 data[BS_EVENT_DATA_MAX + BS_FILE_MAX];
-	u64 args, args_end; /* where argv is */
+	u64 args, args_end; /* where argv is that is to be read yet */
 	u32 scans;	    /* it has to be scanned */
 	u32 busy;	    /* a task is in the program */
 	struct bs_args_event more;
@@ -242,25 +242,19 @@ __noinline int read_part(struct work *w, u64 at, u32 len, u32 part)
 	return 0;
 }
 
-struct args_walk {
-	struct work *w;
-	unsigned long at, end;
-	u32 failed;
-};
-
 static long args_step(u32 i, void *data)
 {
-	struct args_walk *a = data;
+	struct work *w = *(struct work **)data;
 	u32 len;
 
-	if (a->at >= a->end)
+	if (w->args >= w->args_end)
 		return 1;
-	len = chunk_of(a->end - a->at);
-	if (read_part(a->w, a->at, len, i)) {
-		a->failed = 1;
+	len = chunk_of(w->args_end - w->args);
+	if (read_part(w, w->args, len, i)) {
+		w->event.flags |= BS_EXEC_UNREADABLE;
 		return 1;
 	}
-	a->at += len;
+	w->args += len;
 	return 0;
 }
 
@@ -281,8 +275,7 @@ static __always_inline void read_head(struct work *w, u32 names)
  * part ends in data[]. */
 static __always_inline u32 read_args(struct work *w, u32 names)
 {
-	struct args_walk a = { .w = w, .at = w->args, .end = w->args_end };
-	u64 total = a.end - a.at;
+	u64 total = w->args_end - w->args;
 	u32 len = chunk_of(total);
 
 	names &= 1023; /* BS_NAME_MAX + BS_FILE_MAX is below */
@@ -291,20 +284,18 @@ static __always_inline u32 read_args(struct work *w, u32 names)
 	w->event.args_total = total < 0xffffffff ? total : 0xffffffff;
 	if (total > BS_SCAN_MAX) {
 		w->event.flags |= BS_EXEC_TOO_LONG;
-		a.end = a.at + BS_SCAN_MAX;
+		w->args_end = w->args + BS_SCAN_MAX;
 	}
-	if (bpf_probe_read_user(w->data + names, len, (void *)a.at)) {
+	if (bpf_probe_read_user(w->data + names, len, (void *)w->args)) {
 		w->event.flags |= BS_EXEC_UNREADABLE;
 		len = 0;
 	}
 	w->event.args_len = len;
 	if (w->scans)
 		scan_bytes(w, offsetof(struct work, data) + names, len, len < total);
-	a.at += len;
-	if (len && a.at < a.end)
-		bpf_loop(BS_SCAN_MAX / BS_CHUNK + 1, args_step, &a, 0);
-	if (a.failed)
-		w->event.flags |= BS_EXEC_UNREADABLE;
+	w->args += len;
+	if (len && w->args < w->args_end)
+		bpf_loop(BS_SCAN_MAX / BS_CHUNK + 1, args_step, &w, 0);
 	return names + len;
 }
 
