@@ -418,23 +418,24 @@ static __always_inline void judge_done(struct delete_work *w, struct bs_label *l
 	delete_send(w, verdict);
 }
 
-static __always_inline void done_at(struct bs_label *l, u32 op, const char *path, s32 dirfd,
-				    u32 quiet)
+/* Global, as read_given_path(). */
+__noinline int done_at(struct bs_label *l, u32 op, u64 path, s32 dirfd, u32 quiet)
 {
-	struct delete_work *w = delete_claim();
+	struct delete_work *w;
 
-	if (!w) {
-		freeze_unknown(l, op);
-		return;
-	}
+	if (!l)
+		return 0;
+	w = delete_claim();
+	if (!w)
+		return freeze_unknown(l, op);
 	begin_work(w, l, op);
 	w->quiet = quiet;
 	w->event.dirfd = dirfd;
-	if (!read_given_path(w, (u64)path, dirfd)) {
+	if (read_given_path(w, path, dirfd))
+		judge_done(w, l);
+	else
 		delete_release(w);
-		return;
-	}
-	judge_done(w, l);
+	return 0;
 }
 
 /* It is asked about both names: that the replaced file may go says nothing of the one that moved.
@@ -444,11 +445,11 @@ static __always_inline void done_rename(struct bs_label *l, const struct call *c
 	u32 slot;
 	bool held;
 
-	done_at(l, c->op, c->path, c->dirfd, true);
+	done_at(l, c->op, (u64)c->path, c->dirfd, true);
 	slot = l->slot;
 	held = is_exec_held(bpf_get_current_task_btf());
-	done_at(l, c->op == BS_DELETE_RENAME ? BS_DELETE_MOVE : c->op, c->old_path, c->old_dirfd,
-		false);
+	done_at(l, c->op == BS_DELETE_RENAME ? BS_DELETE_MOVE : c->op, (u64)c->old_path,
+		c->old_dirfd, false);
 	if (held)
 		l->slot = slot;
 }
@@ -498,6 +499,6 @@ int BPF_PROG(delete_done, struct pt_regs *regs, long ret)
 	else if (c.old_path)
 		done_rename(l, &c);
 	else
-		done_at(l, c.op, c.path, c.dirfd, false);
+		done_at(l, c.op, (u64)c.path, c.dirfd, false);
 	return 0;
 }
