@@ -94,6 +94,16 @@ static __always_inline bool is_send_call(struct task_struct *t)
 	       nr == 328 || nr == 516 || nr == 518 || nr == 538;
 }
 
+/* May it give pages to a socket: sendfile, splice, or what io_uring does? */
+static __always_inline bool is_page_call(struct task_struct *t)
+{
+	u64 nr = call_number(call_regs(t));
+
+	if (t->flags & PF_IO_WORKER || nr == 426)
+		return true;
+	return is_compat(t) ? nr == 187 || nr == 239 || nr == 313 : nr == 40 || nr == 275;
+}
+
 /* What sendmmsg() was given. */
 struct call_messages {
 	u64 at;

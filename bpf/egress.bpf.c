@@ -253,7 +253,7 @@ int send_egress(struct __sk_buff *skb)
 	int verdict = GO;
 	u64 cookie;
 
-	if (!send_unhooked || !is_acting() || !skb->sk)
+	if (!is_acting() || !skb->sk)
 		return GO;
 	cookie = bpf_get_socket_cookie(skb);
 	if (!cookie || !send_is_tracked(cookie))
@@ -265,7 +265,7 @@ int send_egress(struct __sk_buff *skb)
 	if (!w)
 		return DROP; /* it comes again */
 	w->key.object = cookie;
-	w->key.owner = 0;
+	w->key.owner = SEND_PACKETS;
 	verdict = send_find(w) ? judge(skb, w, &g) : GO;
 	send_release(w);
 	return verdict;

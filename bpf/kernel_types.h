@@ -235,6 +235,11 @@ struct tcp_sock {
 	u32 write_seq, data_segs_out;
 };
 
+struct tcp_ulp_ops;
+struct inet_connection_sock {
+	const struct tcp_ulp_ops *icsk_ulp_ops;
+};
+
 struct sockaddr_un {
 	unsigned short sun_family;
 	char sun_path[108];

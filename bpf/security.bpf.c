@@ -12,7 +12,8 @@
  * path_rename, path_truncate,
  * file_truncate
  * path_link			a protected file is protected by its new name too
- * file_permission		attached while a session is alive: fallocate()
+ * file_permission		attached while a session is alive: fallocate(), and up to 6.4 what
+ *				gives pages to a socket
  */
 #include "shared.h"
 #include "tiers.h"
@@ -50,11 +51,25 @@ SECURITY_HOOK_OFTEN(file_open, struct file *file)
 	return 0;
 }
 
+#define S_IFSOCK 0xc000
+
+/* Is a socket about to be given pages, in a kernel that asks no hook then? Called for each write.
+ */
+static __always_inline bool is_paged(struct file *file, int mask)
+{
+	return send_sendpage && mask & MAY_WRITE && is_page_call(bpf_get_current_task_btf()) &&
+	       (file->f_inode->i_mode & S_IFMT) == S_IFSOCK;
+}
+
 SECURITY_HOOK(file_permission, struct file *file, int mask)
 {
 	struct call_range range;
 	struct bs_label *l;
 
+	if (is_paged(file, mask)) {
+		l = own_label();
+		return l ? send_paged(l) : 0;
+	}
 	if (!is_punch(file, mask, &range))
 		return 0;
 	l = own_label();

@@ -409,7 +409,7 @@ static const volatile struct stream no_stream; /* the stack has no room for one 
 __noinline int send_track(u64 cookie, u64 session)
 {
 	struct task_struct *t = bpf_get_current_task_btf();
-	struct stream_key key = { .object = cookie };
+	struct stream_key key = { .object = cookie, .owner = SEND_PACKETS };
 	struct stream *s;
 
 	bpf_map_update_elem(&streams, &key, (const void *)&no_stream, BPF_ANY);
@@ -427,10 +427,36 @@ __noinline int send_track(u64 cookie, u64 session)
 
 __noinline int send_is_tracked(u64 cookie)
 {
-	struct stream_key key = { .object = cookie };
+	struct stream_key key = { .object = cookie, .owner = SEND_PACKETS };
 	struct stream *s = bpf_map_lookup_elem(&streams, &key);
 
 	return s && (s->flags & (STREAM_BLIND | STREAM_WAITS)) != STREAM_BLIND;
+}
+
+__noinline int send_is_by_packets(u64 cookie)
+{
+	struct stream_key key = { .object = cookie, .owner = SEND_PACKETS };
+
+	return bpf_map_lookup_elem(&streams, &key) != NULL;
+}
+
+/* What was written before was judged as it was written. */
+__noinline int send_hand_over(struct send_work *given)
+{
+	struct send_work *w = own_work(given);
+	struct stream_key key = { .owner = SEND_PACKETS };
+
+	if (!w)
+		return 0;
+	find_stream(w);
+	key.object = w->key.object;
+	w->stream.flags |= STREAM_COUNTED;
+	w->stream.session = w->event.head.session;
+	w->stream.tgid = w->event.head.tgid;
+	w->stream.tid = w->event.head.tid;
+	w->stream.start = w->event.start;
+	bpf_map_update_elem(&streams, &key, &w->stream, BPF_NOEXIST);
+	return 0;
 }
 
 __noinline int send_find(struct send_work *given)

@@ -28,8 +28,9 @@ enum stream_flag {
 /* A connection, or one inside of TLS. */
 struct stream_key {
 	u64 object; /* cookie of the socket, or address of the library's */
-	u64 owner;  /* tgid of the latter */
+	u64 owner;  /* tgid of the latter; SEND_PACKETS: packets of the socket are looked at */
 };
+#define SEND_PACKETS ~0ULL
 struct stream {
 	u64 id, position;
 	u64 asked;    /* position of the last write that was asked about */
@@ -56,6 +57,7 @@ struct send_work {
 	/* messages.h: what follows in one call to the same name, at the caller's */
 	u64 messages, name[3];
 	u32 messages_left, narrow;
+	u32 paged; /* they are in pages, which cannot be read */
 	/* as far as they were gathered */
 	u64 at, at_room, at_vector;
 	u32 at_parts, left;
@@ -85,6 +87,7 @@ extern const volatile u32 send_works_mask;
 extern const volatile u64 send_key[2];
 extern const volatile bool send_tables;	  /* there are any: else nothing is looked at */
 extern const volatile bool send_unhooked; /* no security hook asks: packets are looked at */
+extern const volatile bool send_sendpage; /* what is in pages is sent without one */
 
 /* Global functions: the verifier walks each once. */
 int send_begin(struct send_work *w);
@@ -92,9 +95,13 @@ int send_judge(struct send_work *w);
 int send_unix(struct send_work *w);
 int send_follow(struct send_work *w);	 /* its size is with what follows it; -EMSGSIZE: too much */
 int send_track(u64 cookie, u64 session); /* a connection that is seen as it leaves */
-int names_ask(u64 cookie, u64 session);	 /* names.bpf.c: answers are listened to */
-int send_is_tracked(u64 cookie);	 /* and there is something to see */
-int send_find(struct send_work *w);	 /* its stream; 0: there is none */
+int send_is_by_packets(u64 cookie);
+int send_hand_over(struct send_work *w); /* from here on its packets are looked at */
+int pages_ask(struct send_work *w);	 /* pages.bpf.c */
+int pages_judge(struct send_work *w);
+int names_ask(u64 cookie, u64 session); /* names.bpf.c: answers are listened to */
+int send_is_tracked(u64 cookie);	/* and there is something to see */
+int send_find(struct send_work *w);	/* its stream; 0: there is none */
 int send_store(struct send_work *w);
 int send_tail(struct send_work *w);    /* begins the scan */
 int send_look(struct send_work *w);    /* scans what data[] has */
@@ -169,15 +176,17 @@ static __always_inline void send_source(struct send_work *w, const struct msghdr
 	const struct iovec *v;
 
 	w->base = w->room = w->vector = w->parts = 0;
-	w->messages_left = 0;
+	w->messages_left = w->paged = 0;
 	if (bpf_core_enum_value_exists(enum iter_type, ITER_UBUF) &&
 	    type == bpf_core_enum_value(enum iter_type, ITER_UBUF)) {
 		w->base = (u64)BPF_CORE_READ(i, ubuf) + offset;
 		w->room = w->size;
 		return;
 	}
-	if (type != bpf_core_enum_value(enum iter_type, ITER_IOVEC))
+	if (type != bpf_core_enum_value(enum iter_type, ITER_IOVEC)) {
+		w->paged = 1;
 		return;
+	}
 	v = iter_vector(i);
 	bpf_probe_read_kernel(&part, sizeof(part), v);
 	w->base = (u64)part.iov_base + offset;
@@ -316,6 +325,18 @@ static __always_inline void send_sequence(struct send_work *w, struct sock *sk, 
 	w->begun = !w->counted || !BPF_CORE_READ(tcp, data_segs_out);
 }
 
+/* One that something else, such as the kernel's TLS, stands behind leaves otherwise than it came.
+ */
+static __always_inline bool is_for_packets(const struct send_work *w, struct sock *sk)
+{
+	return w->counted && !BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_ulp_ops);
+}
+
+static __always_inline int as_result(int verdict)
+{
+	return verdict == WAIT ? -ERESTARTNOINTR : verdict == REFUSE ? -EPERM : 0;
+}
+
 static __always_inline int send_socket(struct bs_label *l, struct socket *sock, struct msghdr *msg,
 				       int size)
 {
@@ -347,6 +368,13 @@ static __always_inline int send_socket(struct bs_label *l, struct socket *sock, 
 	w->event.cookie = w->key.object;
 	w->event.fd = call_regs(bpf_get_current_task_btf())->di;
 	send_sequence(w, sk, family);
+	if ((w->paged || shared.state.packets) && is_for_packets(w, sk)) {
+		verdict = pages_judge(w);
+		if (verdict >= 0) {
+			send_release(w);
+			return as_result(verdict);
+		}
+	}
 	w->event.path[0] = '\0';
 	if (family == AF_UNIX) {
 		__builtin_memset(&w->event.dest, 0, sizeof(w->event.dest));
@@ -356,7 +384,27 @@ static __always_inline int send_socket(struct bs_label *l, struct socket *sock, 
 	}
 	verdict = send_judge(w);
 	send_release(w);
-	return verdict == WAIT ? -ERESTARTNOINTR : verdict == REFUSE ? -EPERM : 0;
+	return as_result(verdict);
+}
+
+/* Of a kernel that asks no hook when pages are sent. */
+static __always_inline int send_paged(struct bs_label *l)
+{
+	struct send_work *w;
+	int verdict;
+
+	if (shared.state.packets)
+		return 0;
+	w = send_claim();
+	if (!w) {
+		COUNT(losses[BS_LOSS_SLOT]);
+		return -EPERM;
+	}
+	w->size = w->parts = w->messages_left = 0;
+	send_head(w, l->session, BS_SEND_SOCKET);
+	verdict = pages_ask(w);
+	send_release(w);
+	return as_result(verdict);
 }
 
 /* ---- Unix sockets: by where the listener's file is, links and mounts make no difference */
@@ -388,7 +436,7 @@ static __always_inline int send_to_unix(struct bs_label *l, struct sock *other)
 	send_name(w->event.path, a);
 	verdict = send_unix(w);
 	send_release(w);
-	return verdict == WAIT ? -ERESTARTNOINTR : verdict == REFUSE ? -EPERM : 0;
+	return as_result(verdict);
 }
 
 #endif

@@ -212,6 +212,7 @@ struct bs_state {
 	u32 learner_fill, learned; /* number of the filling; opens that were noted */
 	u32 guard_mounts;	   /* the guard's mount namespace */
 	u32 late_behind; /* generation whose second program for an exec runs behind its first */
+	u32 packets;	 /* what leaves from pages is looked at */
 };
 #define BS_TESTED(generation, tier) ((generation) << 2 | (tier))
 
@@ -401,6 +402,8 @@ enum bs_send_flag {
 	BS_SEND_FIRST = 1 << 5, /* of its stream that was seen: always a candidate */
 	BS_SEND_BEGUN = 1 << 6, /* and nothing went before it */
 	BS_SEND_LOST = 1 << 7,	/* not all of it could be read */
+	BS_SEND_PAGES =
+		1 << 8, /* pages are about to be sent: nothing but that packets be looked at */
 };
 
 enum bs_send_source {

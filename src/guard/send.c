@@ -376,6 +376,14 @@ static void match_socket(struct guard *g, struct exec *x, const struct bs_send_e
 
 /* ---- events */
 
+static void look_at_packets(struct guard *g)
+{
+	int r = kernel_look_at_packets(g->kernel);
+
+	if (r)
+		log_errno(r, "what is sent from files is not seen");
+}
+
 struct exec *send_decode(struct guard *g, const struct bs_send_event *e)
 {
 	_cleanup_(exec_free_ptr) struct exec *x = calloc(1, sizeof(*x));
@@ -397,7 +405,9 @@ struct exec *send_decode(struct guard *g, const struct bs_send_event *e)
 	x->ticket = e->ticket;
 	if (e->flags & BS_SEND_FIRST && e->source == BS_SEND_TLS)
 		guard_read_events(g, false); /* where it has connected to */
-	if (e->source == BS_SEND_UNIX)
+	if (e->flags & BS_SEND_PAGES)
+		look_at_packets(g);
+	else if (e->source == BS_SEND_UNIX)
 		match_socket(g, x, e);
 	else
 		judge(g, x, e);

@@ -134,6 +134,9 @@ int kernel_spare(struct kernel *k, u64 place);
 /* While there are sessions, and behind kernel_watch_deletions(): what looks at packets is attached.
  * Without any, no library is watched either. 0 or a negative errno. */
 int kernel_watch_packets(struct kernel *k, bool on);
+/* From now on also those that leave, where hooks ask: some are made of pages, which no hook can
+ * read. 0 or a negative errno. */
+int kernel_look_at_packets(struct kernel *k);
 /* A file that processes of sessions have mapped: where it is a library that encrypts, what is given
  * to it is looked at from now on. `path` is opened now, and may then go. 1: it is, and will be
  * after a reload; 0: it is none, or the policy does not look at what is sent; or a negative errno.

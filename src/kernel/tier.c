@@ -247,6 +247,7 @@ void tier_choose(struct backstop_bpf *s, struct tiers *t)
 	tier_find_targets(&targets);
 	choose_all(&targets, t);
 	t->finds_tasks = tier_finds_tasks(&targets);
+	t->has_sendpage = targets.sendpage;
 	for (size_t i = 0; i < tier_hooks_count; i++)
 		for (int tier = BS_TIER_FMOD_RET; tier < BS_TIERS; tier++)
 			set_autoload(tier_program(s, i, tier), tier_is_wanted(t, i, tier));

@@ -51,6 +51,7 @@ struct tiers {
 	u8 without[TIER_HOOKS_MAX]; /* bit of each tier that failed for the hook */
 	int err[TIER_HOOKS_MAX];    /* why; -ENOENT above all: negative errno */
 	bool finds_tasks;	    /* programs at tracepoints of perf find a task by its number */
+	bool has_sendpage;	    /* pages are sent without a hook */
 };
 
 /* Chooses the best tier of each hook but those in `without`, and has only its programs loaded. */

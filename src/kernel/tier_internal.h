@@ -9,6 +9,7 @@
 struct tier_targets {
 	u32 id[BS_TIERS][TIER_HOOKS_MAX];
 	u32 task_from_pid, task_release; /* likewise: functions that programs may call */
+	u32 sendpage;			 /* up to 6.4: it sends pages without a hook */
 };
 void tier_find_targets(struct tier_targets *ret);
 

@@ -31,6 +31,8 @@ static void note_function(struct tier_targets *t, const char *name, u32 id)
 		t->task_from_pid = id;
 	else if (!strcmp(name, "bpf_task_release"))
 		t->task_release = id;
+	else if (!strcmp(name, "inet_sendpage"))
+		t->sendpage = id;
 	for (int tier = BS_TIER_FMOD_RET; tier < BS_TIERS; tier++) {
 		size_t prefix = strlen(forms[tier].prefix);
 

@@ -12,6 +12,8 @@
 
 #include "../e2e/victims/uring.h"
 
+#define MUCH 200 /* pages */
+
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
 #endif
@@ -141,6 +143,24 @@ static long way_sendfile(void)
 	return sendfile(tcp(), make_file(), NULL, strlen(text));
 }
 
+/* Behind much else, which the reader takes in its own time. */
+static long way_sendfile_much(void)
+{
+	static char much[4096];
+	int to = tcp(), fd = memfd_create("much", 0);
+
+	memset(much, 'x', sizeof(much));
+	for (int i = 0; i < MUCH; i++)
+		if (write(fd, much, sizeof(much)) != sizeof(much))
+			exit(3);
+	if (write(fd, text, strlen(text)) < 0)
+		exit(3);
+	for (off_t at = 0, end = lseek(fd, 0, SEEK_CUR); at < end;)
+		if (sendfile(to, fd, &at, (size_t)(end - at)) < 0)
+			return -1;
+	return 1;
+}
+
 static long way_splice(void)
 {
 	int fds[2], to = tcp();
@@ -212,6 +232,7 @@ static const struct way {
 	{ "udp-sendmmsg", way_udp_sendmmsg },
 	{ "udp-sendmmsg-connected", way_udp_sendmmsg_connected },
 	{ "sendfile", way_sendfile },
+	{ "sendfile-much", way_sendfile_much },
 	{ "splice", way_splice },
 	{ "vmsplice", way_vmsplice },
 	{ "uring-send", way_uring_send },
