@@ -59,40 +59,6 @@ static __always_inline struct bs_scan *scan_of(struct send_work *w)
 
 /* ---- the bytes */
 
-static __always_inline void rewind(struct send_work *w)
-{
-	w->at = w->base;
-	w->at_room = w->room;
-	w->at_vector = w->vector;
-	w->at_parts = w->parts;
-	w->at_messages = w->messages;
-	w->at_messages_left = w->messages_left;
-	w->at_user = 0;
-	w->left = w->size;
-	w->lost = 0;
-}
-
-static __always_inline long next_part(struct send_work *w)
-{
-	const void *at = (const void *)w->at_vector;
-	struct iovec part = {};
-
-	if (!w->at_parts) {
-		w->lost = !next_message(w);
-		return w->lost;
-	}
-	if (w->at_user ? read_part(w, w->at_vector, &part)
-		       : bpf_probe_read_kernel(&part, sizeof(part), at)) {
-		w->lost = 1;
-		return 1;
-	}
-	w->at = (u64)part.iov_base;
-	w->at_room = part.iov_len;
-	w->at_vector += w->at_user && w->narrow ? sizeof(struct narrow_part) : sizeof(part);
-	w->at_parts--;
-	return 0;
-}
-
 static long gather_step(u32 i, void *data)
 {
 	struct send_ctx *c = data;
@@ -135,30 +101,6 @@ __noinline int send_gather(struct send_work *w)
 	if (w->fill <= BS_SEND_DATA)
 		__builtin_memset(w->data + w->fill, 0, SEND_HASHED);
 	return 0;
-}
-
-static long follow_step(u32 i, void *data)
-{
-	struct send_work *w = ((struct send_ctx *)data)->w;
-
-	w->at_room = 0;
-	if (next_part(w))
-		return 1;
-	w->size += w->at_room < FOLLOW_MAX ? w->at_room : FOLLOW_MAX;
-	return w->size > FOLLOW_MAX;
-}
-
-__noinline int send_follow(struct send_work *w)
-{
-	struct send_ctx c = { .w = w };
-
-	if (!w)
-		return 0;
-	bpf_loop(PARTS_MAX, find_step, &c, 0);
-	rewind(w);
-	w->at_parts = 0;
-	bpf_loop(FOLLOW_STEPS, follow_step, &c, 0);
-	return w->lost ? 0 : -EMSGSIZE;
 }
 
 __noinline int send_piece(struct send_work *w, u32 at, u32 len, u32 more)
