@@ -1,4 +1,5 @@
 /* What leaves on connections: bytes of the kernel's candidates -> messages -> what is found. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -17,6 +18,7 @@
 #include "guard/library.h"
 #include "guard/slot.h"
 #include "guard/unseen.h"
+#include "policy/destination.h"
 #include "policy/secrets.h"
 #include "policy/send.h"
 
@@ -37,6 +39,8 @@ struct stream {
 	u64 ahead;		    /* bytes that the kernel counted more than once */
 	u64 let_go;		    /* when; 0: never */
 	char *names[NAMES_MAX + 1]; /* that its messages told, small letters */
+	char address[INET6_ADDRSTRLEN];
+	const char *places[3]; /* see struct sending; none of a connection through a proxy */
 };
 
 static void stream_free(struct guard *g, struct stream *s)
@@ -101,6 +105,22 @@ static void learn_names(const struct guard *g, struct stream *s)
 		learn_name(s, (struct wire_slice) { names[i], strlen(names[i]) });
 }
 
+/* Of what is inside of TLS, or began before we listened, nobody is sure; an allow rule must be. */
+static void learn_places(struct stream *s, const struct bs_send_event *e)
+{
+	const u8 *addr = s->dest.addr;
+	bool v4 = destination_covers((const u8 *)"\0\0\0\0\0\0\0\0\0\0\xff\xff", 96, addr);
+	size_t n = 0;
+
+	if (e->source == BS_SEND_TLS || !(e->flags & BS_SEND_BEGUN) || e->send.position)
+		return;
+	if (!*e->path && inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? addr + 12 : addr, s->address,
+				   sizeof(s->address)))
+		s->places[n++] = s->address;
+	if (*e->path || destination_is_loopback(addr))
+		s->places[n] = "localhost";
+}
+
 static struct stream *stream_new(struct guard *g, const struct bs_send_event *e)
 {
 	struct stream *s = calloc(1, sizeof(*s));
@@ -118,6 +138,7 @@ static struct stream *stream_new(struct guard *g, const struct bs_send_event *e)
 		return NULL;
 	}
 	learn_names(g, s);
+	learn_places(s, e);
 	TAILQ_INSERT_TAIL(&g->streams.order, s, entry);
 	if (g->streams.by_id.count > STREAMS_MAX)
 		stream_free(g, TAILQ_FIRST(&g->streams.order));
@@ -210,6 +231,11 @@ static void note_statement(struct judging *j, const struct sending *s)
 		      policy_is_shape_harmless(j->g->policy, s);
 }
 
+static bool is_connect(const struct wire_message *m)
+{
+	return m->method.len == 7 && strncasecmp(m->method.s, "CONNECT", 7) == 0;
+}
+
 /* What is only prepared is let go: told is whether it matters. */
 static bool on_message(const struct wire_message *m, void *data)
 {
@@ -217,6 +243,7 @@ static bool on_message(const struct wire_message *m, void *data)
 	struct sent *sent = &j->x->sent;
 	struct sending s = { .message = m,
 			     .names = (const char *const *)j->stream->names,
+			     .places = j->stream->places,
 			     .project = j->x->session ? j->x->session->project : NULL };
 	struct finding f;
 
@@ -225,6 +252,8 @@ static bool on_message(const struct wire_message *m, void *data)
 	note_statement(j, &s);
 	if (m->kind == WIRE_NAME || m->kind == WIRE_REQUEST)
 		learn_name(j->stream, m->kind == WIRE_NAME ? m->text : m->host);
+	if (m->kind == WIRE_NAME || is_connect(m))
+		j->stream->places[0] = NULL;
 	policy_match_send(j->g->policy, &s, &f);
 	if (m->prepared)
 		return f.verdict > VERDICT_ALLOW;

@@ -58,17 +58,17 @@ static bool slice_matches(const char *glob, struct wire_slice s, bool nocase)
 
 static bool is_there(const struct looking *l)
 {
-	const char *const *names = l->s->names, *to;
-	bool known = false;
+	const char *const *names = l->s->names, *const *places = l->s->places, *to;
+	bool hosted = l->m->kind == WIRE_REQUEST && l->m->host.len, known = hosted;
 
 	if (l->rule->to == IMAGE_NONE)
 		return true;
 	to = l->im->strings + l->rule->to;
-	if (l->m->kind == WIRE_REQUEST && l->m->host.len) {
-		known = true;
-		if (slice_matches(to, l->m->host, true))
+	if (hosted && slice_matches(to, l->m->host, true))
+		return true;
+	for (; !hosted && places && *places; places++)
+		if (glob_match(to, *places, true))
 			return true;
-	}
 	for (; names && *names; names++) {
 		known = true;
 		if (glob_match(to, *names, true))

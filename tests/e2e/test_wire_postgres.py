@@ -146,3 +146,48 @@ def test_orm(wire, users):
         expect_unasked(wire, wire.run(client("psycopg2_.py", "orm", users.conninfo("sslmode=disable"), harmless)), "done\n")
     agent = wire.run(client("psycopg2_.py", "orm", users.conninfo("sslmode=disable"), "delete from users"))
     check_loss(wire, users, agent, "approve")
+
+
+@pytest.fixture
+def fresh(postgres):
+    """A database of its own."""
+    postgres.ask("drop database if exists fresh")
+    postgres.ask("create database fresh")
+    return postgres
+
+
+@BOTH
+@TLS
+def test_orm_program(wire, fresh, mode, answer):
+    """It creates tables, writes, changes and removes rows unharmed; that all rows of a table go is asked."""
+    needs(modules=["sqlalchemy", "psycopg2"])
+    agent = wire.run(client("orm.py", fresh.conninfo(f"sslmode={mode} dbname=fresh")))
+    judge(wire, agent, answer, lambda: agent.out == "written\n", signature="wiretest.sql", text="DELETE FROM orm_notes")
+    code = agent.finish()
+    if answer == "approve":
+        assert (code, agent.out) == (0, "written\ndone\ngoes on 1004 0\n"), agent.all
+    elif mode == "require" or not refuses(wire.guard):
+        assert code == 137, agent.all
+    else:
+        assert code == 0 and "error:" in agent.out and agent.out.endswith("goes on 1004 4\n"), agent.all
+
+
+def test_what_is_here_may_be_allowed(wire, fresh):
+    """A database for tests on this host, of which nothing is precious; of what TLS hides nobody knows where it goes."""
+    lose = ["create table a (b int)", "drop table a", "select 'done'"]
+    unix = f"host={fresh.data} port={fresh.port} user=postgres"
+    wire.guard.write_settings(allow=[{"send": {"sql": "destructive", "to": "localhost"}}])
+    try:
+        assert wire.guard.cli("policy", "reload").returncode == 0
+        for there in (fresh.conninfo("sslmode=disable dbname=fresh"), f"{unix} dbname=fresh"):
+            words = [word for one in lose for word in ("-c", one)]
+            expect_unasked(wire, wire.run(["psql", "-X", "-Atq", there, *words]), "done\n")
+        agent = wire.run(fresh.psql(*lose, how="sslmode=require dbname=fresh"))
+        judge(wire, agent, "approve", signature="wiretest.sql")
+        assert agent.finish() == 0, agent.all
+    finally:
+        wire.guard.write_settings(allow=[])
+        assert wire.guard.cli("policy", "reload").returncode == 0
+    agent = wire.run(fresh.psql(*lose, how="sslmode=disable dbname=fresh"))
+    judge(wire, agent, "approve", signature="wiretest.sql")
+    assert agent.finish() == 0, agent.all

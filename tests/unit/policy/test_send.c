@@ -236,6 +236,39 @@ static void allow_rules(void **state _unused_)
 	assert_string_equal(f.id, "sql");
 }
 
+/* Where it goes without a name: a rule may state it, and what rules say of names stays open. */
+static void places(void **state _unused_)
+{
+	static const char allowing[] = "pack: t\ntitle: T\nsignatures:\n" SIGNATURE(
+		"sql", "hold", "high", "{sql: destructive, to: '*.prod.test'}",
+		"sql drop table a") "allow:\n- send: {sql: destructive, to: [localhost, 10.20.*]}\n"
+				    "- send: {http: DELETE *, to: localhost}\n";
+	_cleanup_(policy_free_ptr) struct policy *p = sample_policy(allowing);
+	struct wire_message m = { .kind = WIRE_SQL, .text = SLICE("drop table a") };
+	struct wire_message request = { .kind = WIRE_REQUEST,
+					.method = SLICE("DELETE"),
+					.path = SLICE("/") };
+	const char *here[] = { "127.0.0.1", "localhost", NULL }, *there[] = { "10.21.0.5", NULL };
+	struct sending s = { .message = &m, .places = here };
+	struct finding f;
+
+	policy_match_send(p, &s, &f);
+	assert_string_equal(f.pack, "t");
+	assert_int_equal(f.verdict, VERDICT_ALLOW);
+	s.places = there;
+	policy_match_send(p, &s, &f);
+	assert_string_equal(f.id, "sql");
+	there[0] = "10.20.0.5";
+	policy_match_send(p, &s, &f);
+	assert_int_equal(f.verdict, VERDICT_ALLOW);
+	s = (struct sending) { .message = &request, .places = here };
+	policy_match_send(p, &s, &f);
+	assert_non_null(f.pack);
+	request.host = (struct wire_slice)SLICE("api.prod.test"); /* a proxy is there */
+	policy_match_send(p, &s, &f);
+	assert_null(f.pack);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -248,6 +281,7 @@ int main(void)
 		cmocka_unit_test(fields),
 		cmocka_unit_test(raw_text),
 		cmocka_unit_test(allow_rules),
+		cmocka_unit_test(places),
 	};
 
 	return cmocka_run_group_tests(tests, open_policy, close_policy);
