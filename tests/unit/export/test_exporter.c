@@ -13,29 +13,21 @@
 
 #include "export/exporter.h"
 #include "journal/journal.h"
+#include "unit/scratch.h"
 
 #define LINE "{\"class_uid\":1007,\"activity_id\":1,\"time\":1}"
 
-static char root[64], dir[80], moved[80], cursor[80], path[80];
+static char dir[80], moved[80], cursor[80], path[80];
 
 static int set_up(void **state _unused_)
 {
-	strcpy(root, "/tmp/backstop-exporter-XXXXXX");
-	if (!mkdtemp(root))
+	if (make_root())
 		return -1;
 	snprintf(dir, sizeof(dir), "%s/journal", root);
 	snprintf(moved, sizeof(moved), "%s/moved", root);
 	snprintf(cursor, sizeof(cursor), "%s/cursor", root);
 	snprintf(path, sizeof(path), "%s/socket", root);
 	return 0;
-}
-
-static int tear_down(void **state _unused_)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -r '%s'", root);
-	return system(command);
 }
 
 static void write_line(void)
@@ -109,7 +101,7 @@ static void test_delays(void **state _unused_)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_journal_away, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_journal_away, set_up, remove_root),
 		cmocka_unit_test(test_delays),
 	};
 

@@ -11,24 +11,16 @@
 
 #include "base/io.h"
 #include "fleet/spool.h"
+#include "unit/scratch.h"
 
-static char root[64], dir[80];
+static char dir[80];
 
 static int set_up(void **state _unused_)
 {
-	strcpy(root, "/tmp/backstop-spool-XXXXXX");
-	if (!mkdtemp(root))
+	if (make_root())
 		return -1;
 	snprintf(dir, sizeof(dir), "%s/a/journal", root);
 	return 0;
-}
-
-static int tear_down(void **state _unused_)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -r '%s'", root);
-	return system(command);
 }
 
 static bool open_and_close(void)
@@ -114,7 +106,7 @@ static void test_long_rest(void **state _unused_)
 
 int main(void)
 {
-#define SPOOL_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define SPOOL_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, remove_root)
 	const struct CMUnitTest tests[] = {
 		SPOOL_TEST(test_made),
 		SPOOL_TEST(test_cut),

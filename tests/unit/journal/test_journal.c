@@ -19,8 +19,9 @@
 #include "base/io.h"
 #include "journal/journal.h"
 #include "journal/segment.h"
+#include "unit/scratch.h"
 
-static char root[64], dir[80];
+static char dir[80];
 
 static void describe_loss(void *data, uint64_t lost, int err, struct strbuf *line)
 {
@@ -67,19 +68,10 @@ static void assert_segment(uint64_t index, const char *want)
 
 static int set_up(void **state _unused_)
 {
-	strcpy(root, "/tmp/backstop-journal-XXXXXX");
-	if (!mkdtemp(root))
+	if (make_root())
 		return -1;
 	snprintf(dir, sizeof(dir), "%s/state/journal", root);
 	return 0;
-}
-
-static int tear_down(void **state _unused_)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -r '%s'", root);
-	return system(command);
 }
 
 static void test_lines_and_modes(void **state _unused_)
@@ -415,7 +407,7 @@ static void test_full_disk(void **state _unused_)
 
 int main(void)
 {
-#define JOURNAL_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define JOURNAL_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, remove_root)
 	const struct CMUnitTest tests[] = {
 		JOURNAL_TEST(test_lines_and_modes),
 		JOURNAL_TEST(test_rotation),

@@ -12,27 +12,19 @@
 #include "record/query.h"
 #include "record/recorder.h"
 #include "record/schema.h"
+#include "unit/scratch.h"
 
 #define LINES 100
 
-static char root[64], dir[80], path[80];
+static char dir[80], path[80];
 
 static int set_up(void **state _unused_)
 {
-	strcpy(root, "/tmp/backstop-query-XXXXXX");
-	if (!mkdtemp(root))
+	if (make_root())
 		return -1;
 	snprintf(dir, sizeof(dir), "%s/journal", root);
 	snprintf(path, sizeof(path), "%s/record.db", root);
 	return 0;
-}
-
-static int tear_down(void **state _unused_)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -r '%s'", root);
-	return system(command);
 }
 
 /* Some lines a segment, the first at 1001 ms; all recorded. */
@@ -149,7 +141,7 @@ static void test_taken_meanwhile(void **state _unused_)
 
 int main(void)
 {
-#define QUERY_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define QUERY_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, remove_root)
 	const struct CMUnitTest tests[] = {
 		QUERY_TEST(test_what_retention_took),
 		QUERY_TEST(test_taken_meanwhile),

@@ -17,25 +17,17 @@
 #include "record/recorder.h"
 #include "record/schema.h"
 #include "record/store.h"
+#include "unit/scratch.h"
 
-static char root[64], dir[80], path[80];
+static char dir[80], path[80];
 
 static int set_up(void **state _unused_)
 {
-	strcpy(root, "/tmp/backstop-recorder-XXXXXX");
-	if (!mkdtemp(root))
+	if (make_root())
 		return -1;
 	snprintf(dir, sizeof(dir), "%s/journal", root);
 	snprintf(path, sizeof(path), "%s/record.db", root);
 	return 0;
-}
-
-static int tear_down(void **state _unused_)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -r '%s'", root);
-	return system(command);
 }
 
 /* Lines `from` up to and without `to`: execs and exits of processes of one session in ten each. */
@@ -318,7 +310,7 @@ static void test_ids_are_stable(void **state _unused_)
 
 int main(void)
 {
-#define RECORDER_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define RECORDER_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, remove_root)
 	const struct CMUnitTest tests[] = {
 		RECORDER_TEST(test_goes_on),
 		RECORDER_TEST(test_hosts),

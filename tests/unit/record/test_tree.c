@@ -10,24 +10,16 @@
 
 #include "record/schema.h"
 #include "record/tree.h"
+#include "unit/scratch.h"
 
-static char root[64], path[80];
+static char path[80];
 
 static int set_up(void **state _unused_)
 {
-	strcpy(root, "/tmp/backstop-tree-XXXXXX");
-	if (!mkdtemp(root))
+	if (make_root())
 		return -1;
 	snprintf(path, sizeof(path), "%s/record.db", root);
 	return 0;
-}
-
-static int tear_down(void **state _unused_)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -r '%s'", root);
-	return system(command);
 }
 
 static struct query *ask(const char *sql)
@@ -144,7 +136,7 @@ static void test_hosts(void **state _unused_)
 
 int main(void)
 {
-#define TREE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TREE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, remove_root)
 	const struct CMUnitTest tests[] = {
 		TREE_TEST(test_children_after_their_parents),
 		TREE_TEST(test_circles),
