@@ -505,54 +505,6 @@ static void write_scan(struct strbuf *sections, const struct tables *m)
 	strbuf_add(&sections[SCAN_RULES], m->rules, m->rules_count * sizeof(struct bs_rule));
 }
 
-static void write_approvers(struct builder *b, const struct library *l)
-{
-	for (size_t i = 0; i < l->approvers_count; i++) {
-		struct image_approver a = { .name = writer_string(&b->w, l->approvers[i].name) };
-
-		memcpy(a.key, l->approvers[i].key, sizeof(a.key));
-		writer_add(&b->w, SECTION_APPROVERS, &a);
-	}
-}
-
-static void write_settings(struct builder *b, const struct library *l)
-{
-	const struct settings *s = l->settings ? l->settings : &settings_defaults;
-	struct image_settings image = {
-		.mode = s->mode,
-		.when_down = s->when_down,
-		.hold_timeout = s->hold_timeout,
-		.approvers = writer_string(&b->w, s->approvers),
-		.pins = writer_string(&b->w, s->pins),
-		.follow_agents = s->follow_agents,
-		.notify = s->notify,
-		.fsync = (u8)s->journal.fsync,
-		.segment_size = s->journal.segment_size,
-		.keep = s->journal.keep,
-		.segment_age = s->journal.segment_age,
-	};
-
-	writer_add(&b->w, SECTION_SETTINGS, &image);
-	for (size_t i = 0; i < l->precious_count; i++) {
-		u32 glob = writer_string(&b->w, l->precious[i].s);
-
-		writer_add(&b->w, SECTION_PRECIOUS, &glob);
-	}
-	for (size_t i = 0; i < l->production_count; i++) {
-		u32 glob = writer_string(&b->w, l->production[i].s);
-
-		writer_add(&b->w, SECTION_PRODUCTION, &glob);
-	}
-	write_approvers(b, l);
-	for (size_t i = 0; i < l->stamps_count; i++) {
-		struct image_source source = { .path = writer_string(&b->w, l->stamps[i].path),
-					       .mtime = l->stamps[i].mtime,
-					       .size = l->stamps[i].size };
-
-		writer_add(&b->w, SECTION_SOURCES, &source);
-	}
-}
-
 static void builder_free(struct builder *b)
 {
 	writer_free(&b->w);
@@ -586,7 +538,7 @@ int build_image(struct arena *a, const struct library *library, struct strbuf *r
 		      library->precious_count);
 	sends_write(&b.w, &b.send_needles, b.sends, b.sends_count);
 	agents_write(&b.w, &b.needles, library->profiles, library->profiles_count);
-	write_settings(&b, library);
+	settings_write(&b.w, library);
 	r = tables_build(&b.needles, &m);
 	if (!r)
 		r = tables_build(&b.delete_needles, &deletes);

@@ -41,4 +41,9 @@ void settings_read(struct arena *a, struct source src, struct settings_file *ret
  * no such name. */
 void settings_apply(struct arena *a, struct settings_file *s, struct library *library);
 
+/* Writes those of the library, and the globs, approvers and stamps beside them. */
+struct library;
+struct writer;
+void settings_write(struct writer *w, const struct library *l);
+
 #endif
