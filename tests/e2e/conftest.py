@@ -1,6 +1,7 @@
 """Fixtures: the build, the policy, a guard for most tests, and a lab for each test."""
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -10,6 +11,7 @@ import pytest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import lab as laboratory  # noqa: E402
 from feeds import Journal, serves  # noqa: E402
+from losses import Area  # noqa: E402
 from net import Net  # noqa: E402
 from lab import PACKS, TESTER, TOP, Guard, Lab, bpf_programs, command_of, end_process, leftovers, until  # noqa: E402
 from wire import (drops_packets, holds_sends, mariadb, mariadb_server, postgres, redis, redis_server, users,  # noqa: E402,F401
@@ -185,3 +187,12 @@ def journal(tmp_path):
 @pytest.fixture
 def serve(build, journal, tmp_path):
     yield from serves(build, journal.path, tmp_path)
+
+
+@pytest.fixture
+def area():
+    """A directory that is no scratch."""
+    directory = tempfile.mkdtemp(prefix="backstop-e2e-", dir="/opt")
+    os.chmod(directory, 0o755)
+    yield Area(directory)
+    shutil.rmtree(directory)
