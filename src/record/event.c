@@ -159,6 +159,7 @@ static bool read_string(struct scan *s, struct slice *ret)
 	return true;
 }
 
+/* What is too large for it is the largest: no other number. */
 static bool read_number(struct scan *s, int64_t *ret)
 {
 	bool negative = *s->at == '-';
@@ -166,7 +167,8 @@ static bool read_number(struct scan *s, int64_t *ret)
 	uint64_t n = 0;
 
 	for (; s->at < s->end && *s->at >= '0' && *s->at <= '9'; s->at++)
-		n = n * 10 + (uint64_t)(*s->at - '0');
+		n = n > INT64_MAX / 10 ? INT64_MAX
+				       : MIN(n * 10 + (uint64_t)(*s->at - '0'), INT64_MAX);
 	if (s->at == start)
 		return false;
 	while (s->at < s->end && strchr(".eE+-0123456789", *s->at) && *s->at)

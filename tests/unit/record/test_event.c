@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "journal/ocsf.h"
@@ -229,6 +230,28 @@ static void test_other_spellings(void **state _unused_)
 	assert_int_equal(e.process.pid, 0);
 }
 
+static int64_t line_of(const char *number)
+{
+	char line[200];
+	struct event e;
+
+	snprintf(line, sizeof(line),
+		 "{\"class_uid\":6002,\"time\":7,\"unmapped\":{\"backstop\":{\"line\":%s}}}",
+		 number);
+	assert_true(event_read(line, strlen(line), &e));
+	return e.line;
+}
+
+static void test_numbers(void **state _unused_)
+{
+	assert_int_equal(line_of("9223372036854775807"), INT64_MAX);
+	assert_int_equal(line_of("9223372036854775808"), INT64_MAX);
+	assert_int_equal(line_of("18446744073709551623"), INT64_MAX); /* no 7 */
+	assert_int_equal(line_of("100000000000000000000000007"), INT64_MAX);
+	assert_int_equal(line_of("-9223372036854775808"), -INT64_MAX);
+	assert_int_equal(line_of("-7"), -7);
+}
+
 static void test_escapes(void **state _unused_)
 {
 	static const char *const pairs[][2] = {
@@ -280,6 +303,7 @@ int main(void)
 		cmocka_unit_test(test_torn),
 		cmocka_unit_test(test_what_is_no_event),
 		cmocka_unit_test(test_other_spellings),
+		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_escapes),
 		cmocka_unit_test(test_words),
 	};
