@@ -232,11 +232,12 @@ int query_lines(struct query *q, sqlite3_stmt *rows, query_line_fn fn, void *dat
 			    ? -ENOENT
 			    : query_line(q, segment, (uint64_t)sqlite3_column_int64(rows, 1),
 					 length, &line);
-		if (!r)
-			r = fn(data, line, length);
-		else if (r == -ENOENT && pass_over(q, sqlite3_column_int64(rows, 3)))
+		if (r == -ENOENT && pass_over(q, sqlite3_column_int64(rows, 3)))
 			return 0;
-		if (r && r != -ENOENT)
+		if (r == -ENOENT)
+			continue;
+		r = r ? r : fn(data, line, length);
+		if (r)
 			return r;
 	}
 	return r;
