@@ -13,6 +13,7 @@
 #include "guard/inquiry.h"
 #include "guard/link.h"
 #include "guard/slot.h"
+#include "guard/tripwire.h"
 #include "policy/context.h"
 
 #define SIGNALS_PERIOD (100 * 1000) /* microseconds between looks for a Ctrl-C or a hang-up */
@@ -86,33 +87,6 @@ static struct hold *hold_new(struct guard *g, struct exec *x, const struct decis
 	return h;
 }
 
-/* To attach it again soon after takes the kernel a grace period of some 15 ms, in which nobody
- * decides: it stays for a while. */
-#define TRIPWIRE_REST (10ULL * 1000 * 1000)
-
-static void rest_tripwire(void *data)
-{
-	struct guard *g = data;
-
-	g->tripwire_rest = NULL;
-	if (!g->open_execs)
-		kernel_set_tripwire(g->kernel, false);
-}
-
-static void rest_later(struct guard *g)
-{
-	if (loop_add_timer(g->loop, TRIPWIRE_REST, rest_tripwire, g, &g->tripwire_rest))
-		rest_tripwire(g);
-}
-
-static void set_tripwire(struct guard *g)
-{
-	loop_remove(g->tripwire_rest);
-	g->tripwire_rest = NULL;
-	if (kernel_set_tripwire(g->kernel, true))
-		log_warning("the tripwire cannot be attached: holds rest on ptrace alone");
-}
-
 static void uncount(struct hold *h)
 {
 	struct guard *g = h->guard;
@@ -121,7 +95,7 @@ static void uncount(struct hold *h)
 		return;
 	h->counted = false;
 	if (!restarts(h) && --g->open_execs == 0)
-		rest_later(g);
+		tripwire_rest(g);
 	if (--g->open_holds > 0)
 		return;
 	loop_remove(g->watch_signals);
@@ -366,7 +340,7 @@ static void count(struct hold *h)
 
 	h->counted = true;
 	if (!restarts(h) && g->open_execs++ == 0)
-		set_tripwire(g);
+		tripwire_set(g);
 	if (g->open_holds++ == 0)
 		look_later(g, 0);
 }
