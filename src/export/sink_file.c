@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/io.h"
 #include "export/sink_type.h"
@@ -55,21 +57,61 @@ static int append(int fd, const char *lines, size_t len)
 	return r;
 }
 
+static void close_file(struct file_sink *s)
+{
+	close_fd(&s->fd);
+	s->fd = -1;
+}
+
+/* Whoever rotates logs moved it, or took it away: what went there would be lost with it. */
+static bool was_moved(const struct file_sink *s)
+{
+	struct stat ours, there;
+
+	return fstat(s->fd, &ours) < 0 || stat(s->path, &there) < 0 ||
+	       ours.st_ino != there.st_ino || ours.st_dev != there.st_dev;
+}
+
+/* What a killed writer left of a line would, too. */
+static int end_line(int fd, const char *path)
+{
+	struct stat st;
+	_cleanup_close_ int in = -1;
+	char last = '\n';
+
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || !st.st_size)
+		return 0;
+	in = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (in >= 0 && pread(in, &last, 1, st.st_size - 1) < 0)
+		return -errno;
+	return last == '\n' ? 0 : io_write_all(fd, "\n", 1);
+}
+
+static int open_file(struct file_sink *s)
+{
+	int r;
+
+	if (s->fd >= 0 && was_moved(s))
+		close_file(s);
+	if (s->fd >= 0)
+		return 0;
+	s->fd = open(s->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
+	r = s->fd < 0 ? -errno : end_line(s->fd, s->path);
+	if (r && s->fd >= 0)
+		close_file(s);
+	return r;
+}
+
 static int send_file(struct sink *base, const char *lines, size_t len)
 {
 	struct file_sink *s = (struct file_sink *)base;
-	int r;
+	int r = open_file(s);
 
-	if (s->fd < 0)
-		s->fd = open(s->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
-			     FILE_MODE);
-	if (s->fd < 0)
-		return -errno;
+	if (r)
+		return r;
 	r = append(s->fd, lines, len);
-	if (r) {
-		close_fd(&s->fd);
-		s->fd = -1;
-	}
+	if (r)
+		close_file(s);
 	return r;
 }
 
