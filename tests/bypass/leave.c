@@ -6,6 +6,7 @@
 #include <linux/io_uring.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -119,6 +120,70 @@ static long way_udp_sendmmsg(void)
 	return send_three(fd, &goal);
 }
 
+/* As 32-bit programs have them. */
+struct low {
+	struct sockaddr_in name;
+	struct {
+		uint32_t name, name_len, iov, iov_len, control, control_len, flags, sent;
+	} messages[3];
+	struct {
+		uint32_t base, len;
+	} parts[3];
+	uint32_t call[4];
+	char text[64];
+};
+
+static long int80(long number, long a, long b, long c)
+{
+	long result;
+
+	__asm__ volatile("int $0x80; movslq %%eax, %%rax"
+			 : "=a"(result)
+			 : "a"(number), "b"(a), "c"(b), "d"(c), "S"(0L)
+			 : "memory", "r8", "r9", "r10", "r11");
+	return result;
+}
+
+static struct low *low_messages(void)
+{
+	struct low *low = mmap(NULL, sizeof(*low), PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+
+	low->name = goal;
+	snprintf(low->text, sizeof(low->text), "x %s", text);
+	for (int i = 0; i < 3; i++) {
+		low->parts[i].base = (uint32_t)(uintptr_t)(low->text + (i == 2 ? 2 : 0));
+		low->parts[i].len = i == 2 ? strlen(text) : 2;
+		low->messages[i].name = (uint32_t)(uintptr_t)&low->name;
+		low->messages[i].name_len = sizeof(low->name);
+		low->messages[i].iov = (uint32_t)(uintptr_t)&low->parts[i];
+		low->messages[i].iov_len = 1;
+	}
+	return low;
+}
+
+static long end_int80(long result)
+{
+	errno = result < 0 ? (int)-result : 0;
+	return result < 0 ? -1 : result;
+}
+
+static long way_ia32_sendmmsg(void)
+{
+	return end_int80(
+		int80(345, socket(AF_INET, SOCK_DGRAM, 0), (long)low_messages()->messages, 3));
+}
+
+static long way_ia32_socketcall(void)
+{
+	struct low *low = low_messages();
+
+	low->call[0] = (uint32_t)socket(AF_INET, SOCK_DGRAM, 0);
+	low->call[1] = (uint32_t)(uintptr_t)low->messages;
+	low->call[2] = 3;
+	return end_int80(int80(102, 20, (long)low->call, 0));
+}
+
 static long way_sendmmsg_named(void)
 {
 	return send_three(tcp(), &goal);
@@ -230,6 +295,8 @@ static const struct way {
 	{ "udp", way_udp },
 	{ "sendmmsg-named", way_sendmmsg_named },
 	{ "udp-sendmmsg", way_udp_sendmmsg },
+	{ "ia32-sendmmsg", way_ia32_sendmmsg },
+	{ "ia32-sendmmsg-socketcall", way_ia32_socketcall },
 	{ "udp-sendmmsg-connected", way_udp_sendmmsg_connected },
 	{ "sendfile", way_sendfile },
 	{ "sendfile-much", way_sendfile_much },

@@ -43,7 +43,7 @@ def _(lab):
 DATAGRAMS = ["udp-sendmmsg", "udp-sendmmsg-connected"]
 
 
-@each(DATAGRAMS, "sent by", limit={"trace": "only packets of TCP are looked at here"})
+@each([*DATAGRAMS, "ia32-sendmmsg", "ia32-sendmmsg-socketcall"], "sent by", limit={"trace": "only packets of TCP are looked at here"})
 def _(lab, way):
     not_sent(lab, way)
 
