@@ -182,7 +182,7 @@ struct thread_info {
 };
 
 struct pt_regs {
-	unsigned long orig_ax, bx, cx, dx, si, di, r8, r10;
+	unsigned long orig_ax, ax, bx, cx, dx, si, di, r8, r10;
 };
 
 struct fown_struct;

@@ -78,15 +78,35 @@ static __always_inline void before_tls(struct send_work *w, struct bs_label *l)
 	send_advance(w);
 }
 
+/* (connection, buffer, count) as C passes them, or Go, where the probe says so. */
+struct given {
+	u64 object, buffer, count;
+};
+/* All are read before it is asked: the verifier takes no choice between places in a context. */
+static __always_inline struct given given_of(struct pt_regs *ctx)
+{
+	struct given c = { ctx->di, ctx->si, ctx->dx }, go = { ctx->ax, ctx->bx, ctx->cx };
+
+	asm volatile(""
+		     : "+r"(c.object), "+r"(c.buffer), "+r"(c.count), "+r"(go.object),
+		       "+r"(go.buffer), "+r"(go.count));
+	return bpf_get_attach_cookie(ctx) ? go : c;
+}
+
 /* SSL_write(ssl, buffer, count), and all that begin likewise. */
 SEC("uprobe")
 int tls_write(struct pt_regs *ctx)
 {
 	struct bs_label *l = label_of(bpf_get_current_task_btf());
-	u32 size = ctx->dx;
 	struct send_work *w;
+	struct given c;
+	u32 size;
 
-	if (!l || !is_acting() || !send_tables || !size || (s32)size < 0)
+	if (!l || !is_acting() || !send_tables)
+		return 0;
+	c = given_of(ctx);
+	size = c.count;
+	if (!size || (s32)size < 0)
 		return 0;
 	w = send_claim();
 	if (!w) { /* what nobody looks at does not go */
@@ -94,10 +114,10 @@ int tls_write(struct pt_regs *ctx)
 		bpf_send_signal(SIGKILL);
 		return 0;
 	}
-	w->key.object = ctx->di;
+	w->key.object = c.object;
 	w->key.owner = bpf_get_current_pid_tgid() >> 32;
 	w->size = w->room = size;
-	w->base = ctx->si;
+	w->base = c.buffer;
 	w->vector = w->parts = w->messages_left = 0;
 	w->counted = w->seq = 0;
 	w->begun = 1;
@@ -109,11 +129,12 @@ int tls_write(struct pt_regs *ctx)
 	return 0;
 }
 
-/* SSL_free(ssl), and all that begin likewise: its address may be the next connection's. */
+/* SSL_free(ssl), and all that begin likewise: its address may be the next connection's. Of Go, that
+ * collects what nobody closed, a connection begins. */
 SEC("uprobe")
 int tls_free(struct pt_regs *ctx)
 {
 	if (is_acting() && label_of(bpf_get_current_task_btf()))
-		send_forget(ctx->di, bpf_get_current_pid_tgid() >> 32);
+		send_forget(given_of(ctx).object, bpf_get_current_pid_tgid() >> 32);
 	return 0;
 }

@@ -80,6 +80,11 @@ size_t kernel_find_offset(int fd, const char *name);
 /* The same of its first instructions. */
 #define KERNEL_CODE 64
 size_t kernel_probe_offset(const u8 code[static KERNEL_CODE]);
+/* go.c: where in the file a function of a program of Go is to be probed, behind the first of its
+ * instructions; 0: there is none, or it begins otherwise than known. */
+u64 kernel_find_go(int fd, const char *name);
+/* How far behind its beginning that is. */
+size_t kernel_go_offset(const u8 code[static KERNEL_CODE]);
 
 #define SHARED_SLOTS_BYTES (BS_SLOTS * sizeof(struct bs_slot))
 #define SHARED_SLOTS_PIN   "slots"

@@ -9,12 +9,18 @@
 struct probe {
 	const char *symbol;
 	bool frees;
+	bool go; /* it is Go's, and takes its arguments in other registers */
 };
 
 /* Each is called by programs, and calls none of the others. */
 static const struct probe probes[] = {
-	{ "SSL_write", false }, { "SSL_write_ex", false }, { "gnutls_record_send", false },
-	{ "SSL_free", true },	{ "gnutls_deinit", true },
+	{ "SSL_write", false, false },
+	{ "SSL_write_ex", false, false },
+	{ "gnutls_record_send", false, false },
+	{ "SSL_free", true, false },
+	{ "gnutls_deinit", true, false },
+	{ "crypto/tls.(*Conn).Write", false, true },
+	{ "crypto/tls.(*Conn).clientHandshake", true, true }, /* the first of a connection */
 };
 
 struct library {
@@ -70,14 +76,19 @@ static int attach_one(const struct kernel *k, const struct backstop_bpf *s, u32 
 		      struct library *l, size_t probe)
 {
 	const char *symbol = probes[probe].symbol;
-	const struct bpf_uprobe_opts opts = { .sz = sizeof(opts), .func_name = symbol };
+	bool go = probes[probe].go;
+	const struct bpf_uprobe_opts opts = { .sz = sizeof(opts),
+					      .func_name = go ? NULL : symbol,
+					      .bpf_cookie = go };
+	u64 at = go ? kernel_find_go(l->fd, symbol) : kernel_find_offset(l->fd, symbol);
 	struct bpf_program *p = probes[probe].frees ? s->progs.tls_free : s->progs.tls_write;
 	char path[32];
 	int r;
 
+	if (go && !at)
+		return 0;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", l->fd);
-	l->links[probe] = bpf_program__attach_uprobe_opts(p, -1, path,
-							  kernel_find_offset(l->fd, symbol), &opts);
+	l->links[probe] = bpf_program__attach_uprobe_opts(p, -1, path, at, &opts);
 	if (!l->links[probe])
 		return errno == ENOENT ? 0 : -errno;
 	r = pin(k, generation, l, probe);
