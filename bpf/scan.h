@@ -1,4 +1,5 @@
-/* match.h over BPF maps, which the guard fills from the policy before it attaches anything.
+/* match.h over BPF maps, which the guard fills from the policy before it attaches anything: in its
+ * own memory, as there are tens of thousands of values.
  *
  * There are several sets of tables: the side that includes this header may define SCAN(name), the
  * name of each map and constant of its own set. */
@@ -20,6 +21,7 @@ const volatile u32 SCAN(bucket_mask) = 0; /* buckets, the same */
  * little of. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__uint(key_size, 4);
 	__uint(value_size, 8);
@@ -27,6 +29,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, u32);
 	__type(value, struct bs_bucket);
@@ -34,6 +37,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, u32);
 	__type(value, u32);
@@ -41,6 +45,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, u32);
 	__type(value, struct bs_anchor);
@@ -48,6 +53,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, u32);
 	__type(value, struct bs_rule);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <bpf/bpf.h>
 
@@ -39,40 +40,34 @@ int scan_maps_size(struct bpf_object *o, const char *set, const struct scan_tabl
 	return r;
 }
 
-/* In one call: there are tens of thousands. */
-static int fill(const struct bpf_map *map, const void *values, u32 count)
+/* Of values of `size` bytes; in the map each begins at a multiple of 8. */
+static int fill(const struct bpf_map *map, const void *values, size_t size, u32 count)
 {
-	_cleanup_free_ u32 *keys = calloc(count + 1, sizeof(*keys));
-	u32 n = count;
+	size_t step = (size + 7) / 8 * 8;
+	u8 *to;
 
-	if (!keys)
-		return -ENOMEM;
+	if (!count)
+		return 0;
+	to = mmap(NULL, count * step, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+	if (to == MAP_FAILED)
+		return -errno;
 	for (u32 i = 0; i < count; i++)
-		keys[i] = i;
-	return count ? bpf_map_update_batch(bpf_map__fd(map), keys, values, &n, NULL) : 0;
-}
-
-static int fill_filter(const struct bpf_map *map, const struct scan_tables *t)
-{
-	_cleanup_free_ void *value = calloc(1, bpf_map__value_size(map));
-
-	if (!value)
-		return -ENOMEM;
-	memcpy(value, t->filter, t->filter_count * sizeof(u64));
-	return fill(map, value, 1);
+		memcpy(to + i * step, (const u8 *)values + i * size, size);
+	munmap(to, count * step);
+	return 0;
 }
 
 int scan_maps_fill(struct bpf_object *o, const char *set, const struct scan_tables *t)
 {
-	int r = fill_filter(find(o, set, "filter"), t);
+	int r = fill(find(o, set, "filter"), t->filter, sizeof(u64), t->filter_count);
 
 	if (!r)
-		r = fill(find(o, set, "bucket"), t->buckets, t->buckets_count);
+		r = fill(find(o, set, "bucket"), t->buckets, sizeof(*t->buckets), t->buckets_count);
 	if (!r)
-		r = fill(find(o, set, "list"), t->lists, t->lists_count);
+		r = fill(find(o, set, "list"), t->lists, sizeof(*t->lists), t->lists_count);
 	if (!r)
-		r = fill(find(o, set, "anchor"), t->anchors, t->anchors_count);
+		r = fill(find(o, set, "anchor"), t->anchors, sizeof(*t->anchors), t->anchors_count);
 	if (!r)
-		r = fill(find(o, set, "rule"), t->rules, t->rules_count);
+		r = fill(find(o, set, "rule"), t->rules, sizeof(*t->rules), t->rules_count);
 	return r;
 }
