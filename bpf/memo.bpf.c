@@ -25,26 +25,30 @@ struct {
 	__type(value, u8);
 } memo_shapes SEC(".maps");
 
-/* False: the write is no statement of its own. */
-static __always_inline bool find_key(struct send_work *w, struct memo_key *ret)
+/* 0: the write is no statement of its own. Global: the verifier walks it once for all below. */
+__noinline int memo_find(struct send_work *w, struct memo_key *ret)
 {
 	const struct bs_shape secret = { send_key[0], send_key[1] };
-	const u8 *p = w->data;
-	u32 size = (u32)p[1] << 24 | (u32)p[2] << 16 | (u32)p[3] << 8 | p[4];
+	const u8 *p;
+	u32 size;
 
+	if (!w || !ret)
+		return 0;
+	p = w->data;
+	size = (u32)p[1] << 24 | (u32)p[2] << 16 | (u32)p[3] << 8 | p[4];
 	if (w->lost || w->fill != w->size || w->size <= QUERY_HEADER || w->size > BS_SHAPE_MAX ||
 	    p[0] != 'Q' || size != w->size - 1)
-		return false;
+		return 0;
 	ret->stream = w->stream.id;
 	ret->shape = bs_shape_of(p + QUERY_HEADER, w->size - QUERY_HEADER, &secret);
-	return true;
+	return 1;
 }
 
 __noinline int memo_knows(struct send_work *w)
 {
 	struct memo_key key = {};
 
-	return w && find_key(w, &key) && bpf_map_lookup_elem(&memo_shapes, &key);
+	return memo_find(w, &key) && bpf_map_lookup_elem(&memo_shapes, &key);
 }
 
 static __always_inline void learn(const struct memo_key *key)
@@ -58,7 +62,7 @@ __noinline int memo_learn(struct send_work *w)
 {
 	struct memo_key key = {};
 
-	if (w && find_key(w, &key))
+	if (memo_find(w, &key))
 		learn(&key);
 	return 0;
 }
@@ -69,7 +73,7 @@ __noinline int memo_note(struct send_work *w)
 
 	if (!w)
 		return 0;
-	find_key(w, &key);
+	memo_find(w, &key);
 	w->stream.shape[0] = key.shape.a;
 	w->stream.shape[1] = key.shape.b;
 	return 0;
