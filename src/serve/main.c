@@ -258,6 +258,8 @@ static int wait_for_lines(const struct sources *s, struct recorder *r)
 {
 	int n = s->fleet ? fleet_step(s->fleet, recorder_hosts(r)) : 0;
 
+	if (!n && s->once && s->fleet && fleet_pause(s->fleet))
+		return -ENOTCONN;
 	if (n < 0 || s->once)
 		return n;
 	return wait_for_more(s->signal_fd, s->inotify_fd,

@@ -147,6 +147,13 @@ def test_what_is_no_bus(build, option, tmp_path):
     assert f"{option}: that is no nats://HOST:PORT" in done.stderr
 
 
+def test_once_where_no_bus_is(build, tmp_path):
+    """What it could not ask for is no record of all."""
+    done = subprocess.run([f"{build}/backstop", "serve", "--once", "--dir", f"{tmp_path}/spool", "--database",
+                           f"{tmp_path}/record.db", "--fleet", "nats://127.0.0.1:9"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and not done.stdout and "fleet: nats://127.0.0.1:9 cannot be read" in done.stderr, done
+
+
 def test_database_of_no_use(lab, own, recorder):
     lab.record(own, "/bin/true")
     recorder.once()
