@@ -65,6 +65,7 @@ struct egress_ctx {
 	struct __sk_buff *skb;
 	struct send_work *w;
 	u32 at, left;
+	bool tells; /* instead of looking */
 };
 
 static long egress_step(u32 i, void *data)
@@ -83,11 +84,14 @@ static long egress_step(u32 i, void *data)
 	c->left -= n;
 	w->fill = n;
 	w->more = c->left > 0;
-	send_look(w);
+	if (c->tells)
+		send_told(w);
+	else
+		send_look(w);
 	return 0;
 }
 
-/* Through all of the packet; then data[] has its first bytes. 1: a candidate. */
+/* Through all of the packet. 1: a candidate. */
 static __always_inline bool look_through(struct __sk_buff *skb, struct send_work *w,
 					 const struct segment *g)
 {
@@ -99,11 +103,27 @@ static __always_inline bool look_through(struct __sk_buff *skb, struct send_work
 	send_tail(w);
 	bpf_loop(SEND_CHUNKS, egress_step, &c, 0);
 	found = send_scanned(w);
-	if (g->len > BS_SEND_DATA) {
-		w->fill = BS_SEND_DATA;
-		w->lost |= !send_load(skb, g->at, w->data, BS_SEND_DATA, BS_SEND_DATA);
-	}
 	return found || w->lost;
+}
+
+/* What its event has no room for goes before it; then data[] has the first bytes. */
+static __always_inline void tell_more(struct __sk_buff *skb, struct send_work *w,
+				      const struct segment *g)
+{
+	struct egress_ctx c = { .skb = skb,
+				.w = w,
+				.at = g->at + BS_SEND_DATA,
+				.left = g->len - BS_SEND_DATA,
+				.tells = true };
+
+	if (g->len <= BS_SEND_DATA)
+		return;
+	w->event.flags |= BS_SEND_MORE;
+	bpf_loop(SEND_CHUNKS, egress_step, &c, 0);
+	w->event.flags &= ~BS_SEND_MORE;
+	w->fill = BS_SEND_DATA;
+	if (!send_load(skb, g->at, w->data, BS_SEND_DATA, BS_SEND_DATA))
+		w->event.flags |= BS_SEND_LOST;
 }
 
 /* Waits for the guard only where its own process sends: else many others would wait. Without an
@@ -222,6 +242,7 @@ static __always_inline int judge_new(struct __sk_buff *skb, struct send_work *w,
 	if (!asks && w->stream.flags & STREAM_KNOWN && !(w->stream.flags & STREAM_WATCH))
 		return leaves(w, g);
 	w->stream.asked = w->stream.position;
+	tell_more(skb, w, g);
 	memo_note(w);
 	if (ask_egress(w))
 		return leaves(w, g);

@@ -443,6 +443,30 @@ __noinline int send_again(struct send_work *w)
 	return send_gather(w);
 }
 
+static long more_step(u32 i, void *data)
+{
+	struct send_ctx *c = data;
+	struct send_work *w = c->w;
+
+	send_gather(w);
+	if (i)
+		send_told(w);
+	return !w->more;
+}
+
+__noinline int send_more(struct send_work *w)
+{
+	struct send_ctx c = { .w = w };
+
+	if (!w || w->size <= BS_SEND_DATA || w->event.buffer)
+		return 0;
+	w->event.flags |= BS_SEND_MORE;
+	rewind(w);
+	bpf_loop(SEND_CHUNKS, more_step, &c, 0);
+	w->event.flags &= ~BS_SEND_MORE;
+	return 0;
+}
+
 __noinline int send_forget(u64 object, u64 owner)
 {
 	struct stream_key key = { .object = object, .owner = owner };
@@ -520,6 +544,7 @@ static __always_inline int ask_new(struct send_work *w)
 
 	walk(w, false, true);
 	name_write(w);
+	send_more(w);
 	send_again(w);
 	verdict = ask_for(w);
 	return end(w, verdict, w->said);

@@ -107,6 +107,7 @@ int send_tail(struct send_work *w);    /* begins the scan */
 int send_look(struct send_work *w);    /* scans what data[] has */
 int send_scanned(struct send_work *w); /* ends it; 1: a candidate */
 int send_again(struct send_work *w);   /* data[] has the first of its bytes */
+int send_more(struct send_work *w);    /* tells those behind, where the guard cannot read them */
 int send_advance(struct send_work *w); /* it goes */
 int send_forget(u64 object, u64 owner);
 int send_told(struct send_work *w); /* sends the event, with what data[] has */

@@ -36,6 +36,8 @@ struct stream {
 	u64 id, session;
 	struct bs_dest dest; /* inside of TLS: where its process last connected to */
 	struct wire_stream *wire;
+	struct strbuf more; /* of the write at `more_at`, behind what its event has */
+	u64 more_at;
 	u64 ahead;		    /* bytes that the kernel counted more than once */
 	u64 let_go;		    /* when; 0: never */
 	char *names[NAMES_MAX + 1]; /* that its messages told, small letters */
@@ -48,6 +50,7 @@ static void stream_free(struct guard *g, struct stream *s)
 	TAILQ_REMOVE(&g->streams.order, s, entry);
 	map_remove(&g->streams.by_id, s->id);
 	wire_stream_free(s->wire);
+	strbuf_free(&s->more);
 	for (size_t i = 0; i < NAMES_MAX; i++)
 		free(s->names[i]);
 	free(s);
@@ -266,6 +269,27 @@ static bool on_message(const struct wire_message *m, void *data)
 	return true;
 }
 
+/* They come before the event that asks, and in order. */
+static void gather_more(struct guard *g, const struct bs_send_event *e)
+{
+	struct stream *s = stream_of(g, e);
+
+	if (!s)
+		return;
+	if (s->more_at != e->send.position)
+		strbuf_reset(&s->more);
+	s->more_at = e->send.position;
+	if (s->more.len < READ_MAX)
+		strbuf_add(&s->more, (const char *)e->data, e->copied);
+}
+
+static void take_more(struct stream *s, const struct bs_send_event *e, struct strbuf *to)
+{
+	if (s->more_at == e->send.position && s->more.len)
+		strbuf_add(to, strbuf_str(&s->more), MIN(s->more.len, (size_t)e->size - e->copied));
+	strbuf_free(&s->more);
+}
+
 /* What the event has no room for, from the process, which waits. */
 static void read_rest(const struct bs_send_event *e, struct strbuf *to)
 {
@@ -319,6 +343,24 @@ static u64 find_retry(struct stream *s, const struct bs_send_event *e, const str
 	return 0;
 }
 
+static bool is_database(enum wire_protocol p)
+{
+	return p == WIRE_POSTGRES || p == WIRE_MYSQL || p == WIRE_REDIS || p == WIRE_MONGO;
+}
+
+/* `count` bytes of the write that nobody has seen: they may be more statements. */
+static void judge_rest(struct judging *j, u64 count)
+{
+	struct wire_stream *w = j->stream->wire;
+	struct finding f;
+
+	if (!wire_stream_lost(w, count) || !is_database(wire_likely(wire_stream_wire(w))))
+		return;
+	policy_too_long(&f);
+	if (is_graver(&f, &j->x->sent.finding))
+		j->x->sent.finding = f;
+}
+
 static int feed(struct stream *s, const struct bs_send_event *e, struct judging *j)
 {
 	_cleanup_strbuf_ struct strbuf bytes = STRBUF_INIT;
@@ -326,12 +368,15 @@ static int feed(struct stream *s, const struct bs_send_event *e, struct judging 
 	int r;
 
 	strbuf_add(&bytes, (const char *)e->data, e->copied);
+	take_more(s, e, &bytes);
 	read_rest(e, &bytes);
 	r = strbuf_error(&bytes)
 		    ?: wire_stream_write(s->wire, find_retry(s, e, &bytes, j), strbuf_str(&bytes),
 					 bytes.len, on_message, j);
 	if (!r && before && j->raw)
 		judge_raw(j, e, &bytes, before);
+	if (r || bytes.len < e->size)
+		judge_rest(j, r ? e->size : e->size - bytes.len);
 	return r;
 }
 
@@ -454,6 +499,10 @@ void send_event(struct guard *g, const struct bs_send_event *e)
 	bool probed = false;
 	bool asks = e->flags & (BS_SEND_FIXED | BS_SEND_TRACED);
 
+	if (e->flags & BS_SEND_MORE) {
+		gather_more(g, e);
+		return;
+	}
 	if (e->slot < BS_SLOTS && candidate_is_known(g, e->slot, e->ticket, asks))
 		return;
 	if (e->flags & BS_SEND_FIRST && e->source != BS_SEND_TLS && e->source != BS_SEND_UNIX)

@@ -215,6 +215,11 @@ static const struct finding too_long = {
 	.signature = IMAGE_NONE,
 };
 
+void policy_too_long(struct finding *ret)
+{
+	*ret = too_long;
+}
+
 static bool holds(const struct policy *p, const struct action *a, const struct search_result *found)
 {
 	return found->line != IMAGE_NONE &&
@@ -227,7 +232,7 @@ void policy_match(const struct policy *p, const struct action *a, struct finding
 
 	search_action(p, a, IMAGE_NONE, &found);
 	if (found.too_long && !holds(p, a, &found) && policy_is_candidate(p, a)) {
-		*ret = too_long;
+		policy_too_long(ret);
 		return;
 	}
 	if (found.line != IMAGE_NONE) {

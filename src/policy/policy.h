@@ -138,6 +138,8 @@ DEFINE_CLEANUP(struct policy, policy_free);
 
 /* The allow rules of the owner, then the strictest signature. */
 void policy_match(const struct policy *p, const struct action *a, struct finding *ret);
+/* What is found where not all could be looked at. */
+void policy_too_long(struct finding *ret);
 
 #define CONNECTION_NAME 256 /* bytes of a name, and of a Unix socket's path, with the NUL */
 

@@ -293,13 +293,13 @@ static void forget_requests(struct wire *w)
 	w->http2 = NULL;
 }
 
-void wire_lost(struct wire *w, u64 count)
+bool wire_lost(struct wire *w, u64 count)
 {
 	if (w->blind || !count)
-		return;
+		return false;
 	if (count <= w->skip) {
 		w->skip -= count;
-		return;
+		return false;
 	}
 	strbuf_truncate(&w->pending, 0);
 	w->skip = 0;
@@ -308,6 +308,7 @@ void wire_lost(struct wire *w, u64 count)
 	w->begun = false;
 	wire_lose(w);
 	forget_requests(w);
+	return true;
 }
 
 void wire_doubt(struct wire *w)
@@ -399,6 +400,11 @@ bool wire_waits(const struct wire *w)
 enum wire_protocol wire_protocol(const struct wire *w)
 {
 	return w->protocol;
+}
+
+enum wire_protocol wire_likely(const struct wire *w)
+{
+	return w->protocol == WIRE_UNKNOWN ? w->former : w->protocol;
 }
 
 const char *wire_user(const struct wire *w)

@@ -76,8 +76,9 @@ DEFINE_CLEANUP(struct wire, wire_free);
 
 /* One write. 0, or -ENOMEM: then the state is that of bytes that were lost. */
 int wire_feed(struct wire *w, const void *data, size_t len, wire_fn fn, void *arg);
-/* `count` bytes left unseen; ~0: nobody knows how many. */
-void wire_lost(struct wire *w, u64 count);
+/* `count` bytes left unseen; ~0: nobody knows how many. True where they may have been more than what
+ * no message tells of, as the rest of a value is. */
+bool wire_lost(struct wire *w, u64 count);
 /* Statements may have been prepared that nobody knows of: that one is run is uncertain. */
 void wire_doubt(struct wire *w);
 
@@ -85,6 +86,8 @@ void wire_doubt(struct wire *w);
  * statement that matters waits for being run. */
 bool wire_waits(const struct wire *w);
 enum wire_protocol wire_protocol(const struct wire *w);
+/* Where it is unknown: what it was before bytes were lost, or what its port is for. */
+enum wire_protocol wire_likely(const struct wire *w);
 /* Of the user that logged in, and the database, as the first messages said; "": not known. */
 const char *wire_user(const struct wire *w);
 const char *wire_database(const struct wire *w);
@@ -102,6 +105,8 @@ bool wire_stream_begins_again(const struct wire_stream *s, u64 position, const v
 /* A write that begins at `position` of the connection. As wire_feed(). */
 int wire_stream_write(struct wire_stream *s, u64 position, const void *data, size_t len, wire_fn fn,
 		      void *arg);
+/* The last write had `count` bytes more. As wire_lost(). */
+bool wire_stream_lost(struct wire_stream *s, u64 count);
 struct wire *wire_stream_wire(struct wire_stream *s);
 /* Where the next write begins, unless one is taken back or was lost. */
 u64 wire_stream_position(const struct wire_stream *s);

@@ -64,7 +64,8 @@ static int move_to(struct wire_stream *s, u64 position)
 {
 	if (position == s->position)
 		return 0;
-	if (s->before && position >= s->last_position && position < s->position)
+	if (s->before && position >= s->last_position && position < s->position &&
+	    position - s->last_position <= s->last.len)
 		return go_back(s, position);
 	wire_lost(s->now, position > s->position ? position - s->position : ~0ULL);
 	s->position = position;
@@ -91,6 +92,12 @@ int wire_stream_write(struct wire_stream *s, u64 position, const void *data, siz
 	s->last_position = position;
 	s->position = position + len;
 	return wire_feed(s->now, data, len, fn, arg);
+}
+
+bool wire_stream_lost(struct wire_stream *s, u64 count)
+{
+	s->position += count;
+	return wire_lost(s->now, count);
 }
 
 bool wire_stream_begins_again(const struct wire_stream *s, u64 position, const void *data,

@@ -51,7 +51,7 @@ def _(lab, way):
 BEFORE_TEXT = {"sendfile-much": 200 * 4096, "udp-sendmmsg": 6}
 
 
-@each(["sendmmsg-named", *DATAGRAMS, "splice", "sendmmsg", "sendfile", "vmsplice"],
+@each(["sendmmsg-named", *DATAGRAMS, "splice", "sendmmsg", "sendfile", "sendfile-much", "vmsplice"],
       "approved, and all of it arrives once, sent by")
 def _(lab, way):
     lab.net.clear()

@@ -226,6 +226,21 @@ def test_dropped_packets_split_text(wire, drops_packets):
     assert b"deny-this-text" not in sink.data and b"two" not in sink.data, sink.data
 
 
+@pytest.mark.parametrize("size", [30_000, 300_000, 3_000_000, 30_000_000])
+@pytest.mark.parametrize("how", ["sslmode=require", PLAIN])
+def test_far_behind(wire, users, tmp_path, how, size):
+    """However far behind in one write it stands."""
+    path = tmp_path / "long.sql"
+    with open(path, "w") as f:
+        f.write(f"select 7; select 8 where '{'x' * size}' = 'y'\\; truncate users;\n")
+    agent = wire.run(["psql", "-qAtX", "-f", str(path), users.conninfo(how)])
+    hold = wire.guard.wait_for_holds()[0]
+    wire.guard.deny(hold)
+    agent.finish()
+    assert users.ask("select count(*) from users") == "1", agent.all
+    assert hold["signature"] in ("wiretest.sql", "self.too-long"), hold
+
+
 # --- names
 
 NAME_SERVER = """import socket, struct

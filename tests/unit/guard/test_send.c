@@ -49,14 +49,12 @@ static int tear_down(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
-/* One write, of which the `before` bytes went just before it. */
-static struct exec *written(u64 position, const char *before, const char *data, size_t len)
+static struct bs_send_event *event_of(u64 position, const char *data, size_t len)
 {
 	static const struct bs_dest somewhere = { .addr = { [10] = 0xff, 0xff, 10, 0, 0, 5 },
 						  .port = 5432,
 						  .protocol = IPPROTO_TCP };
 	struct bs_send_event *e = calloc(1, sizeof(*e) + len);
-	struct exec *x;
 
 	assert_non_null(e);
 	e->head = (struct bs_event) { .type = BS_EVENT_SEND, .tgid = (u32)getpid() };
@@ -64,12 +62,26 @@ static struct exec *written(u64 position, const char *before, const char *data, 
 	e->size = e->copied = (u32)len;
 	e->flags = BS_SEND_CANDIDATE | (position ? 0 : BS_SEND_FIRST | BS_SEND_BEGUN);
 	e->dest = somewhere;
-	memcpy(e->tail + BS_SEND_TAIL - strlen(before), before, strlen(before));
 	memcpy(e->data, data, len);
-	x = send_decode(&guard, e);
+	return e;
+}
+
+static struct exec *decoded(struct bs_send_event *e)
+{
+	struct exec *x = send_decode(&guard, e);
+
 	free(e);
 	assert_non_null(x);
 	return x;
+}
+
+/* One write, of which the `before` bytes went just before it. */
+static struct exec *written(u64 position, const char *before, const char *data, size_t len)
+{
+	struct bs_send_event *e = event_of(position, data, len);
+
+	memcpy(e->tail + BS_SEND_TAIL - strlen(before), before, strlen(before));
+	return decoded(e);
 }
 
 #define STARTUP "\0\0\0\x11\0\3\0\0user\0me\0\0"
@@ -111,6 +123,41 @@ static void test_password(void **state _unused_)
 	assert_found(written(0, "", STARTUP, 17), NULL, NULL);
 	assert_found(written(17, "", ROLE, sizeof(ROLE)), "sql",
 		     "DROP TABLE a; CREATE ROLE b\\nPASSWORD\\n'***'");
+}
+
+/* Of the write at `position`, behind what its event has. */
+static void told_before(u64 position, const char *data, size_t len)
+{
+	struct bs_send_event *e = event_of(position, data, len);
+
+	e->flags = BS_SEND_MORE;
+	e->slot = BS_NO_SLOT;
+	send_event(&guard, e);
+	free(e);
+}
+
+static void test_more_than_an_event_has(void **state _unused_)
+{
+	struct bs_send_event *e;
+
+	assert_found(written(0, "", STARTUP, 17), NULL, NULL);
+	told_before(9, "of another", 10);
+	told_before(17, DROP + 8, 4);
+	told_before(17, DROP + 12, sizeof(DROP) - 12);
+	e = event_of(17, DROP, 8);
+	e->size = sizeof(DROP);
+	assert_found(decoded(e), "sql", "DROP TABLE a");
+}
+
+/* What is behind may be another statement. */
+static void test_not_all_was_seen(void **state _unused_)
+{
+	struct bs_send_event *e;
+
+	assert_found(written(0, "", STARTUP, 17), NULL, NULL);
+	e = event_of(17, SELECT, sizeof(SELECT));
+	e->size = sizeof(SELECT) + 1;
+	assert_found(decoded(e), "too-long", "SELECT 1");
 }
 
 /* It comes again where it was refused, and is judged again; another may come in its place. */
@@ -198,10 +245,16 @@ static void test_retry(void **state _unused_)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_statement),  TEST(test_password),
-		TEST(test_retry),      TEST(test_refused),
-		TEST(test_gap),	       TEST(test_text_in_two_writes),
-		TEST(test_incomplete), TEST(test_name_of_a_request),
+		TEST(test_statement),
+		TEST(test_password),
+		TEST(test_retry),
+		TEST(test_refused),
+		TEST(test_gap),
+		TEST(test_text_in_two_writes),
+		TEST(test_incomplete),
+		TEST(test_name_of_a_request),
+		TEST(test_more_than_an_event_has),
+		TEST(test_not_all_was_seen),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -65,6 +65,27 @@ static void writes_that_nobody_saw(void **state _unused_)
 	write_at(s, 3, BYTES("xyz"), "raw uncertain xyz\n");
 }
 
+/* The rest of a value is nothing that matters, and what is behind may be anything. */
+static void the_rest_of_a_write(void **state _unused_)
+{
+	static const char set[] = "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$2000000\r\n";
+	_cleanup_(wire_stream_free_ptr) struct wire_stream *s = wire_stream_new(0, true, 0);
+	static char value[1500000];
+	const u64 end = sizeof(set) - 1 + 2000002;
+
+	write_at(s, 0, BYTES(COMMAND), "command DEL k\n");
+	write_at(s, LEN, set, sizeof(set) - 1, "");
+	write_at(s, LEN + sizeof(set) - 1, value, sizeof(value), "command uncertain SET k ");
+	assert_false(wire_stream_lost(s, 2000002 - sizeof(value) - 10));
+	assert_int_equal(wire_stream_position(s), LEN + end - 10);
+	assert_true(wire_stream_lost(s, 11));
+	assert_int_equal(wire_stream_position(s), LEN + end + 1);
+	assert_int_equal(wire_protocol(wire_stream_wire(s)), WIRE_UNKNOWN);
+	assert_int_equal(wire_likely(wire_stream_wire(s)), WIRE_REDIS);
+	/* it comes again from its middle: so far back nothing is kept */
+	write_at(s, LEN + end - 5, BYTES("FLUSHALL\r\n"), "raw uncertain FLUSHALL\r\n\n");
+}
+
 /* A refused statement is no statement that was prepared. */
 static void refused_statements(void **state _unused_)
 {
@@ -89,7 +110,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(writes_in_order),    cmocka_unit_test(writes_that_come_again),
 		cmocka_unit_test(writes_cut_short),   cmocka_unit_test(writes_that_nobody_saw),
-		cmocka_unit_test(refused_statements),
+		cmocka_unit_test(refused_statements), cmocka_unit_test(the_rest_of_a_write),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
