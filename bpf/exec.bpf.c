@@ -5,8 +5,8 @@
  * tp_btf/sched_process_exec	the new image is loaded, argv is on its stack, no instruction of it
  *				has run: scans argv, reports the exec, and freezes a candidate
  * tracepoint/sched/sched_process_exec
- *				freezes what the former was passed over for: all that nobody has
- *				looked at is a candidate
+ *				does the same for what the former was passed over for, or has not
+ *				come to
  */
 #include "shared.h"
 #include "hold.h"
@@ -22,7 +22,6 @@ struct work {
 	u8 data[BS_EVENT_DATA_MAX + BS_FILE_MAX];
 	u64 args, args_end; /* where argv is that is to be read yet */
 	u32 scans;	    /* it has to be scanned */
-	u32 busy;	    /* a task is in the program */
 	struct bs_args_event more;
 	u8 more_data[BS_CHUNK + BS_PADDING];
 };
@@ -441,34 +440,16 @@ static __always_inline void note_judged(struct task_struct *t, struct bs_label *
 		bpf_map_update_elem(&strangers, &tid, &judged, BPF_ANY);
 }
 
-static __always_inline struct work *work_of(u32 which)
-{
-	return bpf_map_lookup_elem(&works, &which);
-}
-
-/* All of perf are one program to the tracepoint, in the place of the first that came: beside other
- * tracers the second runs before the first, and then acts where the first cannot. */
-static __always_inline bool comes_too_early(void)
-{
-	struct work *first = work_of(WORK_LOADED);
-
-	return shared.state.late_behind != generation && first && !first->busy;
-}
-
 /* False: this exec is nobody's business, or not any more. */
 static __always_inline bool begin_work(struct task_struct *t, struct bs_label *l, u32 which,
 				       u32 *ret_how)
 {
 	*ret_how = l ? 0 : how_agent(t);
-	if ((!l && !*ret_how) || !is_acting())
-		return false;
-	if (is_judged(t, l)) {
-		shared.state.late_behind = which == WORK_LATE ? generation : 0;
-		return false;
-	}
-	if (which == WORK_LATE && comes_too_early())
+	if ((!l && !*ret_how) || !is_acting() || is_judged(t, l))
 		return false;
 	note_judged(t, l);
+	if (which == WORK_LATE)
+		COUNT(late);
 	return true;
 }
 
@@ -516,14 +497,16 @@ static __always_inline void forget_looked(u32 tgid)
 		p->looked = 0;
 }
 
-static __always_inline void loaded(struct work *w, struct task_struct *t, struct linux_binprm *bprm)
+static __always_inline void look(struct task_struct *t, u32 which, struct file *file,
+				 const char *name)
 {
+	struct work *w = bpf_map_lookup_elem(&works, &which);
 	struct bs_label *l = label_of(t);
 	u32 at, size, how;
 
-	if (!begin_work(t, l, WORK_LOADED, &how))
+	if (!w || !begin_work(t, l, which, &how))
 		return;
-	at = read_exec(w, l, bprm->file, bprm->filename);
+	at = read_exec(w, l, file, name);
 	read_head(w, at);
 	size = end_exec(w, read_args(w, at));
 	if (!l) {
@@ -542,40 +525,18 @@ static __always_inline void loaded(struct work *w, struct task_struct *t, struct
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(exec_loaded, struct task_struct *t, pid_t old_pid, struct linux_binprm *bprm)
 {
-	struct work *w = work_of(WORK_LOADED);
-
-	if (!w)
-		return 0;
-	w->busy = 1;
-	loaded(w, t, bprm);
-	w->busy = 0;
+	look(t, WORK_LOADED, bprm->file, bprm->filename);
 	return 0;
 }
 
-/* Without argv, which the guard reads. */
+/* All of perf are one program to the tracepoint, in the place of the first that came: beside other
+ * tracers this one runs before the other, and does all of its work. */
 LATE("sched/sched_process_exec")
 int exec_late(struct trace_event_raw_sched_process_exec *ctx)
 {
 	struct task_struct *t = bpf_get_current_task_btf();
-	struct bs_label *l = label_of(t);
-	struct work *w;
-	u32 at, size, how;
 
-	w = work_of(WORK_LATE);
-	if (!w || !begin_work(t, l, WORK_LATE, &how))
-		return 0;
-	COUNT(late);
-	at = read_exec(w, l, t->mm->exe_file,
-		       (const char *)ctx + (ctx->__data_loc_filename & 0xffff));
-	w->event.flags |= BS_EXEC_UNREADABLE;
-	w->event.args_total = w->event.args_len = 0;
-	size = end_exec(w, at);
-	if (l) {
-		COUNT(execs);
-		forget_looked(t->tgid);
-		freeze(w, t, l, size);
-	} else {
-		ask_agent(w, size);
-	}
+	look(t, WORK_LATE, t->mm->exe_file,
+	     (const char *)ctx + (ctx->__data_loc_filename & 0xffff));
 	return 0;
 }

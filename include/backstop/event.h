@@ -211,8 +211,7 @@ struct bs_state {
 	u32 learner, learner_flags;
 	u32 learner_fill, learned; /* number of the filling; opens that were noted */
 	u32 guard_mounts;	   /* the guard's mount namespace */
-	u32 late_behind; /* generation whose second program for an exec runs behind its first */
-	u32 packets;	 /* what leaves from pages is looked at */
+	u32 packets;		   /* what leaves from pages is looked at */
 };
 #define BS_TESTED(generation, tier) ((generation) << 2 | (tier))
 
@@ -535,7 +534,7 @@ struct bs_counters {
 	u64 unshaken;  /* signals to held tasks that were refused */
 	u64 tampers;   /* what labelled tasks were refused to do to the guard */
 	u64 fenced;    /* what held tasks that ran all the same were refused */
-	u64 late;      /* what a program was passed over for, and the one behind it has done */
+	u64 late;      /* done by a second program: the first was passed over, or comes later */
 	u64 events;    /* made, lost ones included: the number of the newest */
 };
 
