@@ -63,7 +63,7 @@ def _(lab):
     until(lambda: "deletes" in agent.out, "the flood", 300)
     time.sleep(0.5)
     guard.send_signal(signal.SIGCONT)
-    until(lambda: agent.process.poll() is not None or agent.pid in [hold["pid"] for hold in guard.holds()], "it is decided", 60)
+    until(lambda: agent.process.poll() is not None or agent.pid in [hold["pid"] for hold in guard.holds()], "it is decided", 300)
     assert guard.status()["losses"]["decision"] > 0, guard.status()
     for hold in guard.holds():
         assert hold["signature"] == "self.unknown", hold
