@@ -8,7 +8,7 @@ import pytest
 
 import lab as laboratory
 from lab import SLOW, Reader, until
-from wire import BOTH, HOST, PYTHON, client, expect_denied, expect_unasked, free_port, judge, make_certificate, needs
+from wire import BOTH, HOST, PYTHON, build_go, client, expect_denied, expect_unasked, free_port, judge, make_certificate, needs
 
 GONE = {"query": "mutation M($id: String!) { gone: volumeDelete(volumeId: $id) }", "variables": {"id": "1"}}
 HARMLESS = {"query": "query Q { search(text: \"volumeDelete\") { id } }", "operationName": "Q"}
@@ -163,13 +163,7 @@ HTTP2 = {
 }
 
 
-@BOTH
-@pytest.mark.parametrize("name", HTTP2)
-def test_http2(wire, web2, name, answer):
-    """Whose headers no needle finds: they are packed."""
-    mode, words = HTTP2[name]
-    words = words(f"{web2.url(mode)}/v1/volumes/1")
-    needs(words[0])
+def check_http2(wire, web2, mode, words, answer):
     expect_unasked(wire, wire.run([*words[:-1], f"{web2.url(mode)}/v1/others/1"]))
     until(lambda: ":path: /v1/others/1" in web2.said_by(mode), lambda: web2.said_by(mode))
     before = web2.said_by(mode).count(":path: /v1/volumes/1")
@@ -183,7 +177,33 @@ def test_http2(wire, web2, name, answer):
         assert web2.said_by(mode).count(":path: /v1/volumes/1") == before
 
 
+@BOTH
+@pytest.mark.parametrize("name", HTTP2)
+def test_http2(wire, web2, name, answer):
+    """Whose headers no needle finds: they are packed."""
+    mode, words = HTTP2[name]
+    words = words(f"{web2.url(mode)}/v1/volumes/1")
+    needs(words[0])
+    check_http2(wire, web2, mode, words, answer)
+
+
 # --- what is not asked about
+
+@pytest.fixture(scope="module")
+def go_client(wire_dir):
+    return build_go(wire_dir, "http", "-s -w")
+
+
+@BOTH
+def test_go(wire, web, go_client, answer):
+    expect_unasked(wire, wire.run([go_client, "DELETE", f"{web.tls}/v1/others/1"]), "done\n")
+    check_request(wire, web, wire.run([go_client, "DELETE", f"{web.tls}/v1/volumes/1"]), answer, "http", "/v1/volumes/1", True)
+
+
+@BOTH
+def test_go_http2(wire, web2, go_client, answer):
+    check_http2(wire, web2, "tls", [go_client, "DELETE", f"{web2.url('tls')}/v1/volumes/1"], answer)
+
 
 def test_npm_install(wire, web):
     """From a registry of the test's own; the package's text is nobody's request."""

@@ -1,6 +1,5 @@
 """What is encrypted by libraries that programs bring with them: Go's is probed, and of others the record, `status` and `doctor`
 say which, and where it goes."""
-import glob
 import json
 import os
 import shutil
@@ -13,7 +12,7 @@ import pytest
 
 from lab import SLOW, TOP, until
 from test_wire_names import SENDS, hello
-from wire import BOTH, CLIENTS, HOST, PYTHON, Sink, client, judge, make_certificate, needs, refuses
+from wire import BOTH, HOST, PYTHON, Sink, build_go, client, judge, make_certificate, needs, refuses
 
 OCSF = os.path.join(TOP, "../shared/ocsf/validate.py")
 NAME = "api.test.example"
@@ -61,13 +60,7 @@ def encrypted(wire_dir):
 
 @pytest.fixture(scope="module", params=["", "-s -w"], ids=["symbols", "stripped"])
 def go_client(wire_dir, request):
-    found = shutil.which("go") or next(iter(sorted(glob.glob("/usr/lib/go-*/bin/go"))), None)
-    if not found:
-        pytest.skip("Go is not installed")
-    path = f"{wire_dir}/go-client{len(request.param)}"
-    env = {**os.environ, "GOCACHE": f"{wire_dir}/go-cache", "GOPATH": f"{wire_dir}/go", "GO111MODULE": "off", "CGO_ENABLED": "0"}
-    subprocess.run([found, "build", "-ldflags", request.param, "-o", path, f"{CLIENTS}/tls.go"], check=True, env=env, capture_output=True)
-    return path
+    return build_go(wire_dir, "tls", request.param)
 
 
 def unseen(guard, session=None):

@@ -1,4 +1,5 @@
 """What the tests of sends share: a guard with rules of their own, and real servers on loopback."""
+import glob
 import os
 import pwd
 import shutil
@@ -42,6 +43,18 @@ def needs(*programs, modules=(), perl=()):
     for module in perl:
         if subprocess.run(["perl", f"-M{module}", "-e", "1"], capture_output=True, check=False).returncode:
             pytest.skip(f"Perl's {module} is not installed")
+
+
+def build_go(directory, name, ldflags=""):
+    """A program of clients/ in Go."""
+    found = shutil.which("go") or next(iter(sorted(glob.glob("/usr/lib/go-*/bin/go"))), None)
+    if not found:
+        pytest.skip("Go is not installed")
+    path = f"{directory}/go-{name}{len(ldflags)}"
+    env = {**os.environ, "GOCACHE": f"{directory}/go-cache", "GOPATH": f"{directory}/go", "GO111MODULE": "off", "CGO_ENABLED": "0"}
+    subprocess.run([found, "build", "-ldflags", ldflags, "-o", path, f"{CLIENTS}/{name}.go"], check=True, env=env,
+                   capture_output=True)
+    return path
 
 
 @pytest.fixture(scope="module")
