@@ -78,6 +78,47 @@ bool graphql_selects(const char *document, size_t len, const char *field)
 	return false;
 }
 
+/* --- NAME=VALUE&…, with %XX and + for a blank */
+
+static int hex(char c)
+{
+	return isdigit((unsigned char)c) ? c - '0' : tolower((unsigned char)c) - 'a' + 10;
+}
+
+static void decode(const char *p, const char *end, struct strbuf *ret)
+{
+	strbuf_reset(ret);
+	for (; p < end; p++) {
+		if (*p == '%' && end - p > 2 && isxdigit((unsigned char)p[1]) &&
+		    isxdigit((unsigned char)p[2])) {
+			strbuf_addc(ret, (char)(hex(p[1]) << 4 | hex(p[2])));
+			p += 2;
+		} else {
+			strbuf_addc(ret, *p == '+' ? ' ' : *p);
+		}
+	}
+}
+
+bool graphql_form_selects(const char *form, size_t len, const char *field)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+
+	for (const char *p = form, *last = form + len, *end; p < last; p = end + 1) {
+		const char *equals = memchr(p, '=', (size_t)(last - p));
+
+		end = memchr(p, '&', (size_t)(last - p)) ?: last;
+		if (!equals || equals > end)
+			continue;
+		decode(p, equals, &text);
+		if (strcmp(strbuf_str(&text), "query") != 0)
+			continue;
+		decode(equals + 1, end, &text);
+		if (graphql_selects(strbuf_str(&text), text.len, field))
+			return true;
+	}
+	return false;
+}
+
 /* --- JSON, as far as needed to find a string in it */
 
 static size_t add_utf8(struct strbuf *out, const char *hex)

@@ -12,4 +12,7 @@ bool graphql_selects(const char *document, size_t len, const char *field);
  * may have been cut. */
 bool graphql_body_selects(const char *json, size_t len, const char *field);
 
+/* The same of the parameter `query` of a URL's query, or of a form. */
+bool graphql_form_selects(const char *form, size_t len, const char *field);
+
 #endif

@@ -278,14 +278,13 @@ static bool request_matches(const struct looking *l)
 static bool field_matches(const struct looking *l)
 {
 	const struct wire_message *m = l->m;
-	_cleanup_strbuf_ struct strbuf query = STRBUF_INIT;
 
 	if (m->kind != WIRE_REQUEST || m->partial)
 		return false;
-	if (m->query.len)
-		clean_path(m->query, &query);
-	return graphql_selects(strbuf_str(&query), query.len, what(l)) ||
+	return graphql_form_selects(m->query.s ?: "", m->query.len, what(l)) ||
 	       graphql_body_selects(m->text.s, m->text.len, what(l)) ||
+	       (has_word(m->type, "x-www-form-urlencoded") &&
+		graphql_form_selects(m->text.s, m->text.len, what(l))) ||
 	       (has_word(m->type, "application/graphql") &&
 		graphql_selects(m->text.s, m->text.len, what(l))) ||
 	       (m->uncertain && doubt(l) && has_word(m->path, "graphql"));

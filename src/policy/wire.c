@@ -137,10 +137,28 @@ static enum wire_protocol guess(const struct wire *w, const u8 *p, size_t len)
 	return WIRE_UNKNOWN;
 }
 
+static enum wire_protocol protocol_of(u16 port)
+{
+	for (int i = 0; i < WIRE_PROTOCOLS; i++)
+		if (parsers[i] && has_port(parsers[i], port))
+			return (enum wire_protocol)i;
+	return WIRE_UNKNOWN;
+}
+
+/* Bytes that are understood no more may be of what was spoken, or of what is spoken on the port. */
+static enum wire_protocol former(const struct wire *w)
+{
+	enum wire_protocol expected = protocol_of(w->port);
+
+	return expected == WIRE_UNKNOWN ? w->former
+	       : expected == w->former	? expected
+					: WIRE_UNKNOWN;
+}
+
 static void tell_raw(struct wire *w, const u8 *p, size_t len)
 {
 	struct wire_message m = {
-		.protocol = w->torn ? w->former : w->protocol,
+		.protocol = w->torn ? former(w) : w->protocol,
 		.kind = WIRE_RAW,
 		.text = { (const char *)p, len },
 		.uncertain = w->torn,
@@ -158,6 +176,7 @@ static size_t decide(struct wire *w, const u8 *p, size_t len)
 	w->protocol = found == WIRE_UNDECIDED ? WIRE_UNKNOWN : found;
 	w->begun = false;
 	w->fresh = false;
+	w->torn |= found == WIRE_UNKNOWN && protocol_of(w->port) != WIRE_UNKNOWN;
 	return 0;
 }
 
@@ -317,14 +336,6 @@ void wire_doubt(struct wire *w)
 }
 
 /* --- the state */
-
-static enum wire_protocol protocol_of(u16 port)
-{
-	for (int i = 0; i < WIRE_PROTOCOLS; i++)
-		if (parsers[i] && has_port(parsers[i], port))
-			return (enum wire_protocol)i;
-	return WIRE_UNKNOWN;
-}
 
 struct wire *wire_new(u16 port, bool begun)
 {

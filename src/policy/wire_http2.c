@@ -5,6 +5,7 @@
 
 #define FRAME	  9
 #define FRAME_MAX (1U << 20)
+#define BLOCK_MAX (1U << 20) /* of headers, as they are written */
 
 enum frame_type {
 	DATA,
@@ -84,7 +85,14 @@ static void on_header(struct wire_slice name, struct wire_slice value, void *arg
 	wire_request_header(arg, name, value);
 }
 
-static void take_block(struct wire *w)
+/* What refers to a header of before is not known from now on. */
+static void forget_headers(struct hpack *h)
+{
+	hpack_free(h);
+	*h = (struct hpack) { 0 };
+}
+
+static void take_block(struct wire *w, bool whole)
 {
 	struct wire_http2 *h = w->http2;
 	struct wire_request *r = find(h, h->id), trailer = { 0 };
@@ -93,8 +101,11 @@ static void take_block(struct wire *w)
 	if (!known)
 		r = claim(h, h->id);
 	if (!hpack_decode(&h->hpack, (const u8 *)strbuf_str(&h->block), h->block.len, on_header,
-			  known ? &trailer : r))
+			  known ? &trailer : r) ||
+	    !whole) {
 		r->known[HTTP_PATH] = false;
+		forget_headers(&h->hpack);
+	}
 	wire_request_free(&trailer);
 	strbuf_reset(&h->block);
 	h->id = 0;
@@ -104,9 +115,11 @@ static void take_block(struct wire *w)
 
 static void add_block(struct wire *w, struct reader *r, u8 flags)
 {
-	strbuf_add(&w->http2->block, r->p, reader_left(r));
-	if (flags & END_HEADERS)
-		take_block(w);
+	bool fits = w->http2->block.len + reader_left(r) < BLOCK_MAX;
+
+	strbuf_add(&w->http2->block, r->p, fits ? reader_left(r) : 0);
+	if (!fits || flags & END_HEADERS)
+		take_block(w, fits);
 }
 
 static void take_data(struct wire *w, u32 id, struct reader *r, bool last)
@@ -165,7 +178,7 @@ static void take(struct wire *w, const u8 *p, struct reader *r)
 		take_data(w, id, r, flags & END_STREAM);
 	else if (type == HEADERS && !r->bad)
 		take_headers(w, id, flags, r);
-	else if (type == CONTINUATION && w->http2->block.len + reader_left(r) < WIRE_HEAD_MAX)
+	else if (type == CONTINUATION && w->http2->id)
 		add_block(w, r, flags);
 	else if (type == RST_STREAM && (q = find(w->http2, id)))
 		wire_request_reset(q);

@@ -184,11 +184,25 @@ static bool has_delete_of_all(struct reader array)
 	return docs.bad || array.bad;
 }
 
+/* What drivers put around a command to say more of it. */
+static void unwrap(struct reader *doc)
+{
+	struct reader first = *doc;
+	struct element e;
+
+	if (next(&first, &e) && e.type == BSON_DOCUMENT &&
+	    (wire_is(e.name, "$query") || wire_is(e.name, "query"))) {
+		*doc = enter(&e.value);
+		doc->bad |= e.value.bad;
+	}
+}
+
 static void read_body(struct reader *r, struct wire_message *m)
 {
 	struct reader doc = enter(r);
 	struct element e;
 
+	unwrap(&doc);
 	for (bool first = true; next(&doc, &e); first = false) {
 		if (first) {
 			m->method = e.name;
@@ -309,6 +323,7 @@ static size_t step(struct wire *w, const u8 *p, size_t len)
 	total = wire_le32(p);
 	if (len < total && !w->cut)
 		return wire_more(w, total);
+	w->cut = len < total;
 	r = reader_of(p + HEADER, MIN(total, len) - HEADER);
 	take(w, wire_le32(p + 12), &r);
 	return w->blind ? len : wire_pass(w, len, total);

@@ -2,8 +2,9 @@
  * is the server's to say, so what is prepared counts as if it were run. */
 #include "policy/wire_parser.h"
 
-#define HEADER	     4
-#define RESPONSE_MIN 32
+#define HEADER	      4
+#define RESPONSE_MIN  32
+#define NO_ATTRIBUTES 2 /* bytes that say that there are none */
 
 enum capability {
 	WITH_DATABASE = 1U << 3,
@@ -196,6 +197,9 @@ static void take_query(struct wire *w, struct reader *r, bool cut)
 		*r = all;
 		cut = true;
 	}
+	/* a server that knows none takes them for text */
+	if (r->p > all.p + NO_ATTRIBUTES)
+		wire_tell_sql(w, (const char *)all.p, reader_left(&all), false, cut);
 	wire_tell_sql(w, (const char *)r->p, reader_left(r), false, cut);
 }
 
@@ -230,6 +234,8 @@ static void take(struct wire *w, u8 command, struct reader *r, bool cut)
 		take_database(w, r);
 		break;
 	case COM_SHUTDOWN:
+		if (reader_left(r) > 1) /* none is so long */
+			break;
 		wire_tell_sql(w, "SHUTDOWN", 8, false, false);
 		break;
 	case COM_INIT_DB:

@@ -20,12 +20,18 @@
 struct wire_named {
 	char name[WIRE_IDENTIFIER];
 	bool portal, cut;
+	bool stale; /* of a statement: a newer one or a close came, which the server may not have
+		       taken */
+	u32 cycle;  /* in which it came */
 	char *text; /* NULL: it is known to be harmless; owned */
 	size_t len;
 };
 
 struct wire_postgres {
 	bool started;
+	bool calm; /* nothing came yet since the last Sync of which the server may skip what follows
+		    */
+	u32 cycle; /* Syncs */
 	u32 named_count;
 	struct wire_named named[WIRE_NAMED_MAX];
 };

@@ -75,16 +75,17 @@ static size_t step_startup(struct wire *w, const u8 *p, size_t len)
 		/* TLS follows, or a startup message of its own */
 		wire_begin_again(w);
 	} else {
-		w->postgres.started = true;
+		w->postgres.started = w->postgres.calm = true;
 		if (code != CODE_CANCEL)
 			read_parameters(w, &r);
 	}
 	return size;
 }
 
-/* --- statements by their names */
+/* --- statements by their names. A server skips all from an error up to the next Sync, and refuses
+ * a name that is taken: what came last under a name need not be what it has. */
 
-static struct wire_named *find(struct wire *w, struct wire_slice name, bool portal)
+static struct wire_named *find(struct wire *w, struct wire_slice name, bool portal, bool stale)
 {
 	char cut[WIRE_IDENTIFIER];
 
@@ -92,7 +93,7 @@ static struct wire_named *find(struct wire *w, struct wire_slice name, bool port
 	for (u32 i = 0; i < w->postgres.named_count; i++) {
 		struct wire_named *n = &w->postgres.named[i];
 
-		if (n->portal == portal && strcmp(n->name, cut) == 0)
+		if (n->portal == portal && n->stale == stale && strcmp(n->name, cut) == 0)
 			return n;
 	}
 	return NULL;
@@ -106,11 +107,30 @@ static void forget(struct wire *w, struct wire_named *n)
 	*n = w->postgres.named[--w->postgres.named_count];
 }
 
+/* The server has it perhaps: of several under one name one is kept, and is uncertain. */
+static void doubt(struct wire *w, struct wire_slice name)
+{
+	struct wire_named *n = find(w, name, false, false), *old;
+
+	if (!n || !n->text) {
+		forget(w, n);
+		return;
+	}
+	old = find(w, name, false, true);
+	if (old) {
+		forget(w, n);
+		return;
+	}
+	n->stale = n->cut = true;
+}
+
 /* `text` NULL: it is harmless. Where there is no room, nothing that is run is certain any more. */
 static void remember(struct wire *w, struct wire_slice name, bool portal, struct wire_slice text,
 		     bool cut)
 {
-	struct wire_named n = { .portal = portal, .cut = cut || text.len > TEXT_MAX };
+	struct wire_named n = { .portal = portal,
+				.cut = cut || text.len > TEXT_MAX,
+				.cycle = w->postgres.cycle };
 
 	if (w->postgres.named_count == WIRE_NAMED_MAX) {
 		w->doubt |= text.s != NULL;
@@ -127,16 +147,33 @@ static void remember(struct wire *w, struct wire_slice name, bool portal, struct
 	w->postgres.named[w->postgres.named_count++] = n;
 }
 
+/* It has no statement of this name any more, or may have. */
+static void drop_statement(struct wire *w, struct wire_slice name, bool certain)
+{
+	doubt(w, name);
+	if (certain)
+		forget(w, find(w, name, false, true));
+}
+
 static void take_parse(struct wire *w, struct reader *r)
 {
 	struct wire_slice name = reader_string(r), text = reader_string(r);
 	bool cut = r->bad, matters = wire_tell_sql(w, text.s, text.len, true, cut);
 
-	forget(w, find(w, name, false));
+	drop_statement(w, name, w->postgres.calm && !name.len);
 	if (matters)
 		remember(w, name, false, text, cut);
-	else if (w->doubt)
+	else if (w->doubt || find(w, name, false, true))
 		remember(w, name, false, (struct wire_slice) { 0 }, false);
+}
+
+/* What came since the last Sync runs, or is skipped as this is; else it is what the server may
+ * have. */
+static const struct wire_named *find_statement(struct wire *w, struct wire_slice name)
+{
+	const struct wire_named *n = find(w, name, false, false), *old = find(w, name, false, true);
+
+	return old && !(n && n->cycle == w->postgres.cycle) ? old : n;
 }
 
 static void take_bind(struct wire *w, struct reader *r)
@@ -145,15 +182,15 @@ static void take_bind(struct wire *w, struct reader *r)
 	const struct wire_named *n;
 
 	w->doubt |= r->bad;
-	forget(w, find(w, portal, true));
-	n = find(w, name, false);
+	forget(w, find(w, portal, true, false)); /* no portal outlives an error */
+	n = find_statement(w, name);
 	if (n)
 		remember(w, portal, true, (struct wire_slice) { n->text, n->len }, n->cut);
 }
 
 static void take_execute(struct wire *w, struct reader *r)
 {
-	const struct wire_named *n = find(w, reader_string(r), true);
+	const struct wire_named *n = find(w, reader_string(r), true, false);
 
 	if (n && n->text)
 		wire_tell_sql(w, n->text, n->len, false, n->cut);
@@ -164,8 +201,12 @@ static void take_execute(struct wire *w, struct reader *r)
 static void take_close(struct wire *w, struct reader *r)
 {
 	bool portal = reader_u8(r) == 'P';
+	struct wire_slice name = reader_string(r);
 
-	forget(w, find(w, reader_string(r), portal));
+	if (portal)
+		forget(w, find(w, name, true, false));
+	else
+		drop_statement(w, name, w->postgres.calm);
 }
 
 static void take(struct wire *w, u8 type, struct reader *r)
@@ -196,6 +237,17 @@ static void take(struct wire *w, u8 type, struct reader *r)
 	}
 }
 
+/* Behind an error of these all is skipped. */
+static void note(struct wire_postgres *p, u8 type)
+{
+	if (strchr("PBED", type))
+		p->calm = false;
+	if (type != 'S')
+		return;
+	p->calm = true;
+	p->cycle++;
+}
+
 /* Of a Bind only its names matter. */
 static bool has_names(const u8 *p, size_t len)
 {
@@ -218,12 +270,15 @@ static size_t step(struct wire *w, const u8 *p, size_t len)
 	if (!is_header(p))
 		return wire_lose(w);
 	total = 1 + (u64)wire_be32(p + 1);
-	if (!strchr(told, p[0]))
+	if (!strchr(told, p[0])) {
+		note(&w->postgres, p[0]);
 		return wire_pass(w, len, total);
+	}
 	if (len < total && !w->cut && !(p[0] == 'B' && has_names(p, len)))
 		return wire_more(w, p[0] == 'B' ? MIN(total, len + NAMES_STEP) : total);
 	r = reader_of(p + HEADER, MIN(total, len) - HEADER);
 	take(w, p[0], &r);
+	note(&w->postgres, p[0]);
 	return wire_pass(w, len, total);
 }
 

@@ -46,9 +46,15 @@ static bool is_command(const u8 *p, size_t len)
 
 static enum wire_guess probe_line(const u8 *p, size_t len)
 {
-	const u8 *eol = memchr(p, '\n', len);
+	const u8 *eol;
 	size_t word = 0;
 
+	/* servers take empty lines, blanks and quotes before it */
+	while (len && (isspace(*p) || *p == '"' || *p == '\''))
+		p++, len--;
+	if (!len)
+		return WIRE_MAYBE;
+	eol = memchr(p, '\n', len);
 	while (word < len && isalpha(p[word]))
 		word++;
 	if (word > 10 || (word < len && !is_command(p, word)) || !word)
@@ -96,6 +102,36 @@ static bool is_secret(struct wire_slice word)
 	return wire_is(word, "AUTH") || wire_is(word, "HELLO") || wire_is(word, "MIGRATE");
 }
 
+/* Settings that hold one. */
+static bool is_secret_setting(struct wire_slice word)
+{
+	return wire_is(word, "requirepass") || wire_is(word, "masterauth") ||
+	       wire_is(word, "primaryauth") || wire_is(word, "auth-pass") ||
+	       wire_is(word, "sentinel-pass") || wire_is(word, "tls-key-file-pass") ||
+	       wire_is(word, "tls-client-key-file-pass");
+}
+
+/* Of a user's rules those that set a password, by itself or its hash. */
+static bool is_secret_rule(struct wire_slice word)
+{
+	return word.len && memchr("><#!", *word.s, 4);
+}
+
+static void mask(struct wire_message *m)
+{
+	static const struct wire_slice masked = { "***", 3 };
+	bool rules = m->words_count > 2 && wire_is(m->words[0], "ACL") &&
+		     wire_is(m->words[1], "SETUSER");
+	bool settings = m->words_count > 2 &&
+			(wire_is(m->words[0], "CONFIG") || wire_is(m->words[0], "SENTINEL")) &&
+			(wire_is(m->words[1], "SET") || wire_is(m->words[1], "CONFIG"));
+
+	for (u32 i = 2; i < m->words_count; i++)
+		if ((rules && is_secret_rule(m->words[i])) ||
+		    (settings && is_secret_setting(m->words[i - 1])))
+			m->words[i] = masked;
+}
+
 static void tell(struct wire *w)
 {
 	struct wire_redis *r = &w->redis;
@@ -109,6 +145,7 @@ static void tell(struct wire *w)
 	}
 	m.words_count = r->count && is_secret(m.words[0]) ? 1 : r->count;
 	m.uncertain = r->cut || strbuf_error(&r->text);
+	mask(&m);
 	if (m.words_count)
 		wire_tell(w, &m);
 	strbuf_reset(&r->text);

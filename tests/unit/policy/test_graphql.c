@@ -76,11 +76,35 @@ static void bodies(void **state _unused_)
 			fail_msg("%s", cases[i].json);
 }
 
+static void forms(void **state _unused_)
+{
+	static const struct {
+		const char *form;
+		bool selected;
+	} cases[] = {
+		{ "query=%7Bgone%7D", true },
+		{ "a=1&query=mutation+M+%7B+gone%28a%3A1%29+%7D&b", true },
+		/* what stands beside it is no part of the document */
+		{ "a=%22&query=%7Bgone%7D", true },
+		{ "variables=%7B%22c%22:%22%23fff%22%7D&%71uery={gone}", true },
+		{ "text=%7Bgone%7D&query=%7Bkept%7D", false },
+		{ "query&gone=1", false },
+		{ "query=%7", false },
+		{ "", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		if (graphql_form_selects(cases[i].form, strlen(cases[i].form), "gone") !=
+		    cases[i].selected)
+			fail_msg("%s", cases[i].form);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fields),
 		cmocka_unit_test(bodies),
+		cmocka_unit_test(forms),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -197,6 +197,10 @@ static void fields(void **state _unused_)
 	m.query = (struct wire_slice)SLICE("query=%7Bgone%7D");
 	assert_string_equal(ask(&m, NULL), "field");
 	m.query.len = 0;
+	m.type = (struct wire_slice)SLICE("application/x-www-form-urlencoded");
+	m.text = (struct wire_slice)SLICE("query=mutation+%7Bgone%7D");
+	assert_string_equal(ask(&m, NULL), "field");
+	m.text.len = 0;
 	m.uncertain = true; /* its body is longer than what is kept */
 	assert_string_equal(ask(&m, NULL), "field");
 	m.path = (struct wire_slice)SLICE("/upload");

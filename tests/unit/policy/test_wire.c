@@ -130,6 +130,18 @@ static void what_may_be_of_a_protocol(void **state _unused_)
 	assert_int_equal(p, WIRE_HTTP);
 }
 
+/* Of either, where what was spoken is not what its port says. */
+static void what_may_be_of_two(void **state _unused_)
+{
+	_cleanup_(wire_free_ptr) struct wire *w = wire_new(6379, true);
+	enum wire_protocol p = WIRE_UNDECIDED;
+
+	wire_feed(w, BYTES("GET / HTTP/1.1\r\n\r\n"), keep_protocol, &p);
+	assert_int_equal(p, WIRE_HTTP);
+	wire_feed(w, BYTES("FLUSHALL\r\n"), keep_protocol, &p);
+	assert_int_equal(p, WIRE_UNKNOWN);
+}
+
 static void a_clone_goes_its_own_way(void **state _unused_)
 {
 	_cleanup_(wire_free_ptr) struct wire *w = wire_new(0, true), *c = NULL;
@@ -153,6 +165,7 @@ int main(void)
 		cmocka_unit_test(tails_are_short),
 		cmocka_unit_test(what_is_lost_before_anything_came),
 		cmocka_unit_test(what_may_be_of_a_protocol),
+		cmocka_unit_test(what_may_be_of_two),
 		cmocka_unit_test(a_clone_goes_its_own_way),
 	};
 

@@ -145,6 +145,30 @@ static void damaged_headers(void **state _unused_)
 	strbuf_add(&b, BYTES(opening));
 	add(&b, HEADERS, END_STREAM | END_HEADERS, 1, first, 10);
 	next(w, &b, "request uncertain DELETE\n");
+	/* what refers to headers of before is not known any more */
+	add(&b, HEADERS, END_STREAM | END_HEADERS, 3, BYTES(first));
+	add(&b, HEADERS, END_STREAM | END_HEADERS, 5, BYTES(again));
+	next(w, &b, DELETION DELETION);
+}
+
+/* Headers beyond what is kept: the request is told with those that came. */
+static void endless_headers(void **state _unused_)
+{
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+	_cleanup_(wire_free_ptr) struct wire *w = wire_new(0, true);
+	static char zeros[60000];
+	struct heard h = { 0 };
+
+	strbuf_add(&b, BYTES(opening));
+	add(&b, HEADERS, END_STREAM, 1, BYTES(first));
+	for (int i = 0; i < 18; i++)
+		add(&b, CONTINUATION, 0, 1, zeros, sizeof(zeros));
+	add(&b, CONTINUATION, END_HEADERS, 1, zeros, sizeof(zeros));
+	add(&b, HEADERS, END_STREAM | END_HEADERS, 3, BYTES(first));
+	wire_hear(w, b.data, b.len, 1000, 70000, &h);
+	assert_string_equal(strbuf_str(&h.text),
+			    "request uncertain DELETE api.example.com\n" DELETION);
+	strbuf_free(&h.text);
 }
 
 static void clones(void **state _unused_)
@@ -175,6 +199,7 @@ int main(void)
 		cmocka_unit_test(listening_from_the_middle),
 		cmocka_unit_test(many_at_once),
 		cmocka_unit_test(damaged_headers),
+		cmocka_unit_test(endless_headers),
 		cmocka_unit_test(clones),
 	};
 

@@ -118,6 +118,36 @@ static void deletes_in_the_body(void **state _unused_)
 	}
 }
 
+/* However much is behind it in the same write. */
+static void what_is_whole_is_certain(void **state _unused_)
+{
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT, blob = STRBUF_INIT;
+	_cleanup_(wire_free_ptr) struct wire *w = wire_new(0, true);
+	struct heard h = { 0 };
+
+	for (int i = 0; i < 2000000; i++)
+		strbuf_addc(&blob, 'x');
+	add_command(&b, "delete", "users", NULL);
+	add_command(&b, "insert", blob.data, NULL);
+	wire_hear(w, b.data, b.len, b.len, b.len, &h);
+	assert_memory_equal(h.text.data, "document shop delete users\ndocument shop insert x", 48);
+	strbuf_free(&h.text);
+}
+
+/* Old drivers say more of a command around it. */
+static void a_command_inside_of_a_query(void **state _unused_)
+{
+	_cleanup_strbuf_ struct strbuf in = STRBUF_INIT, around = STRBUF_INIT, body = STRBUF_INIT,
+				       b = STRBUF_INIT;
+
+	add_string(&in, "drop", "users");
+	add_inner(&around, 3, "$query", &in);
+	strbuf_add(&body, "\0\0\0\0shop.$cmd\0\0\0\0\0\xff\xff\xff\xff", 22);
+	add_document(&body, &around);
+	add_message(&b, QUERY, &body);
+	wire_expect(0, b.data, b.len, "document shop drop users\n");
+}
+
 static void deletes_beside_the_body(void **state _unused_)
 {
 	_cleanup_strbuf_ struct strbuf one = STRBUF_INIT, all = STRBUF_INIT, elements = STRBUF_INIT,
@@ -206,6 +236,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(commands),
 		cmocka_unit_test(deletes_in_the_body),
+		cmocka_unit_test(what_is_whole_is_certain),
+		cmocka_unit_test(a_command_inside_of_a_query),
 		cmocka_unit_test(deletes_beside_the_body),
 		cmocka_unit_test(old_messages),
 		cmocka_unit_test(compressed),

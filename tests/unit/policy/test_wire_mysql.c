@@ -93,11 +93,20 @@ static void attributes_of_queries(void **state _unused_)
 
 	add_response(&b, PROTOCOL_41 | ATTRIBUTES);
 	add(&b, 0, BYTES("\3\0\1drop table a"));
-	/* two, a string and a number */
-	add(&b, 0, BYTES("\3\2\1\0\1\xfe\0\4name\3\0\1n\5value\7\0\0\0drop table b"));
+	wire_expect(0, b.data, b.len, "sql drop table a\n");
+	strbuf_reset(&b);
+	/* two, a string and a number; a server that knows none takes all of it for text */
+	add_response(&b, PROTOCOL_41 | ATTRIBUTES);
+	add(&b, 0, BYTES("\3\2\1\4\1\xfe\1\4name\3\1\1n\5value\7\1\1\1drop table b"));
+	wire_expect(0, b.data, b.len,
+		    "sql \2\1\4\1\xfe\1\4name\3\1\1n\5value\7\1\1\1drop table b\n"
+		    "sql drop table b\n");
+	strbuf_reset(&b);
 	/* the first is NULL */
-	add(&b, 0, BYTES("\3\2\1\1\1\xfe\0\4name\3\0\1n\7\0\0\0drop table c"));
-	wire_expect(0, b.data, b.len, "sql drop table a\nsql drop table b\nsql drop table c\n");
+	add_response(&b, PROTOCOL_41 | ATTRIBUTES);
+	add(&b, 0, BYTES("\3\2\1\5\1\xfe\1\4name\3\1\1n\7\1\1\1drop table c"));
+	wire_expect(0, b.data, b.len,
+		    "sql \2\1\5\1\xfe\1\4name\3\1\1n\7\1\1\1drop table c\nsql drop table c\n");
 }
 
 static void attributes_that_make_no_sense(void **state _unused_)
@@ -176,6 +185,15 @@ static void many_packets(void **state _unused_)
 	next(w, &b, "sql drop table b\n");
 }
 
+/* A message of another protocol, of a like frame, which begins as one. */
+static void what_is_no_shutdown(void **state _unused_)
+{
+	_cleanup_(wire_free_ptr) struct wire *w = wire_new(0, false);
+
+	wire_next(w, BYTES("\3\0\0\0\x08\1\2"), "");
+	wire_next(w, BYTES("\1\0\0\0\x08"), "sql SHUTDOWN\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -188,6 +206,7 @@ int main(void)
 		cmocka_unit_test(compressed),
 		cmocka_unit_test(listening_from_the_middle),
 		cmocka_unit_test(many_packets),
+		cmocka_unit_test(what_is_no_shutdown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -102,7 +102,58 @@ static void statements_run_later(void **state _unused_)
 	next(w, &b, "sql prepared select 1\nsql drop table a\n");
 	add_run(&b);
 	next(w, &b, "");
+	/* but the server has refused the name */
+	add_run(&b);
+	next(w, &b, "sql uncertain drop table a\n");
+}
+
+/* A server skips all behind an error: of another statement, or a close. */
+static void what_may_have_been_skipped(void **state _unused_)
+{
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+	_cleanup_(wire_free_ptr) struct wire *w = begin(&b);
+
+	add_parse(&b, "drop table a");
+	add(&b, 'S', "", 0);
+	next(w, &b, "sql prepared drop table a\n");
+	add(&b, 'P', BYTES("e\0no\0\0"));
+	add(&b, 'C', BYTES("Ss1\0"));
+	add(&b, 'S', "", 0);
+	next(w, &b, "sql prepared no\n");
+	add_run(&b);
+	next(w, &b, "sql uncertain drop table a\n");
+	add(&b, 'C', BYTES("Ss1\0"));
+	add_run(&b);
+	next(w, &b, "");
 	assert_false(wire_waits(w));
+}
+
+static void the_statement_without_a_name(void **state _unused_)
+{
+	static const char run[] = "\0\0\0\0\0\0\0\0";
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+	_cleanup_(wire_free_ptr) struct wire *w = begin(&b);
+
+	/* one after the other before a Sync: each runs what came last */
+	add(&b, 'P', BYTES("\0drop\0\0"));
+	add(&b, 'B', BYTES(run));
+	add(&b, 'E', BYTES("\0\0\0\0\0"));
+	add(&b, 'P', BYTES("\0select\0\0"));
+	add(&b, 'B', BYTES(run));
+	add(&b, 'E', BYTES("\0\0\0\0\0"));
+	add(&b, 'S', "", 0);
+	next(w, &b, "sql prepared drop\nsql drop\nsql prepared select\n");
+	/* perhaps the second was skipped */
+	add(&b, 'B', BYTES(run));
+	add(&b, 'E', BYTES("\0\0\0\0\0"));
+	add(&b, 'S', "", 0);
+	next(w, &b, "sql uncertain drop\n");
+	/* none can be skipped here */
+	add(&b, 'P', BYTES("\0select\0\0"));
+	add(&b, 'S', "", 0);
+	add(&b, 'B', BYTES(run));
+	add(&b, 'E', BYTES("\0\0\0\0\0"));
+	next(w, &b, "sql prepared select\n");
 }
 
 static void what_is_closed_is_forgotten(void **state _unused_)
@@ -274,6 +325,8 @@ int main(void)
 		cmocka_unit_test(queries),
 		cmocka_unit_test(who_logs_in),
 		cmocka_unit_test(statements_run_later),
+		cmocka_unit_test(what_may_have_been_skipped),
+		cmocka_unit_test(the_statement_without_a_name),
 		cmocka_unit_test(what_is_closed_is_forgotten),
 		cmocka_unit_test(statements_in_pieces),
 		cmocka_unit_test(names_are_cut_as_servers_cut_them),

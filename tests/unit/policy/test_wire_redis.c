@@ -32,6 +32,26 @@ static void passwords(void **state _unused_)
 		    "command AUTH\ncommand PING\n");
 	wire_expect(0, BYTES("auth secret\r\nHELLO 3 AUTH a secret\r\n"),
 		    "command auth\ncommand HELLO\n");
+	wire_expect(0,
+		    BYTES("config set appendonly no requirepass secret\r\n"
+			  "SENTINEL SET m auth-pass secret\r\n"
+			  "CONFIG SET dir /a\r\n"
+			  "ACL SETUSER ann on >secret ~* #0123 +@all\r\n"),
+		    "command config set appendonly no requirepass ***\n"
+		    "command SENTINEL SET m auth-pass ***\n"
+		    "command CONFIG SET dir /a\n"
+		    "command ACL SETUSER ann on *** ~* *** +@all\n");
+}
+
+/* As a server takes it, line by line; on its port what looks like another protocol may be this. */
+static void what_is_before_a_command(void **state _unused_)
+{
+	_cleanup_(wire_free_ptr) struct wire *w = wire_new(6379, true), *v = wire_new(6379, true);
+
+	wire_expect(0, BYTES("\r\n \"FLUSHALL\"\r\n"), "command FLUSHALL\n");
+	wire_next(w, BYTES("no command\r\n"), "raw uncertain no command\r\n\n");
+	wire_next(v, BYTES("GET / HTTP/1.1\r\n\r\n"), "request GET /\n");
+	wire_next(v, BYTES("FLUSHALL\r\n"), "raw uncertain FLUSHALL\r\n\n");
 }
 
 static void long_commands(void **state _unused_)
@@ -77,11 +97,9 @@ static void what_is_no_command(void **state _unused_)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(commands),
-		cmocka_unit_test(lines),
-		cmocka_unit_test(passwords),
-		cmocka_unit_test(long_commands),
-		cmocka_unit_test(listening_from_the_middle),
+		cmocka_unit_test(commands),	      cmocka_unit_test(lines),
+		cmocka_unit_test(passwords),	      cmocka_unit_test(what_is_before_a_command),
+		cmocka_unit_test(long_commands),      cmocka_unit_test(listening_from_the_middle),
 		cmocka_unit_test(what_is_no_command),
 	};
 
