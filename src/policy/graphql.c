@@ -104,10 +104,11 @@ bool graphql_form_selects(const char *form, size_t len, const char *field)
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 
 	for (const char *p = form, *last = form + len, *end; p < last; p = end + 1) {
-		const char *equals = memchr(p, '=', (size_t)(last - p));
+		const char *equals;
 
 		end = memchr(p, '&', (size_t)(last - p)) ?: last;
-		if (!equals || equals > end)
+		equals = memchr(p, '=', (size_t)(end - p));
+		if (!equals)
 			continue;
 		decode(p, equals, &text);
 		if (strcmp(strbuf_str(&text), "query") != 0)
