@@ -162,7 +162,7 @@ def test_orm_program(wire, fresh, mode, answer):
     """It creates tables, writes, changes and removes rows unharmed; that all rows of a table go is asked."""
     needs(modules=["sqlalchemy", "psycopg2"])
     agent = wire.run(client("orm.py", fresh.conninfo(f"sslmode={mode} dbname=fresh")))
-    judge(wire, agent, answer, lambda: agent.out == "written\n", signature="wiretest.sql", text="DELETE FROM orm_notes")
+    judge(wire, agent, answer, lambda: "done" not in agent.out, signature="wiretest.sql", text="DELETE FROM orm_notes")
     code = agent.finish()
     if answer == "approve":
         assert (code, agent.out) == (0, "written\ndone\ngoes on 1004 0\n"), agent.all
