@@ -386,9 +386,7 @@ static void add_sum(struct strbuf *out, const struct result *results, size_t cou
 	bool guard = state_of(results, count, "guard") == PROBE_OK;
 
 	if (can_work(results, count))
-		strbuf_addf(out,
-			    "\ntier: %s. Programs%s can be held here%s; what is sent cannot "
-			    "yet, whatever else is ok.\n",
+		strbuf_addf(out, "\ntier: %s. Programs%s can be held here%s.\n",
 			    geteuid() != 0 ? "not known without root" : tier_name(tier),
 			    state_of(results, count, "cgroup2") == PROBE_OK ? " and connections"
 									    : "",
