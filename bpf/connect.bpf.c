@@ -144,6 +144,30 @@ static __always_inline int end(int verdict, u32 tid, const struct bs_waiting *w)
 	return verdict == PASS;
 }
 
+/* There is no room for it. What is only to be looked at goes. */
+static __always_inline int turn_away(struct bs_connect_event *e, u32 looks)
+{
+	e->flags = send_observes ? looks : e->flags | BS_CONNECT_REFUSED;
+	send_decision(&e->head, sizeof(*e));
+	return send_observes ? PASS : REFUSE;
+}
+
+/* It asks still, while the guard takes long: where it is only to be looked at it is not stopped for
+ * that. It is told anew, by its number. */
+static __always_inline bool is_let_go(const struct bs_waiting *w, struct bs_event *e)
+{
+	u32 at = w->slot, asked = BS_SLOT_WORD(w->ticket, BS_SLOT_ASKED);
+	struct bs_slot *s;
+
+	if (!send_observes || bpf_ktime_get_ns() < w->until)
+		return false;
+	s = bpf_map_lookup_elem(&slots, &at);
+	if (!s || __sync_val_compare_and_swap(&s->word, asked, asked & ~7U) != asked)
+		return false;
+	e->number = s->number;
+	return true;
+}
+
 /* `same` as in find_waiting(): there is no room for two of them. */
 static __always_inline int candidate(struct bs_connect_event *e, struct bs_waiting *same, u32 flags)
 {
@@ -157,21 +181,20 @@ static __always_inline int candidate(struct bs_connect_event *e, struct bs_waiti
 	same->flags = e->flags = BS_CONNECT_CANDIDATE | flags;
 	same->until = bpf_ktime_get_ns() + ROUNDS_NS;
 	w = note_waiting(tid, same);
-	if (!w) {
-		e->flags |= BS_CONNECT_REFUSED;
-		send_decision(&e->head, sizeof(*e));
-		return REFUSE;
-	}
+	if (!w)
+		return turn_away(e, flags);
 	if (!cross(w, BRIDGE_LOOK))
 		w->flags |= BS_CONNECT_FIXED;
 	verdict = freeze_call(w, &e->head, e->start, &p);
+	if (!p.slot && send_observes)
+		return end(turn_away(e, flags), tid, w);
 	e->flags = w->flags;
 	e->slot = p.at;
 	e->ticket = p.ticket;
 	send_decision(&e->head, sizeof(*e));
 	if (p.slot)
 		verdict = wait_call(&p, w);
-	return end(verdict, tid, w);
+	return end(send_observes && verdict == REFUSE ? PASS : verdict, tid, w);
 }
 
 static __always_inline bool is_candidate(const struct bs_dest *d)
@@ -218,6 +241,8 @@ __noinline int connect_event(struct bs_dest *d, u64 session, u64 cookie)
 	e.uid = bpf_get_current_uid_gid();
 	same.dest = *d;
 	w = find_waiting(e.head.tid, &same);
+	if (w && is_let_go(w, &e.head))
+		return end(turn_away(&e, w->flags & BS_CONNECT_LOOK), e.head.tid, w);
 	verdict = w ? come_again(w) : -1;
 	if (verdict >= 0)
 		return end(verdict, e.head.tid, w);
@@ -229,7 +254,7 @@ __noinline int connect_event(struct bs_dest *d, u64 session, u64 cookie)
 		send_track(cookie, e.head.session);
 	if (d->port == NAMES_PORT)
 		names_ask(cookie, e.head.session);
-	looks = wants_look(d) ? BS_CONNECT_LOOK : 0;
+	looks = wants_look(d) && !(send_observes && shared.state.down) ? BS_CONNECT_LOOK : 0;
 	if (is_candidate(&e.dest) || looks)
 		return candidate(&e, &same, looks);
 	if (!d->datagram || !was_sent(&e))

@@ -232,6 +232,8 @@ static __always_inline int judge_new(struct __sk_buff *skb, struct send_work *w,
 	w->stream.position += (s32)(g->seq - w->stream.seq);
 	w->stream.seq = g->seq;
 	w->stream.flags &= ~STREAM_WAITS;
+	if (w->stream.flags & STREAM_LATE)
+		send_late(w);
 	COUNT(sends);
 	head(skb, w, g);
 	if (w->stream.flags & STREAM_BLIND)
@@ -241,8 +243,12 @@ static __always_inline int judge_new(struct __sk_buff *skb, struct send_work *w,
 		w->event.flags |= BS_SEND_LOST;
 	if (!asks && w->stream.flags & STREAM_KNOWN && !(w->stream.flags & STREAM_WATCH))
 		return leaves(w, g);
-	w->stream.asked = w->stream.position;
 	tell_more(skb, w, g);
+	if (send_observes) {
+		send_observe(w);
+		return leaves(w, g);
+	}
+	w->stream.asked = w->stream.position;
 	memo_note(w);
 	if (ask_egress(w))
 		return leaves(w, g);
@@ -284,7 +290,7 @@ int send_egress(struct __sk_buff *skb)
 		return verdict < 0 ? DROP : GO;
 	w = send_claim();
 	if (!w)
-		return DROP; /* it comes again */
+		return send_observes ? GO : DROP; /* it comes again */
 	w->key.object = cookie;
 	w->key.owner = SEND_PACKETS;
 	verdict = send_find(w) ? judge(skb, w, &g) : GO;

@@ -35,7 +35,7 @@ static __always_inline int ask_for_packets(struct send_work *w)
 	if (verdict < 0)
 		verdict = ask_for(w);
 	forget_waiting(verdict, tid);
-	return verdict;
+	return send_observes && verdict == REFUSE ? PASS : verdict;
 }
 
 __noinline int pages_ask(struct send_work *given)
@@ -44,7 +44,9 @@ __noinline int pages_ask(struct send_work *given)
 
 	if (!w)
 		return REFUSE;
-	return shared.state.packets ? PASS : ask_for_packets(w);
+	if (shared.state.packets || (send_observes && shared.state.down))
+		return PASS;
+	return ask_for_packets(w);
 }
 
 /* PASS: its packets are looked at; REFUSE, WAIT: nobody does yet; -1: it is to be judged here. */

@@ -22,6 +22,7 @@ struct send_ctx {
 const volatile u32 send_works_mask = 31;
 const volatile bool send_tables = false;
 const volatile bool send_unhooked = false;
+const volatile bool send_observes = false;
 const volatile u64 send_key[2]; /* of the hash of what is asked about */
 
 /* The scan's state, beside each of `send_works`. */
@@ -196,8 +197,19 @@ static __always_inline void begin_stream(struct send_work *w)
 	w->stream.id = bpf_ktime_get_boot_ns() << 8 | (bpf_get_smp_processor_id() & 0xff);
 	w->stream.seq = w->seq;
 	w->stream.flags = w->begun ? STREAM_BEGUN : 0;
+	w->stream.generation = generation;
 	__builtin_memset(w->event.tail, 0, SEND_TAIL);
 	bpf_map_update_elem(&streams, &w->key, &w->stream, BPF_ANY);
+}
+
+/* Of another policy: what was found until then is of other lists, and it is asked about anew. */
+static __always_inline void renew(struct stream *s)
+{
+	if (s->generation == generation)
+		return;
+	s->generation = generation;
+	s->found_count = 0;
+	s->flags &= ~STREAM_KNOWN;
 }
 
 /* True where it is where the last write was to bring it. */
@@ -211,6 +223,7 @@ static __always_inline bool find_stream(struct send_work *w)
 	}
 	__builtin_memcpy(&w->stream, s, sizeof(*s));
 	__builtin_memcpy(w->event.tail, s->tail, SEND_TAIL);
+	renew(&w->stream);
 	if (!w->counted || s->seq == w->seq)
 		return true;
 	w->stream.position += (s32)(w->seq - s->seq);
@@ -302,6 +315,14 @@ __noinline int send_scanned(struct send_work *w)
 	return 0;
 }
 
+#define AHEAD_MAX (256 * 1024) /* bytes of a stream told without an answer: more is a flood */
+
+/* It was told and went. What has no answer yet may be the begin of a statement. */
+static __always_inline bool is_awaited(const struct send_work *w)
+{
+	return send_observes && w->stream.position - w->stream.since <= AHEAD_MAX;
+}
+
 __noinline int send_late(struct send_work *w)
 {
 	u64 id = w ? w->stream.id : 0; /* old kernels take no key from where it is */
@@ -313,7 +334,12 @@ __noinline int send_late(struct send_work *w)
 	known = said && said->position == w->stream.asked;
 	if (known && said->say & BS_SAY_SHAPE)
 		memo_learn_noted(w);
-	take_say(w, known ? said->say & (STREAM_WATCH | STREAM_BLIND) : STREAM_WATCH);
+	if (known)
+		take_say(w, said->say & (STREAM_WATCH | STREAM_BLIND));
+	else if (is_awaited(w))
+		take_say(w, STREAM_WATCH | STREAM_LATE);
+	else
+		take_say(w, send_observes ? 0 : STREAM_WATCH);
 	return 0;
 }
 
@@ -360,6 +386,7 @@ __noinline int send_track(u64 cookie, u64 session)
 		return 0;
 	s->id = bpf_ktime_get_boot_ns() << 8 | (bpf_get_smp_processor_id() & 0xff);
 	s->flags = STREAM_BEGUN;
+	s->generation = generation;
 	s->session = session;
 	s->tgid = BPF_CORE_READ(t, tgid);
 	s->tid = BPF_CORE_READ(t, pid);
@@ -410,6 +437,7 @@ __noinline int send_find(struct send_work *given)
 		return 0;
 	__builtin_memcpy(&w->stream, s, sizeof(*s));
 	__builtin_memcpy(w->event.tail, s->tail, SEND_TAIL);
+	renew(&w->stream);
 	return 1;
 }
 
@@ -560,8 +588,11 @@ __noinline int send_judge(struct send_work *given)
 	verdict = ask_again(w);
 	if (verdict >= 0)
 		return verdict;
-	if (send_begin(w))
-		return ask_new(w);
+	if (send_begin(w)) {
+		if (!send_observes)
+			return ask_new(w);
+		send_observe(w);
+	}
 	advance(w);
 	return PASS;
 }

@@ -68,12 +68,20 @@ static __always_inline u32 ask_before(struct send_work *w, struct bs_label *l)
 	return BS_SAY_WATCH;
 }
 
+static __always_inline void ask_tls(struct send_work *w, struct bs_label *l)
+{
+	w->stream.asked = w->stream.position;
+	memo_note(w);
+	send_answered(w, ask_before(w, l));
+}
+
 static __always_inline void before_tls(struct send_work *w, struct bs_label *l)
 {
 	if (send_begin(w)) {
-		w->stream.asked = w->stream.position;
-		memo_note(w);
-		send_answered(w, ask_before(w, l));
+		if (send_observes)
+			send_observe(w);
+		else
+			ask_tls(w, l);
 	}
 	send_advance(w);
 }
@@ -109,9 +117,10 @@ int tls_write(struct pt_regs *ctx)
 	if (!size || (s32)size < 0)
 		return 0;
 	w = send_claim();
-	if (!w) { /* what nobody looks at does not go */
+	if (!w) {
 		COUNT(losses[BS_LOSS_SLOT]);
-		bpf_send_signal(SIGKILL);
+		if (!send_observes) /* what nobody looks at does not go */
+			bpf_send_signal(SIGKILL);
 		return 0;
 	}
 	w->key.object = c.object;

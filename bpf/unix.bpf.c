@@ -51,6 +51,13 @@ static __always_inline struct unix_key read_unix(struct send_work *w)
 	return key;
 }
 
+static __always_inline int tell_only(struct send_work *w)
+{
+	COUNT(candidates);
+	tell(w);
+	return PASS;
+}
+
 __noinline int send_unix(struct send_work *given)
 {
 	struct send_work *w = own_work(given);
@@ -71,7 +78,7 @@ __noinline int send_unix(struct send_work *given)
 	b = find_waiting(tid, &w->same);
 	verdict = b ? come_again(b) : -1;
 	if (verdict < 0)
-		verdict = ask_for(w);
+		verdict = send_observes ? tell_only(w) : ask_for(w);
 	forget_waiting(verdict, tid);
 	if (verdict == PASS)
 		bpf_map_update_elem(&unix_passed, &key, &one, BPF_ANY);

@@ -22,13 +22,19 @@ static void report_decision(struct guard *g, const struct exec *x, const struct 
 	report_decided(g, x, disposition, d->verdict, d->again ? d->reason : NULL);
 }
 
+/* The connection is recorded. */
+static bool is_harmless_write(const struct exec *x, const struct decision *d)
+{
+	return exec_is_sending(x) && x->sent.source != BS_SEND_UNIX && !d->finding.id;
+}
+
 static void report_allowed(struct guard *g, const struct exec *x, const struct decision *d)
 {
 	bool alert = d->verdict == VERDICT_ALERT;
 
-	if (exec_is_sending(x) && x->sent.source != BS_SEND_UNIX && !d->finding.id) {
+	if (is_harmless_write(x, d)) {
 		figures_decided(g, OCSF_ALLOWED, boot_ns() - x->time);
-		return; /* the connection is recorded */
+		return;
 	}
 	report_decision(g, x, d, alert ? OCSF_ALERT : OCSF_ALLOWED);
 	if (d->finding.id && !d->again)
@@ -146,7 +152,7 @@ static void allow_call(struct guard *g, const struct exec *x, struct decision *d
 {
 	if (is_shadowed(g, d) && !d->again)
 		explain_action(g, x, d);
-	if (candidate_settle(g, x, true)) {
+	if (candidate_settle(g, x, true) || g->options.mode != MODE_ENFORCE) {
 		report_allowed(g, x, d);
 		return;
 	}
@@ -270,6 +276,9 @@ void candidate_passed(struct guard *g, struct exec *x)
 	struct decision d;
 
 	decide(g, x, &d);
+	send_released(g, x);
+	if (is_harmless_write(x, &d))
+		return;
 	if (d.verdict > VERDICT_ALERT) {
 		d.verdict = VERDICT_ALERT;
 		d.reason =

@@ -369,7 +369,7 @@ struct exec *send_decode(struct guard *g, const struct bs_send_event *e);
 struct ocsf_sending send_shown(const struct exec *x);
 /* Before the answer: what is said of the stream. */
 void send_say(struct guard *g, const struct exec *x);
-/* It goes, and was stopped: packets that were dropped may leave. */
+/* It goes: packets that were dropped may leave. */
 void send_released(struct guard *g, const struct exec *x);
 /* Its packets are dropped: where its process ends, even together with the guard, the connection is
  * reset, and TCP does not try again. */

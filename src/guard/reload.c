@@ -28,9 +28,6 @@ static void apply_settings(struct guard *g)
 		g->options.mode = s->mode;
 	if (!g->options.timeout_given)
 		g->options.hold_timeout = s->hold_timeout;
-	if (g->options.mode != MODE_ENFORCE && policy_send_tables(g->policy))
-		log_warning("mode %s: what is sent over connections is not looked at",
-			    mode_name(g->options.mode));
 	g->recorded.fsync = s->journal.fsync;
 	if (g->journal)
 		journal_set_limits(g->journal, s->journal.segment_size, s->journal.keep,
@@ -52,19 +49,19 @@ static const char *const *list_build_output(const struct policy *p)
 }
 
 /* A connect or a deletion is frozen only to prevent it: the other modes learn of it by its event.
- * What is sent has an event only where it is asked about: they do not learn of it. */
+ * So they do of what is sent, which has one only where it would be asked about. */
 void reload_tables(const struct guard *g, const struct policy *p, struct kernel_tables *ret)
 {
 	static const struct net_tables none;
 	enum mode mode = g->options.mode_given ? g->options.mode : policy_settings(p)->mode;
 
 	*ret = (struct kernel_tables) { .scan = policy_scan_tables(p),
-					.nets = mode == MODE_ENFORCE ? policy_net_tables(p)
-								     : &none };
+					.nets = mode == MODE_ENFORCE ? policy_net_tables(p) : &none,
+					.sends = policy_send_tables(p),
+					.observes = mode != MODE_ENFORCE };
 	if (mode == MODE_ENFORCE) {
 		ret->deletes = policy_delete_tables(p);
 		ret->burst = policy_burst(p);
-		ret->sends = policy_send_tables(p);
 	}
 	ret->build_output = list_build_output(p);
 	if (policy_settings(p)->follow_agents && !g->options.embedded)

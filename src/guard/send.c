@@ -512,7 +512,9 @@ void send_event(struct guard *g, const struct bs_send_event *e)
 		return; /* as in connect_event() */
 	if (x->sent.opaque)
 		unseen_note(g, e, x, probed);
-	if (e->slot >= BS_SLOTS)
+	if (!(e->flags & BS_SEND_CANDIDATE))
+		candidate_passed(g, x);
+	else if (e->slot >= BS_SLOTS)
 		candidate_missed(g, x);
 	else
 		candidate_decide(g, TAKE_PTR(x));
@@ -526,7 +528,7 @@ void send_released(struct guard *g, const struct exec *x)
 
 	if (s)
 		s->let_go = boot_ns();
-	if (x->sent.source == BS_SEND_EGRESS && exec_is_sending(x))
+	if (x->sent.source == BS_SEND_EGRESS && exec_is_sending(x) && x->slot < BS_SLOTS)
 		r = kernel_let_go_packets(g->kernel, x->sent.cookie, x->sent.end);
 	if (r)
 		log_errno(r, "what process %u sends cannot be let go", x->tgid);

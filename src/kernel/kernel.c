@@ -13,6 +13,7 @@
 
 #include "kernel/internal.h"
 #include "kernel/probe.h"
+#include "kernel/send_maps.h"
 #include "kernel/tables.h"
 
 /* libbpf has one print function for the whole process, without an argument. */
@@ -83,7 +84,7 @@ static int reuse_maps(struct kernel *k, struct backstop_bpf *s)
 		else
 			r = pinned < 0 ? pinned : bpf_map__reuse_fd(maps[i].map, pinned);
 	}
-	return r;
+	return r ?: k->skel ? send_maps_keep(s, k->skel) : 0;
 }
 
 static int pin_maps(struct kernel *k)

@@ -19,6 +19,7 @@ struct kernel_tables {
 	u32 agents_count;
 	const struct scan_tables *deletes; /* none: no deletion is a candidate for its path */
 	const struct scan_tables *sends;   /* none: what is sent is not looked at */
+	bool observes;			   /* what is sent is told, and never waits */
 	const char *const *build_output;   /* names of directories, NULL ends; none: NULL */
 	struct burst burst;
 };

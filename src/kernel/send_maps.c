@@ -1,6 +1,7 @@
 #include "kernel/send_maps.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/random.h>
 
 #include <bpf/bpf.h>
@@ -23,12 +24,33 @@ int send_maps_size(struct backstop_bpf *s, const struct tiers *tiers, const stru
 	if (getrandom((void *)s->rodata->send_key, sizeof(s->rodata->send_key), 0) < 0)
 		return -errno;
 	s->rodata->send_tables = true;
+	s->rodata->send_observes = t->observes;
 	s->rodata->send_unhooked = tier_of_use(tiers, TIER_SEND) == BS_TIER_TRACE;
 	s->rodata->send_sendpage = !s->rodata->send_unhooked && tiers->has_sendpage;
 	bpf_program__set_autoload(s->progs.pages_sendpage, s->rodata->send_sendpage);
 	s->rodata->send_filter_mask = scan_maps_mask(t->sends);
 	s->rodata->send_bucket_mask = t->sends->buckets_count - 1;
 	return scan_maps_size(s->obj, "send", t->sends);
+}
+
+int send_maps_keep(struct backstop_bpf *s, const struct backstop_bpf *old)
+{
+	const struct {
+		struct bpf_map *mine, *its;
+	} all[] = {
+		{ s->maps.streams, old->maps.streams },
+		{ s->maps.stream_says, old->maps.stream_says },
+		{ s->maps.egress_grants, old->maps.egress_grants },
+	};
+	int r = 0;
+
+	if (!s->rodata->send_tables || !old->rodata->send_tables)
+		return 0;
+	memcpy((void *)s->rodata->send_key, (const void *)old->rodata->send_key,
+	       sizeof(s->rodata->send_key));
+	for (size_t i = 0; i < ARRAY_SIZE(all) && !r; i++)
+		r = bpf_map__reuse_fd(all[i].mine, bpf_map__fd(all[i].its));
+	return r;
 }
 
 int send_maps_fill(struct backstop_bpf *s, const struct kernel_tables *t)

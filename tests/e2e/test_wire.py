@@ -29,17 +29,6 @@ def test_tls_approve(wire, users):
     assert not users.has("users")
 
 
-@pytest.mark.parametrize("mode", ["shadow", "record"])
-@pytest.mark.parametrize("how", ["sslmode=require", "sslmode=disable"])
-def test_modes_prevent_nothing(lab, users, mode, how):
-    """Nor do they look, and the guard says so."""
-    guard = lab.new_guard("--mode", mode)
-    agent = lab.run(users.psql("truncate users", "select 7", how=how), guard=guard)
-    assert (agent.finish(), agent.out) == (0, "7\n"), agent.all
-    assert users.ask("select count(*) from users") == "0"
-    assert f"mode {mode}: what is sent over connections is not looked at" in guard.log()
-
-
 def test_tls_deny(wire, users):
     """Nothing but the end of its process keeps back what a library was given."""
     agent = wire.run(users.psql("truncate users", "select 7"))
