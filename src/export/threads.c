@@ -180,8 +180,10 @@ int export_specs_parse(struct export_specs *s, const char *list)
 		r = export_specs_add(s, spec);
 		if (r == -EINVAL)
 			log_error("export: '%.*s…' is none of %s", shown(spec), spec, sink_words());
+		else if (r == -E2BIG)
+			log_error("export: %d sinks at most", EXPORT_SINKS_MAX);
 		else if (r)
-			log_errno(r, "export: %d sinks at most", EXPORT_SINKS_MAX);
+			log_errno(r, "export");
 	}
 	return r;
 }
