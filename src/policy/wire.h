@@ -76,8 +76,8 @@ DEFINE_CLEANUP(struct wire, wire_free);
 
 /* One write. 0, or -ENOMEM: then the state is that of bytes that were lost. */
 int wire_feed(struct wire *w, const void *data, size_t len, wire_fn fn, void *arg);
-/* `count` bytes left unseen; ~0: nobody knows how many. True where they may have been more than what
- * no message tells of, as the rest of a value is. */
+/* `count` bytes left unseen; ~0: nobody knows how many. True where they may have been more than
+ * what no message tells of, as the rest of a value is. */
 bool wire_lost(struct wire *w, u64 count);
 /* Statements may have been prepared that nobody knows of: that one is run is uncertain. */
 void wire_doubt(struct wire *w);
