@@ -273,6 +273,21 @@ static __always_inline u64 tracked_by(void)
 	return p && is_acting() ? p->session : 0;
 }
 
+/* False where a connection could not be told from those of others as it sends. */
+static __always_inline bool mark(struct bpf_sock_addr *ctx)
+{
+	struct bpf_sock *sk = ctx->sk;
+
+	if (!send_unhooked || ctx->protocol != IPPROTO_TCP)
+		return true;
+	return sk && bpf_sk_storage_get(&send_marks, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+}
+
+static __always_inline int ask_connect(struct bs_dest *d, struct bpf_sock_addr *ctx, u64 session)
+{
+	return mark(ctx) && connect_event(d, session, bpf_get_socket_cookie(ctx)) ? PASS : REFUSE;
+}
+
 /* 0.0.0.0 and :: reach the host itself. */
 static __always_inline int to_ip4(u32 ip, struct bpf_sock_addr *ctx, bool datagram, u64 session)
 {
@@ -284,7 +299,7 @@ static __always_inline int to_ip4(u32 ip, struct bpf_sock_addr *ctx, bool datagr
 	d.port = bpf_ntohs(ctx->user_port);
 	d.protocol = ctx->protocol;
 	d.datagram = datagram;
-	return connect_event(&d, session, bpf_get_socket_cookie(ctx)) ? PASS : REFUSE;
+	return ask_connect(&d, ctx, session);
 }
 
 static __always_inline int to_ip6(struct bpf_sock_addr *ctx, bool datagram, u64 session)
@@ -300,7 +315,7 @@ static __always_inline int to_ip6(struct bpf_sock_addr *ctx, bool datagram, u64 
 	d.port = bpf_ntohs(ctx->user_port);
 	d.protocol = ctx->protocol;
 	d.datagram = datagram;
-	return connect_event(&d, session, bpf_get_socket_cookie(ctx)) ? PASS : REFUSE;
+	return ask_connect(&d, ctx, session);
 }
 
 SEC("cgroup/connect4")

@@ -272,6 +272,15 @@ static __always_inline int judge(struct __sk_buff *skb, struct send_work *w, str
 	return r < 0 ? judge_new(skb, w, g) : r;
 }
 
+/* Of each packet of the host: a mark costs less than the look for a stream. */
+static __always_inline bool is_marked(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = skb->sk;
+
+	sk = sk ? bpf_sk_fullsock(sk) : NULL;
+	return sk && bpf_sk_storage_get(&send_marks, sk, NULL, 0);
+}
+
 SEC("cgroup_skb/egress")
 int send_egress(struct __sk_buff *skb)
 {
@@ -280,7 +289,7 @@ int send_egress(struct __sk_buff *skb)
 	int verdict = GO;
 	u64 cookie;
 
-	if (!is_acting() || !skb->sk)
+	if (!is_acting() || !skb->sk || (send_unhooked && !is_marked(skb)))
 		return GO;
 	cookie = bpf_get_socket_cookie(skb);
 	if (!cookie || !send_is_tracked(cookie))

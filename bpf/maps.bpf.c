@@ -13,6 +13,7 @@ struct decisions_map decisions SEC(".maps");
 struct processes_map processes SEC(".maps");
 struct waiting_map waiting SEC(".maps");
 struct send_works_map send_works SEC(".maps");
+struct send_marks_map send_marks SEC(".maps");
 struct bs_shared shared;
 const volatile u32 generation = 0;
 

@@ -84,6 +84,15 @@ struct send_works_map {
 	__type(value, struct send_work);
 };
 extern struct send_works_map send_works SEC(".maps");
+
+/* Sockets that have a stream, for packets. */
+struct send_marks_map {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, u32);
+};
+extern struct send_marks_map send_marks SEC(".maps");
 extern const volatile u32 send_works_mask;
 extern const volatile u64 send_key[2];
 extern const volatile bool send_tables;	  /* there are any: else nothing is looked at */

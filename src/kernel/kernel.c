@@ -42,7 +42,7 @@ struct kept {
 	const char *name; /* of its pin */
 	struct bpf_map *map;
 };
-#define KEPT_MAPS 15
+#define KEPT_MAPS 16
 
 static void kept_maps(const struct backstop_bpf *s, struct kept ret[KEPT_MAPS])
 {
@@ -62,6 +62,7 @@ static void kept_maps(const struct backstop_bpf *s, struct kept ret[KEPT_MAPS])
 		{ "protected", s->maps.protected_inodes },
 		{ "hints", s->maps.hints },
 		{ "guarded", s->maps.protected },
+		{ "marks", s->maps.send_marks },
 	};
 
 	memcpy(ret, all, sizeof(all));
