@@ -131,7 +131,7 @@ $(BUILD)/tests/vm/refuse: tests/vm/refuse.c $(BUILD)/gen/refuse.skel.h
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $< $(ALL_LIBS)
 
-NEED_IMAGE := $(addprefix $(BUILD)/tests/unit/kernel/test_,scan kernel pins cost delete restart late)
+NEED_IMAGE := $(addprefix $(BUILD)/tests/unit/,$(addprefix kernel/test_,scan kernel pins cost delete restart late) policy/test_ends)
 $(NEED_IMAGE): $(BUILD)/policy.image
 $(NEED_IMAGE): ALL_CFLAGS += -DPOLICY_IMAGE='"$(BUILD)/policy.image"'
 $(BUILD)/tests/unit/context/test_confine: $(BUILD)/obj/context/confine.o

@@ -19,6 +19,10 @@ struct send_ctx {
 
 #include "messages.h"
 
+#define BS_QUICK_MOST	     (BS_SEND_DATA + SEND_AGAIN)
+#define BS_QUICK_SCAN(q, at) send_scan((q)->of, at)
+#include "backstop/quick.h"
+
 const volatile u32 send_works_mask = 31;
 const volatile bool send_tables = false;
 const volatile bool send_unhooked = false;
@@ -33,7 +37,19 @@ struct {
 	__type(value, struct bs_scan);
 } send_scans SEC(".maps");
 
-_Static_assert(SEND_TAIL % BS_BLOCK == 0, "no boundary is scanned behind a tail");
+/* What needles end with, see backstop/ends.h. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, 4);
+	__uint(value_size, BS_ENDS_SIZE);
+} send_ends SEC(".maps");
+
+_Static_assert(SEND_AGAIN % BS_QUICK == 0 && SEND_HASHED >= BS_QUICK, "a look's room");
+_Static_assert(SEND_AGAIN + BS_QUICK_BEFORE == SEND_TAIL, "all of the tail");
+_Static_assert(__builtin_offsetof(struct send_work, event.tail) + SEND_TAIL ==
+		       __builtin_offsetof(struct send_work, data),
+	       "no gap");
 
 /* Full: the longest silent is forgotten, and its next write is a candidate. */
 struct {
@@ -104,29 +120,32 @@ __noinline int send_gather(struct send_work *w)
 	return 0;
 }
 
-__noinline int send_piece(struct send_work *w, u32 at, u32 len, u32 more)
+__noinline int send_scan(struct send_work *w, u32 at)
 {
 	const void *table = scan_table();
 	struct bs_scan *s = w ? scan_of(w) : NULL;
 
-	if (!w || !s || !table || at >= BS_SEND_DATA || len > BS_CHUNK)
+	if (!w || !s || !table || at > BS_QUICK_MOST)
 		return 0;
-	bs_scan_chunk(s, table, w->data + at, len, more);
+	bs_quick_scan(s, table, w->event.tail + BS_QUICK_BEFORE, at);
 	return 0;
 }
 
-static long piece_step(u32 i, void *data)
+/* All that data[] has, and what went before: the guard may not have been shown that. */
+static __always_inline void scan_data(struct send_work *w)
 {
-	struct send_ctx *c = data;
-	struct send_work *w = c->w;
-	u32 at = i * BS_CHUNK, n = w->fill - at;
+	u32 zero = 0, n = SEND_AGAIN + w->fill + (w->more ? 0 : BS_QUICK);
+	struct bs_quick q = {
+		.of = w,
+		.data = w->event.tail + BS_QUICK_BEFORE,
+		.symbols = &w->symbols,
+	};
 
-	if (at >= w->fill)
-		return 1;
-	if (n > BS_CHUNK)
-		n = BS_CHUNK;
-	send_piece(w, at, n, w->more || at + n < w->fill);
-	return 0;
+	q.ends = bpf_map_lookup_elem(&send_ends, &zero);
+	if (!q.ends)
+		return;
+	bs_quick_begin(&q);
+	bpf_loop(n / BS_QUICK, bs_quick_step, &q, 0);
 }
 
 static long hash_step(u32 i, void *data)
@@ -150,14 +169,9 @@ static long hash_step(u32 i, void *data)
 /* The last bytes that go, for the scan of what goes next. */
 static __always_inline void note_tail(struct send_work *w)
 {
-	u32 n = w->fill;
-
-	__builtin_memcpy(w->joint, w->stream.tail, SEND_TAIL);
-	__builtin_memcpy(w->joint + SEND_TAIL, w->data, SEND_TAIL);
-	if (n < SEND_TAIL)
-		__builtin_memcpy(w->stream.tail, w->joint + n, SEND_TAIL);
-	else if (n <= BS_SEND_DATA)
-		__builtin_memcpy(w->stream.tail, w->data + n - SEND_TAIL, SEND_TAIL);
+	if (w->fill > BS_SEND_DATA)
+		return;
+	__builtin_memcpy(w->stream.tail, w->event.tail + w->fill, SEND_TAIL);
 }
 
 static long walk_step(u32 i, void *data)
@@ -165,9 +179,10 @@ static long walk_step(u32 i, void *data)
 	struct send_ctx *c = data;
 	struct send_work *w = c->w;
 
+	__builtin_memcpy(w->event.tail, w->stream.tail, SEND_TAIL);
 	send_gather(w);
 	if (w->scans)
-		bpf_loop(SEND_PIECES, piece_step, c, 0);
+		scan_data(w);
 	if (w->hashes)
 		bpf_loop((w->fill + SEND_HASHED - 1) / SEND_HASHED, hash_step, c, 0);
 	note_tail(w);
@@ -180,11 +195,14 @@ static __always_inline void walk(struct send_work *w, bool scans, bool hashes)
 	struct send_ctx c = { .w = w };
 
 	rewind(w);
+	__builtin_memcpy(w->first, w->event.tail, SEND_TAIL);
+	__builtin_memcpy(w->stream.tail, w->event.tail, SEND_TAIL);
 	w->scans = scans;
 	w->hashes = hashes;
 	w->hash[0] = send_key[0];
 	w->hash[1] = send_key[1];
 	bpf_loop(SEND_CHUNKS, walk_step, &c, 0);
+	__builtin_memcpy(w->event.tail, w->first, SEND_TAIL);
 	w->lost |= w->left;
 }
 
@@ -290,8 +308,9 @@ __noinline int send_tail(struct send_work *w)
 		return 0;
 	bs_scan_begin(s, table);
 	s->names = BS_NAMES_NONE;
+	bs_quick_end(s);
 	recall_found(w, s);
-	bs_scan_chunk(s, table, w->stream.tail, SEND_TAIL, 1);
+	__builtin_memcpy(w->first, w->event.tail, SEND_TAIL);
 	return 0;
 }
 
@@ -304,6 +323,7 @@ __noinline int send_scanned(struct send_work *w)
 
 	if (!w || !s || !table)
 		return 1;
+	__builtin_memcpy(w->event.tail, w->first, SEND_TAIL);
 	watched = w->stream.flags & STREAM_WATCH;
 	note_found(w, s);
 	if (!bs_scan_end(s, table))
@@ -452,13 +472,12 @@ __noinline int send_store(struct send_work *given)
 
 __noinline int send_look(struct send_work *w)
 {
-	struct send_ctx c = { .w = w };
-
 	if (!w)
 		return 0;
 	if (w->fill <= BS_SEND_DATA)
 		__builtin_memset(w->data + w->fill, 0, SEND_HASHED);
-	bpf_loop(SEND_PIECES, piece_step, &c, 0);
+	__builtin_memcpy(w->event.tail, w->stream.tail, SEND_TAIL);
+	scan_data(w);
 	note_tail(w);
 	return 0;
 }

@@ -6,12 +6,12 @@
 #include "shared.h"
 
 #define SEND_TAIL     BS_SEND_TAIL /* a needle may begin there */
+#define SEND_AGAIN    64	   /* bytes of it that are looked at again */
 #define SEND_PATH     2048	   /* bytes of a path by components */
 #define SEND_CARRIED  6		   /* needles that were found in writes before */
 #define SEND_CHUNKS   64	   /* of BS_SEND_DATA bytes: a longer write is a candidate */
 #define SEND_HASHED   64	   /* bytes of a step */
 #define SEND_MESSAGES 1024	   /* the kernel takes no more of one sendmmsg() */
-#define SEND_PIECES   (BS_SEND_DATA / BS_CHUNK)
 
 _Static_assert(SEND_TAIL >= BS_NEEDLE_MAX + 2, "a needle fits");
 
@@ -69,11 +69,11 @@ struct send_work {
 	u32 scans, hashes;
 	u32 said;
 	u16 path_len, reserved;
-	u64 hash[2];
-	u8 joint[2 * SEND_TAIL + SEND_TAIL];
+	u64 hash[2], symbols;
+	u8 first[SEND_TAIL]; /* what went before all */
 	struct stream stream;
 	struct bs_waiting same;
-	struct bs_send_event event;
+	struct bs_send_event event; /* its tail is what went before data[] */
 	u8 data[2 * BS_SEND_DATA + BS_CHUNK];
 };
 
@@ -121,6 +121,7 @@ int send_again(struct send_work *w);   /* data[] has the first of its bytes */
 int send_more(struct send_work *w);    /* tells those behind, where the guard cannot read them */
 int send_advance(struct send_work *w); /* it goes */
 int send_observe(struct send_work *w); /* observe.bpf.c: tells of a candidate, which goes */
+int send_scan(struct send_work *w, u32 at); /* of some bytes of data[] */
 int send_forget(u64 object, u64 owner);
 int send_told(struct send_work *w); /* sends the event, with what data[] has */
 int send_answered(struct send_work *w, u32 say);

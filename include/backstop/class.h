@@ -6,6 +6,7 @@
 
 #define BS_CLASS_BITS 6
 #define BS_CLASS_MASK ((1 << BS_CLASS_BITS) - 1)
+#define BS_CLASS_LAST 40
 
 /* Marks of bytes that count wherever they stand: those by which a shell takes words apart or puts
  * them together otherwise than they stand there, and the colon. */

@@ -435,9 +435,9 @@ struct bs_send_event {
 	u32 source;		 /* enum bs_send_source */
 	struct bs_dest dest;	 /* of IP; else all zeros */
 	char path[BS_UNIX_PATH]; /* of a Unix socket's other end; an abstract name begins with @ */
+	u32 end;		 /* of a packet: the sequence number behind its last byte */
 	u8 tail[BS_SEND_TAIL]; /* the last bytes that went before; where there were fewer, zeros */
-	u32 end;	       /* of a packet: the sequence number behind its last byte */
-	u8 data[];
+	u8 data[];	       /* without a gap: the kernel scans tail and data as one */
 };
 
 #define BS_NAMES_MAX 4096 /* bytes of an answer */

@@ -6,6 +6,7 @@
 
 #include <bpf/bpf.h>
 
+#include "backstop/ends.h"
 #include "kernel/delete_maps.h"
 #include "kernel/internal.h"
 #include "kernel/scan_maps.h"
@@ -53,9 +54,26 @@ int send_maps_keep(struct backstop_bpf *s, const struct backstop_bpf *old)
 	return r;
 }
 
+static int fill_ends(struct backstop_bpf *s, const struct scan_tables *t)
+{
+	_cleanup_free_ u8 *table = calloc(1, BS_ENDS_SIZE);
+	const u32 zero = 0;
+
+	if (!table)
+		return -ENOMEM;
+	for (u32 i = 0; i < t->ends_count; i++)
+		table[t->ends[i] & BS_ENDS_MASK] |= (u8)(t->ends[i] >> BS_END_BEFORE);
+	return bpf_map_update_elem(bpf_map__fd(s->maps.send_ends), &zero, table, BPF_ANY);
+}
+
 int send_maps_fill(struct backstop_bpf *s, const struct kernel_tables *t)
 {
-	return s->rodata->send_tables ? scan_maps_fill(s->obj, "send", t->sends) : 0;
+	int r;
+
+	if (!s->rodata->send_tables)
+		return 0;
+	r = scan_maps_fill(s->obj, "send", t->sends);
+	return r ? r : fill_ends(s, t->sends);
 }
 
 /* ---- packets: each of the host costs something while these are attached */

@@ -505,6 +505,13 @@ static void write_scan(struct strbuf *sections, const struct tables *m)
 	strbuf_add(&sections[SCAN_RULES], m->rules, m->rules_count * sizeof(struct bs_rule));
 }
 
+static void write_ends(struct strbuf *section, struct needles *n)
+{
+	const struct ends e = ends_of(n);
+
+	strbuf_add(section, e.all, e.all_count * sizeof(*e.all));
+}
+
 static void builder_free(struct builder *b)
 {
 	writer_free(&b->w);
@@ -552,6 +559,7 @@ int build_image(struct arena *a, const struct library *library, struct strbuf *r
 	write_scan(&b.w.sections[SECTION_DELETE_SCAN], &deletes);
 	write_scan(&b.w.sections[SECTION_SEND_SCAN], &sends);
 	write_scan(&b.w.sections[SECTION_SOCKET_SCAN], &sockets);
+	write_ends(&b.w.sections[SECTION_SEND_ENDS], &b.send_needles);
 	*ret_stats = (struct build_stats) {
 		.signatures = writer_count(&b.w, SECTION_SIGNATURES),
 		.programs = (u32)b.programs_count,

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "backstop/ends.h"
+
 #define SCAN_SIZES(first)                                                                          \
 	[(first) + SCAN_FILTER] = sizeof(u64),                                                     \
 		   [(first) + SCAN_BUCKETS] = sizeof(struct bs_bucket),                            \
@@ -42,6 +44,7 @@ const u32 image_element_size[SECTION_COUNT] = {
 	SCAN_SIZES(SECTION_DELETE_SCAN),
 	SCAN_SIZES(SECTION_SEND_SCAN),
 	SCAN_SIZES(SECTION_SOCKET_SCAN),
+	[SECTION_SEND_ENDS] = sizeof(u32),
 };
 
 /* Side by side, since each waits for its own last multiplication alone. */
@@ -173,6 +176,8 @@ static void find_sections(const struct image_header *h, struct image *ret)
 			LIST(ports, SECTION_NET_PORTS),
 		},
 	};
+	ret->send_scan.ends = section(h, SECTION_SEND_ENDS);
+	ret->send_scan.ends_count = h->sections[SECTION_SEND_ENDS].count;
 }
 
 static bool is_range(u32 first, u32 count, u32 total)
@@ -425,6 +430,14 @@ static bool rules_fit(const struct scan_tables *t)
 	return true;
 }
 
+static bool ends_fit(const struct scan_tables *t)
+{
+	for (u32 i = 0; i < t->ends_count; i++)
+		if ((t->ends[i] & ((1U << BS_END_BEFORE) - 1)) >= BS_ENDS_SIZE)
+			return false;
+	return true;
+}
+
 static bool is_power(u32 n, u32 max)
 {
 	return n && n <= max && (n & (n - 1)) == 0;
@@ -435,7 +448,7 @@ static bool scan_fits(const struct scan_tables *t)
 	return t->filter_count <= BS_MAX_FILTER && is_power(t->buckets_count, BS_MAX_BUCKETS) &&
 	       t->lists_count > 0 && t->lists_count <= BS_MAX_LISTS &&
 	       t->anchors_count > BS_FILTER_ALL && t->anchors_count <= BS_MAX_ANCHORS &&
-	       filters_fit(t) && lists_fit(t) && rules_fit(t);
+	       filters_fit(t) && lists_fit(t) && rules_fit(t) && ends_fit(t);
 }
 
 int image_check(const void *data, size_t len, struct image *ret, struct strbuf *err)

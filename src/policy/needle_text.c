@@ -25,7 +25,7 @@ static uint64_t identify(const struct needle *needle)
 		const struct pattern *p = &needle->patterns[i];
 
 		h = needle_hash(p->text, strlen(p->text) + 1, h);
-		h = needle_hash((bool[]) { p->left, p->right }, 2, h);
+		h = needle_hash((bool[]) { p->left, p->right, p->percent }, 3, h);
 	}
 	return h;
 }
@@ -51,7 +51,7 @@ u32 needle_add(struct needles *n, const struct needle *needle)
 void needle_add_pattern(struct needles *n, struct needle *needle, const char *text, bool left,
 			bool right)
 {
-	struct pattern p = { text, left, right };
+	struct pattern p = { .text = text, .left = left, .right = right };
 
 	/* a long one is looked for by how it begins */
 	if (strlen(text) > BS_NEEDLE_MAX) {
@@ -190,8 +190,9 @@ static size_t find_runs(struct needles *n, const char *glob, struct pattern **re
 			run[len++] = c;
 			continue;
 		}
-		struct pattern pattern = { arena_strndup(n->arena, run, len), left,
-					   ended || literal };
+		struct pattern pattern = { .text = arena_strndup(n->arena, run, len),
+					   .left = left,
+					   .right = ended || literal };
 		if (len > 1 || (len == 1 && pattern.left && pattern.right))
 			ARENA_PUSH(n->arena, found, pattern);
 		if (ended)

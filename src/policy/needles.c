@@ -86,8 +86,9 @@ static void regex_choices(struct needles *n, const char *re, bool left, struct c
 	if (runs.colon)
 		needle_choose(&plain, BS_NEEDLE_COLON);
 	if (*runs.plain)
-		needle_choose_run(n, &plain,
-				  &(struct pattern) { runs.plain, runs.first && left, false });
+		needle_choose_run(
+			n, &plain,
+			&(struct pattern) { .text = runs.plain, .left = runs.first && left });
 	for (size_t i = 0; i < runs.count; i++) {
 		struct choice c = plain;
 

@@ -12,6 +12,7 @@
 struct pattern {
 	const char *text; /* only bytes that have a class */
 	bool left, right; /* a boundary must be on that side */
+	bool percent;	  /* that on the left has to be a % only: the quick look sees it */
 };
 
 /* Found when one of its patterns is found. Those below BS_NEEDLE_CARRIER have none. */
@@ -66,5 +67,12 @@ struct tables {
 
 /* 0, or -E2BIG where a number does not fit. All is in the arena. */
 int tables_build(struct needles *n, struct tables *ret);
+
+/* What all patterns end with, see backstop/ends.h. */
+struct ends {
+	u32 *all;
+	size_t all_count;
+};
+struct ends ends_of(struct needles *n);
 
 #endif

@@ -261,6 +261,8 @@ struct scan_tables {
 	const struct bs_rule *rules;
 	u32 filter_count, buckets_count; /* powers of two */
 	u32 lists_count, anchors_count, rules_count;
+	const u32 *ends; /* see backstop/ends.h; of what is sent alone */
+	u32 ends_count;
 };
 const struct scan_tables *policy_scan_tables(const struct policy *p);
 

@@ -180,7 +180,8 @@ void send_rules_read(struct yaml_reader *r, struct yaml v, struct send_rules *re
 
 /* --- what freezes */
 
-/* Letters that are written as %XX, \xXX or \u00XX. */
+/* Letters that are written as %XX, \xXX or \u00XX; `before` is what stands there without the mark.
+ */
 static struct choice escapes(struct needles *n, const char *before)
 {
 	static const char high[] = "234567", low[] = "0123456789abcdef";
@@ -193,6 +194,8 @@ static struct choice escapes(struct needles *n, const char *before)
 				n, &needle,
 				arena_printf(n->arena, "%s%c%c", before, high[i], low[k]), true,
 				false);
+	for (size_t i = 0; i < needle.patterns_count; i++)
+		needle.patterns[i].percent = !*before;
 	needle_choose(&c, needle_add(n, &needle));
 	return c;
 }
