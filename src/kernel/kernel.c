@@ -42,7 +42,7 @@ struct kept {
 	const char *name; /* of its pin */
 	struct bpf_map *map;
 };
-#define KEPT_MAPS 16
+#define KEPT_MAPS 19
 
 static void kept_maps(const struct backstop_bpf *s, struct kept ret[KEPT_MAPS])
 {
@@ -63,6 +63,9 @@ static void kept_maps(const struct backstop_bpf *s, struct kept ret[KEPT_MAPS])
 		{ "hints", s->maps.hints },
 		{ "guarded", s->maps.protected },
 		{ "marks", s->maps.send_marks },
+		{ "streams", s->maps.streams },
+		{ "says", s->maps.stream_says },
+		{ "let_go", s->maps.egress_grants },
 	};
 
 	memcpy(ret, all, sizeof(all));
@@ -85,7 +88,9 @@ static int reuse_maps(struct kernel *k, struct backstop_bpf *s)
 		else
 			r = pinned < 0 ? pinned : bpf_map__reuse_fd(maps[i].map, pinned);
 	}
-	return r ?: k->skel ? send_maps_keep(s, k->skel) : 0;
+	if (!r && k->skel)
+		send_maps_keep(s, k->skel);
+	return r;
 }
 
 static int pin_maps(struct kernel *k)

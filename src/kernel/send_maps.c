@@ -34,24 +34,11 @@ int send_maps_size(struct backstop_bpf *s, const struct tiers *tiers, const stru
 	return scan_maps_size(s->obj, "send", t->sends);
 }
 
-int send_maps_keep(struct backstop_bpf *s, const struct backstop_bpf *old)
+void send_maps_keep(struct backstop_bpf *s, const struct backstop_bpf *old)
 {
-	const struct {
-		struct bpf_map *mine, *its;
-	} all[] = {
-		{ s->maps.streams, old->maps.streams },
-		{ s->maps.stream_says, old->maps.stream_says },
-		{ s->maps.egress_grants, old->maps.egress_grants },
-	};
-	int r = 0;
-
-	if (!s->rodata->send_tables || !old->rodata->send_tables)
-		return 0;
-	memcpy((void *)s->rodata->send_key, (const void *)old->rodata->send_key,
-	       sizeof(s->rodata->send_key));
-	for (size_t i = 0; i < ARRAY_SIZE(all) && !r; i++)
-		r = bpf_map__reuse_fd(all[i].mine, bpf_map__fd(all[i].its));
-	return r;
+	if (s->rodata->send_tables && old->rodata->send_tables)
+		memcpy((void *)s->rodata->send_key, (const void *)old->rodata->send_key,
+		       sizeof(s->rodata->send_key));
 }
 
 static int fill_ends(struct backstop_bpf *s, const struct scan_tables *t)

@@ -10,9 +10,8 @@
 /* Between open and load. 0 or a negative errno. */
 int send_maps_size(struct backstop_bpf *s, const struct tiers *tiers,
 		   const struct kernel_tables *t);
-/* Between that and load: connections go on as the programs before left them. 0 or a negative errno.
- */
-int send_maps_keep(struct backstop_bpf *s, const struct backstop_bpf *old);
+/* Between that and load: what is asked about is known again by the programs that follow `old`. */
+void send_maps_keep(struct backstop_bpf *s, const struct backstop_bpf *old);
 /* After load. 0 or a negative errno. */
 int send_maps_fill(struct backstop_bpf *s, const struct kernel_tables *t);
 
