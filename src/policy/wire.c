@@ -283,13 +283,55 @@ static void feed(struct wire *w, const void *data, size_t len)
 	strbuf_add(&w->pending, (const char *)data + used, len - used);
 }
 
+/* A server of Redis passes over lines that it does not know, so who speaks to one may only pretend
+ * to encrypt: text among ciphertext is no chance. */
+static bool may_pretend(const struct wire *w)
+{
+	return w->blind && w->protocol == WIRE_TLS && protocol_of(w->port) == WIRE_REDIS;
+}
+
+#define TEXT_LEAST 9 /* "FLUSHDB\r\n" */
+
+static bool is_text(u8 c)
+{
+	return (c >= ' ' && c < 0x7f) || c == '\r' || c == '\n' || c == '\t';
+}
+
+/* Each run of text that does not end in what was told before. */
+static void take_text(struct wire *w, const u8 *p, size_t len)
+{
+	_cleanup_strbuf_ struct strbuf all = STRBUF_INIT;
+	size_t before = w->tail_len, begin = 0;
+
+	strbuf_add(&all, (const char *)w->tail, before);
+	strbuf_add(&all, (const char *)p, len);
+	if (strbuf_error(&all))
+		return tell_raw(w, p, len);
+	keep_tail(w, p, len);
+	for (size_t i = 0; i <= all.len; i++) {
+		struct wire_message m = { .protocol = WIRE_REDIS,
+					  .kind = WIRE_RAW,
+					  .text = { all.data + begin, i - begin },
+					  .uncertain = true };
+
+		if (i < all.len && is_text((u8)all.data[i]))
+			continue;
+		if (i - begin >= TEXT_LEAST && i > before)
+			w->fn(&m, w->arg);
+		begin = i + 1;
+	}
+}
+
 int wire_feed(struct wire *w, const void *data, size_t len, wire_fn fn, void *arg)
 {
 	w->fn = fn;
 	w->arg = arg;
+	if (!w->blind && len)
+		feed(w, data, len);
+	if (may_pretend(w))
+		take_text(w, data, len);
 	if (w->blind || !len)
 		return 0;
-	feed(w, data, len);
 	/* a text of an unknown protocol may look for long as if it became another */
 	if (w->protocol == WIRE_UNDECIDED && w->pending.len)
 		tell_raw(w, (const u8 *)w->pending.data, w->pending.len);
@@ -411,6 +453,11 @@ bool wire_waits(const struct wire *w)
 enum wire_protocol wire_protocol(const struct wire *w)
 {
 	return w->protocol;
+}
+
+bool wire_ends(const struct wire *w)
+{
+	return w->blind && !may_pretend(w);
 }
 
 enum wire_protocol wire_likely(const struct wire *w)

@@ -86,6 +86,8 @@ void wire_doubt(struct wire *w);
  * statement that matters waits for being run. */
 bool wire_waits(const struct wire *w);
 enum wire_protocol wire_protocol(const struct wire *w);
+/* Nothing more will be told. */
+bool wire_ends(const struct wire *w);
 /* Where it is unknown: what it was before bytes were lost, or what its port is for. */
 enum wire_protocol wire_likely(const struct wire *w);
 /* Of the user that logged in, and the database, as the first messages said; "": not known. */

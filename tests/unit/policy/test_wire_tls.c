@@ -53,6 +53,26 @@ static void hellos(void **state _unused_)
 		    "name db.example.com h2,http/1.1\n" ENCRYPTED);
 }
 
+/* Redis answers that it knows no such command, and reads on. */
+static void who_only_pretends_to_encrypt(void **state _unused_)
+{
+	static const char pretended[] = "\x17\3\3\0\x0a"
+					"FLUSHALL\r\n";
+	_cleanup_(wire_free_ptr) struct wire *w = wire_new(6379, true), *other = wire_new(0, true);
+
+	wire_next(w, (const char *)hello, sizeof(hello),
+		  "name db.example.com h2,http/1.1\n" ENCRYPTED "raw uncertain db.example.com\n");
+	assert_false(wire_ends(w));
+	wire_next(w, BYTES(pretended), "raw uncertain \nFLUSHALL\r\n\n");
+	wire_next(w, BYTES("\1\2FLUSHALL"), "");
+	wire_next(w, BYTES("\n\3"), "raw uncertain FLUSHALL\n\n");
+	wire_next(w, BYTES("\4\5\6"), "");
+	wire_next(other, (const char *)hello, sizeof(hello),
+		  "name db.example.com h2,http/1.1\n" ENCRYPTED);
+	wire_next(other, BYTES(pretended), "");
+	assert_true(wire_ends(other));
+}
+
 static void hellos_in_many_records(void **state _unused_)
 {
 	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
@@ -86,6 +106,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hellos),
+		cmocka_unit_test(who_only_pretends_to_encrypt),
 		cmocka_unit_test(hellos_in_many_records),
 		cmocka_unit_test(hellos_that_are_none),
 		cmocka_unit_test(listening_from_the_middle),
