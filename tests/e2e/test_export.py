@@ -155,7 +155,7 @@ def test_what_is_no_sink(serve, tmp_path):
         assert b"secret" not in err
     process = serve(*["stdout:"] * 17)
     _, err = process.communicate(timeout=20)
-    assert process.returncode == 2 and b"export: 16 sinks at most: " in err, err
+    assert process.returncode == 2 and err == b"backstop: export: 16 sinks at most\n", err
     assert not [p for p in tmp_path.iterdir() if p.name.startswith("record.db")]
 
 

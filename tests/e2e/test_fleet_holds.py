@@ -150,6 +150,7 @@ def fixture_fleet(lab):
 
 def test_decided_elsewhere(lab, fleet):
     agent = lab.run(lab.words(exit=7), guard=fleet.guard)
+    fleet.guard.wait_for_holds()
     other = lab.run(lab.words("terraform", "destroy", 0, "-other"), guard=fleet.guard)
     fleet.guard.wait_for_holds(2)
     fleet.wait_for(2)

@@ -113,6 +113,7 @@ static void set_signals(void)
 	sigaddset(&set, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGHUP, SIG_IGN);
+	signal(SIGINT, SIG_DFL); /* a shell's background job ignores it */
 	prctl(PR_SET_NAME, "x\nSigBlk:\t0");
 	kill(getpid(), SIGTERM);
 	raise(SIGUSR1);
