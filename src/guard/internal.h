@@ -371,6 +371,10 @@ struct ocsf_sending send_shown(const struct exec *x);
 void send_say(struct guard *g, const struct exec *x);
 /* It goes: packets that were dropped may leave. */
 void send_released(struct guard *g, const struct exec *x);
+void send_forget(struct guard *g, u64 session);
+void send_forget_all(struct guard *g);
+
+/* send_socket.c */
 /* Its packets are dropped: where its process ends, even together with the guard, the connection is
  * reset, and TCP does not try again. */
 void send_keep_back(struct exec *x);
@@ -378,8 +382,6 @@ void send_keep_back(struct exec *x);
 void send_push(const struct exec *x);
 /* Its refusal is on the way. */
 void send_refused(const struct exec *x);
-void send_forget(struct guard *g, u64 session);
-void send_forget_all(struct guard *g);
 
 /* delete.c */
 void delete_start(struct guard *g); /* the kernel is open */

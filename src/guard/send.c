@@ -2,11 +2,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/pidfd.h>
-#include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -24,7 +21,6 @@
 
 #define STREAMS_MAX 4096
 #define NAMES_MAX   8
-#define FDS_MAX	    1024
 #define TEXT_MAX    300			/* bytes of a message that are shown */
 #define MASKED_MAX  4096		/* bytes of it in which secrets are looked for */
 #define READ_MAX    (4UL * 1024 * 1024) /* bytes of a write that are read from its process */
@@ -540,91 +536,6 @@ void send_say(struct guard *g, const struct exec *x)
 
 	if (slot_state(s, x->ticket) == BS_SLOT_ASKED)
 		s->say = x->sent.say;
-}
-
-/* To have anything else, if but for a moment, could wait for whoever serves it. */
-static bool is_socket(const struct exec *x, int fd)
-{
-	char at[64], to[8];
-
-	snprintf(at, sizeof(at), "/proc/%u/fd/%d", x->tgid, fd);
-	return readlink(at, to, sizeof(to)) >= 7 && !memcmp(to, "socket:", 7);
-}
-
-/* libpq keeps the error of a write to itself until the server has ended the connection: it would
- * wait for ever. The end of what comes in tells it. */
-void send_refused(const struct exec *x)
-{
-	int pidfd, fd = -1;
-	u64 cookie = 0;
-	socklen_t len = sizeof(cookie);
-
-	if (x->kind != BS_SLOT_SEND || !x->sent.protocol || !x->sent.cookie ||
-	    strcmp(x->sent.protocol, wire_protocol_name(WIRE_POSTGRES)))
-		return;
-	pidfd = pidfd_open((pid_t)x->tgid, 0);
-	if (pidfd >= 0 && is_socket(x, (int)x->sent.fd))
-		fd = pidfd_getfd(pidfd, (int)x->sent.fd, 0);
-	if (fd >= 0 && !getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) &&
-	    cookie == x->sent.cookie)
-		shutdown(fd, SHUT_RD);
-	close_fd(&fd);
-	close_fd(&pidfd);
-}
-
-static int find_socket(const struct exec *x, int pidfd)
-{
-	for (int i = 0; i < FDS_MAX; i++) {
-		_cleanup_close_ int fd = is_socket(x, i) ? pidfd_getfd(pidfd, i, 0) : -1;
-		u64 cookie = 0;
-		socklen_t len = sizeof(cookie);
-
-		if (fd >= 0 && !getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) &&
-		    cookie == x->sent.cookie)
-			return TAKE_FD(fd);
-	}
-	return -1;
-}
-
-/* The connection whose packets wait, as an fd of our own; -1: its process has it no more. */
-static int open_socket(const struct exec *x)
-{
-	int pidfd, fd = -1;
-
-	if (x->sent.source != BS_SEND_EGRESS)
-		return -1;
-	pidfd = pidfd_open((pid_t)x->tgid, 0);
-	if (pidfd >= 0)
-		fd = find_socket(x, pidfd);
-	close_fd(&pidfd);
-	return fd;
-}
-
-void send_keep_back(struct exec *x)
-{
-	const struct linger at_once = { .l_onoff = 1 };
-	_cleanup_close_ int fd = open_socket(x);
-	socklen_t len = sizeof(x->sent.linger);
-
-	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_LINGER, &x->sent.linger, &len))
-		return;
-	x->sent.kept = !setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
-}
-
-/* TCP tries again 200 ms after a packet was dropped, and then ever more rarely; but at once where
- * it is told not to wait for more. */
-void send_push(const struct exec *x)
-{
-	_cleanup_close_ int fd = open_socket(x);
-	int corked = 0;
-	socklen_t len = sizeof(corked);
-
-	if (fd < 0)
-		return;
-	if (x->sent.kept)
-		setsockopt(fd, SOL_SOCKET, SO_LINGER, &x->sent.linger, sizeof(x->sent.linger));
-	if (!getsockopt(fd, IPPROTO_TCP, TCP_CORK, &corked, &len) && !corked)
-		setsockopt(fd, IPPROTO_TCP, TCP_CORK, &corked, sizeof(corked));
 }
 
 struct ocsf_sending send_shown(const struct exec *x)

@@ -35,6 +35,11 @@ struct kernel {
 	bool has_late; /* what is passed over has a second program */
 };
 
+/* kept.c: before a load, the maps of the running object, or of the pins; 0 or a negative errno. */
+int kept_reuse(struct kernel *k, struct backstop_bpf *s);
+int kept_pin(struct kernel *k);
+void kept_drop(struct kernel *k); /* the pins of a set that is not whole */
+
 /* library.c: for a new generation. 0 or a negative errno. */
 int kernel_attach_libraries(struct kernel *k, struct backstop_bpf *s, u32 generation);
 void kernel_free_libraries(struct kernel *k);

@@ -13,7 +13,6 @@
 
 #include "kernel/internal.h"
 #include "kernel/probe.h"
-#include "kernel/send_maps.h"
 #include "kernel/tables.h"
 
 /* libbpf has one print function for the whole process, without an argument. */
@@ -34,74 +33,6 @@ static int collect_message(enum libbpf_print_level level, const char *fmt, va_li
 	else
 		strbuf_addf(load_messages, "  %s", line);
 	return 0;
-}
-
-/* ---- what outlives a guard */
-
-struct kept {
-	const char *name; /* of its pin */
-	struct bpf_map *map;
-};
-#define KEPT_MAPS 19
-
-static void kept_maps(const struct backstop_bpf *s, struct kept ret[KEPT_MAPS])
-{
-	const struct kept all[KEPT_MAPS] = {
-		{ "labels", s->maps.labels },
-		{ "strays", s->maps.strays },
-		{ SESSIONS_PIN, s->maps.sessions },
-		{ SHARED_SLOTS_PIN, s->maps.slots },
-		{ "events", s->maps.events },
-		{ "decisions", s->maps.decisions },
-		{ "processes", s->maps.processes },
-		{ "waiting", s->maps.waiting },
-		{ "records", s->maps.records },
-		{ "approvals", s->maps.approvals },
-		{ SHARED_PIN, s->maps.bss },
-		{ "sent", s->maps.connect_sent },
-		{ "protected", s->maps.protected_inodes },
-		{ "hints", s->maps.hints },
-		{ "guarded", s->maps.protected },
-		{ "marks", s->maps.send_marks },
-		{ "streams", s->maps.streams },
-		{ "says", s->maps.stream_says },
-		{ "let_go", s->maps.egress_grants },
-	};
-
-	memcpy(ret, all, sizeof(all));
-}
-
-/* Those of the running object, or of the pins. */
-static int reuse_maps(struct kernel *k, struct backstop_bpf *s)
-{
-	struct kept maps[KEPT_MAPS], old[KEPT_MAPS];
-	int r = 0;
-
-	kept_maps(s, maps);
-	if (k->skel)
-		kept_maps(k->skel, old);
-	for (int i = 0; i < KEPT_MAPS && !r; i++) {
-		_cleanup_close_ int pinned = k->skel ? -1 : pins_get(&k->pins, maps[i].name);
-
-		if (k->skel)
-			r = bpf_map__reuse_fd(maps[i].map, bpf_map__fd(old[i].map));
-		else
-			r = pinned < 0 ? pinned : bpf_map__reuse_fd(maps[i].map, pinned);
-	}
-	if (!r && k->skel)
-		send_maps_keep(s, k->skel);
-	return r;
-}
-
-static int pin_maps(struct kernel *k)
-{
-	struct kept maps[KEPT_MAPS];
-	int r = 0;
-
-	kept_maps(k->skel, maps);
-	for (int i = 0; i < KEPT_MAPS && !r; i++)
-		r = pins_put(&k->pins, maps[i].name, bpf_map__fd(maps[i].map));
-	return r;
 }
 
 /* ---- attaching */
@@ -283,7 +214,7 @@ static int load(struct kernel *k, const struct kernel_tables *t, u32 generation,
 	late_choose(s, k->tiers.finds_tasks);
 	r = tables_size(s, &k->tiers, t);
 	if (!r && (k->skel || k->adopted))
-		r = reuse_maps(k, s);
+		r = kept_reuse(k, s);
 	if (!r)
 		r = backstop_bpf__load(s);
 	if (!r)
@@ -409,16 +340,6 @@ static bool has_sessions(const struct kernel *k)
 	return fd >= 0 && !bpf_map_get_next_key(fd, NULL, &first);
 }
 
-static void drop_torn_pins(struct kernel *k)
-{
-	struct kept maps[KEPT_MAPS];
-	struct backstop_bpf none = { 0 };
-
-	kept_maps(&none, maps);
-	for (int i = 0; i < KEPT_MAPS; i++)
-		pins_drop(&k->pins, maps[i].name);
-}
-
 static int start(struct kernel *k, const char *pins, const struct kernel_tables *t,
 		 struct strbuf *err)
 {
@@ -430,13 +351,13 @@ static int start(struct kernel *k, const char *pins, const struct kernel_tables 
 	if (r && r != -ENOENT)
 		return r;
 	if (!k->adopted)
-		drop_torn_pins(k);
+		kept_drop(k);
 	else if (has_sessions(k))
 		k->demand = TIER_BY_DELETES;
 	r = next(k, t);
 	if (!r && !k->adopted) {
 		k->skel->bss->shared.state.guard_cpu = ~0U;
-		r = pin_maps(k);
+		r = kept_pin(k);
 	}
 	if (r) {
 		if (!k->adopted)
