@@ -16,15 +16,25 @@ static bool is_name_byte(char c)
 	return isalnum((unsigned char)c) || c == '_';
 }
 
+/* Commas, and of what is no ASCII a mark of byte order, mean nothing. */
+static bool is_ignored(char c)
+{
+	return isspace((unsigned char)c) || c == ',' || c & 0x80;
+}
+
 static void skip_string(struct lexer *l)
 {
 	bool block = l->end - l->p >= 3 && memcmp(l->p, "\"\"\"", 3) == 0;
 	size_t quotes = block ? 3 : 1;
 
 	for (l->p += quotes; l->p < l->end; l->p++) {
-		if (*l->p == '\\' && l->end - l->p > 1)
-			l->p++;
-		else if ((size_t)(l->end - l->p) >= quotes && memcmp(l->p, "\"\"\"", quotes) == 0)
+		size_t left = (size_t)(l->end - l->p);
+
+		/* of a block no more than its own end can be escaped */
+		if (*l->p == '\\' && left > quotes &&
+		    (!block || memcmp(l->p + 1, "\"\"\"", 3) == 0))
+			l->p += quotes;
+		else if (left >= quotes && memcmp(l->p, "\"\"\"", quotes) == 0)
 			break;
 	}
 	l->p += (size_t)(l->end - l->p) < quotes ? l->end - l->p : (long)quotes;
@@ -46,7 +56,7 @@ static size_t next_name(struct lexer *l, const char **ret, char *ret_before)
 		} else if (*l->p == '#') {
 			skip_comment(l);
 		} else {
-			if (!isspace((unsigned char)*l->p))
+			if (!is_ignored(*l->p))
 				*ret_before = *l->p;
 			l->p++;
 		}
@@ -59,8 +69,9 @@ static size_t next_name(struct lexer *l, const char **ret, char *ret_before)
 
 bool graphql_selects(const char *document, size_t len, const char *field)
 {
-	static const char *const namers[] = { "query", "mutation", "subscription", "fragment",
-					      "on" };
+	enum { ON = 4 };
+	static const char *const namers[] = { "query", "mutation", "subscription",
+					      "fragment", [ON] = "on" };
 	struct lexer l = { document, document + len };
 	bool names = false; /* the next one only names an operation or a type */
 	const char *name;
@@ -71,7 +82,8 @@ bool graphql_selects(const char *document, size_t len, const char *field)
 		    memcmp(name, field, n) == 0)
 			return true;
 		names = false;
-		for (size_t i = 0; i < ARRAY_SIZE(namers); i++)
+		/* behind dots only "on" is no fragment's own name */
+		for (size_t i = before == '.' ? ON : 0; i < ARRAY_SIZE(namers); i++)
 			names |= n == strlen(namers[i]) && memcmp(name, namers[i], n) == 0;
 		names &= l.p < l.end && isspace((unsigned char)*l.p);
 	}
@@ -167,11 +179,9 @@ bool graphql_body_selects(const char *json, size_t len, const char *field)
 {
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 	const char *p = json, *end = json + len;
-	unsigned int depth = 0, deepest = 1;
-	bool named = false; /* the value of "query" is next */
+	unsigned int depth = 0, deepest = 1; /* in a batch 2 */
+	bool named = false;		     /* the value of "query" is next */
 
-	p = skip_space(p, end);
-	deepest += p < end && *p == '[';
 	while (p < end) {
 		if (*p == '"') {
 			take_string(p + 1, end, &text, &p);
@@ -184,6 +194,8 @@ bool graphql_body_selects(const char *json, size_t len, const char *field)
 			p = skip_space(p, end);
 			continue;
 		}
+		if (!depth)
+			deepest = *p == '[' ? 2 : 1;
 		depth += *p == '{' || *p == '[';
 		depth -= depth && (*p == '}' || *p == ']');
 		named = false;

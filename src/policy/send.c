@@ -173,32 +173,58 @@ static bool has_all(const struct looking *l, struct wire_slice s, bool quoted)
 	return true;
 }
 
+static bool is_one_of(struct wire_slice s, const char *const *words)
+{
+	while (*words && (s.len != strlen(*words) || strncasecmp(s.s, *words, s.len) != 0))
+		words++;
+	return *words != NULL;
+}
+
 static bool carries_script(const struct wire_message *m)
 {
-	static const char *const carriers[] = { "eval", "eval_ro", "script", "function" };
+	static const char *const carriers[] = { "eval", "eval_ro", "script", "function", NULL };
 
-	for (size_t i = 0; i < ARRAY_SIZE(carriers) && m->words_count; i++)
-		if (m->words[0].len == strlen(carriers[i]) &&
-		    strncasecmp(m->words[0].s, carriers[i], m->words[0].len) == 0)
-			return true;
-	return false;
+	return m->words_count && is_one_of(m->words[0], carriers);
 }
+
+static bool runs_script(const struct wire_message *m)
+{
+	static const char *const runners[] = { "eval", "evalsha", "fcall", NULL };
+
+	return m->words_count && is_one_of(m->words[0], runners);
+}
+
+/* The words of the rule, as those of the message from this one on. */
+static bool fits_at(const struct looking *l, u32 at)
+{
+	const char *words = what(l);
+	char word[WORD_MAX];
+	bool fits = true;
+
+	while (fits && next_word(&words, word)) {
+		fits = at < l->m->words_count && slice_matches(word, l->m->words[at], true);
+		at++;
+	}
+	return fits;
+}
+
+#define SCRIPT_ARGUMENTS 3 /* words before them: the command, the script, a number */
 
 static bool command_matches(const struct looking *l)
 {
 	const struct wire_message *m = l->m;
-	const char *words = what(l);
-	char word[WORD_MAX];
-	bool fits = true;
+	bool fits;
 
 	if (m->kind == WIRE_RAW)
 		return may_be(m, WIRE_REDIS) && doubt(l) && has_all(l, m->text, false);
 	if (m->kind != WIRE_COMMAND)
 		return false;
-	for (u32 i = 0; fits && next_word(&words, word); i++)
-		fits = i < m->words_count && slice_matches(word, m->words[i], true);
+	fits = fits_at(l, 0);
 	for (u32 i = 1; !fits && carries_script(m) && i < m->words_count; i++)
 		fits = !l->allow && has_all(l, m->words[i], true);
+	/* a script may run what it is given */
+	for (u32 i = SCRIPT_ARGUMENTS; !fits && runs_script(m) && i < m->words_count; i++)
+		fits = !l->allow && fits_at(l, i);
 	return fits;
 }
 

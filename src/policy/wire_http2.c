@@ -6,25 +6,14 @@
 #define FRAME	  9
 #define FRAME_MAX (1U << 20)
 #define BLOCK_MAX (1U << 20) /* of headers, as they are written */
+#define ID_MASK                                                                                    \
+	0x7fffffffU /* the bit above, and types that are unknown, servers ignore: RFC 9113, 4.1 */
 
-enum frame_type {
-	DATA,
-	HEADERS,
-	PRIORITY,
-	RST_STREAM,
-	GOAWAY = 7,
-	CONTINUATION = 9,
-	LAST_TYPE = 16
-};
+enum frame_type { DATA, HEADERS, PRIORITY, RST_STREAM, GOAWAY = 7, CONTINUATION = 9 };
 enum frame_flag { END_STREAM = 1, END_HEADERS = 4, PADDED = 8, WITH_PRIORITY = 32 };
 
 static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 #define PREFACE (sizeof(preface) - 1)
-
-static bool is_frame(const u8 *p)
-{
-	return wire_be24(p) <= FRAME_MAX && p[3] <= LAST_TYPE && !(p[5] & 0x80);
-}
 
 /* Streams that clients open have odd numbers; settings and the like are of none. */
 static bool is_clients(const u8 *p)
@@ -32,7 +21,8 @@ static bool is_clients(const u8 *p)
 	u32 id = wire_be32(p + 5);
 	bool of_stream = p[3] <= RST_STREAM || p[3] == CONTINUATION;
 
-	return is_frame(p) && p[3] < 10 && (of_stream ? id & 1 : p[3] == 8 || !id);
+	return wire_be24(p) <= FRAME_MAX && p[3] < 10 && !(p[5] & 0x80) &&
+	       (of_stream ? id & 1 : p[3] == 8 || !id);
 }
 
 static enum wire_guess probe(const u8 *p, size_t len, bool begun)
@@ -59,14 +49,19 @@ static struct wire_request *find(struct wire_http2 *h, u32 id)
 	return NULL;
 }
 
-/* A free place; where there is none, that of the oldest, which has been told but for its body. */
-static struct wire_request *claim(struct wire_http2 *h, u32 id)
+/* A free place; where there is none, that of the oldest, whose body nobody will see. */
+static struct wire_request *claim(struct wire *w, u32 id)
 {
+	struct wire_http2 *h = w->http2;
 	struct wire_request *r = &h->requests[0];
 
 	for (u32 i = 0; i < WIRE_STREAMS_MAX && r->open; i++)
 		if (!h->requests[i].open || h->requests[i].id < r->id)
 			r = &h->requests[i];
+	if (r->open && !r->cut) {
+		r->cut = true;
+		wire_request_tell(w, r, true);
+	}
 	wire_request_reset(r);
 	r->open = true;
 	r->id = id;
@@ -99,7 +94,7 @@ static void take_block(struct wire *w, bool whole)
 	bool known = r != NULL; /* then these are trailers */
 
 	if (!known)
-		r = claim(h, h->id);
+		r = claim(w, h->id);
 	if (!hpack_decode(&h->hpack, (const u8 *)strbuf_str(&h->block), h->block.len, on_header,
 			  known ? &trailer : r) ||
 	    !whole) {
@@ -169,7 +164,7 @@ static void take_headers(struct wire *w, u32 id, u8 flags, struct reader *r)
 static void take(struct wire *w, const u8 *p, struct reader *r)
 {
 	u8 type = p[3], flags = p[4];
-	u32 id = wire_be32(p + 5);
+	u32 id = wire_be32(p + 5) & ID_MASK;
 	struct wire_request *q;
 
 	if (type == DATA || type == HEADERS)
@@ -217,7 +212,7 @@ static size_t step(struct wire *w, const u8 *p, size_t len)
 		return used;
 	if (len < FRAME)
 		return wire_more(w, FRAME);
-	if (!is_frame(p))
+	if (wire_be24(p) > FRAME_MAX)
 		return wire_lose(w);
 	total = FRAME + (size_t)wire_be24(p);
 	if (p[3] != DATA && p[3] != HEADERS && p[3] != CONTINUATION && p[3] != RST_STREAM)

@@ -147,12 +147,15 @@ static bool is_empty(const struct element *e)
 	return e->type == BSON_DOCUMENT && reader_left(&e->value) == 5;
 }
 
-static bool is_zero(const struct element *e)
+/* Zero has many spellings, as -0.0 and decimals: whatever else is given may be one. */
+static bool is_one(const struct element *e)
 {
-	for (const u8 *p = e->value.p; p < e->value.end; p++)
-		if (*p)
-			return false;
-	return e->type == BSON_DOUBLE || e->type == BSON_INT32 || e->type == BSON_INT64;
+	static const u8 one[] = { 1, 0, 0, 0, 0, 0, 0, 0 },
+			real[] = { 0, 0, 0, 0, 0, 0, 0xf0, 0x3f };
+	bool whole = e->type == BSON_INT32 || e->type == BSON_INT64;
+
+	return (whole || e->type == BSON_DOUBLE) &&
+	       !memcmp(e->value.p, whole ? one : real, reader_left(&e->value));
 }
 
 /* One of the deletes of a command: of all documents? */
@@ -165,7 +168,7 @@ static bool deletes_all(struct reader doc)
 		if (wire_is(e.name, "q"))
 			all = is_empty(&e);
 		else if (wire_is(e.name, "limit"))
-			unlimited = is_zero(&e);
+			unlimited = !is_one(&e);
 	}
 	return (all && unlimited) || doc.bad;
 }
@@ -237,6 +240,8 @@ static void read_sequence(struct reader *r, struct wire_message *m)
 
 /* --- messages */
 
+static const char compressed[] = "a message of MongoDB is compressed";
+
 static void take_message(struct wire *w, struct reader *r)
 {
 	struct wire_message m = { .kind = WIRE_DOCUMENT, .uncertain = w->cut };
@@ -290,6 +295,9 @@ static void take_delete(struct wire *w, struct reader *r)
 
 static void take(struct wire *w, u32 code, struct reader *r)
 {
+	struct wire_message hidden = { .kind = WIRE_BLIND,
+				       .text = { compressed, strlen(compressed) } };
+
 	switch (code) {
 	case OP_MSG:
 		take_message(w, r);
@@ -306,7 +314,7 @@ static void take(struct wire *w, u32 code, struct reader *r)
 		if (reader_u8(r) == 0 && code != OP_COMPRESSED && !r->bad)
 			take(w, code, r);
 		else
-			wire_end(w, "the MongoDB connection is compressed");
+			wire_tell(w, &hidden); /* each message says by itself what it is */
 		break;
 	}
 }
@@ -326,7 +334,7 @@ static size_t step(struct wire *w, const u8 *p, size_t len)
 	w->cut = len < total;
 	r = reader_of(p + HEADER, MIN(total, len) - HEADER);
 	take(w, wire_le32(p + 12), &r);
-	return w->blind ? len : wire_pass(w, len, total);
+	return wire_pass(w, len, total);
 }
 
 static const u16 ports[] = { 27017, 27018, 27019, 0 };

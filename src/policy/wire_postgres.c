@@ -209,6 +209,26 @@ static void take_close(struct wire *w, struct reader *r)
 		drop_statement(w, name, w->postgres.calm);
 }
 
+/* Any function may be run so, as one that runs a statement it is given; clients run these. */
+static bool is_of_large_objects(u32 function)
+{
+	static const u32 those[] = { 715, 764, 952,  953,  954,	 955, 956,
+				     957, 958, 1004, 3170, 3171, 3172 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(those); i++)
+		if (those[i] == function)
+			return true;
+	return false;
+}
+
+static void take_call(struct wire *w, u32 function)
+{
+	if (function == LO_UNLINK)
+		wire_tell_sql(w, "DROP LARGE OBJECT", 17, false, false);
+	else if (!is_of_large_objects(function))
+		wire_tell_sql(w, NULL, 0, false, true);
+}
+
 static void take(struct wire *w, u8 type, struct reader *r)
 {
 	struct wire_slice text;
@@ -231,8 +251,7 @@ static void take(struct wire *w, u8 type, struct reader *r)
 		take_close(w, r);
 		break;
 	case 'F':
-		if (reader_be32(r) == LO_UNLINK)
-			wire_tell_sql(w, "DROP LARGE OBJECT", 17, false, false);
+		take_call(w, reader_be32(r));
 		break;
 	}
 }

@@ -11,7 +11,7 @@
 #define WORDS_LIMIT (1LL << 20)
 
 /* The number behind the mark at `p`, up to its end of line. Bytes used; 0: it is incomplete; -1: it
- * is none. */
+ * is none. A server ends it at the first CR, whatever comes behind that. */
 static int take_number(const u8 *p, size_t len, long long *ret)
 {
 	const u8 *eol = memchr(p, '\n', MIN(len, COUNT_MAX));
@@ -22,7 +22,10 @@ static int take_number(const u8 *p, size_t len, long long *ret)
 	memcpy(text, p + 1, (size_t)(eol - p - 1));
 	text[eol - p - 1] = '\0';
 	*ret = strtoll(text, &end, 10);
-	return end > text && (*end == '\r' || !*end) ? (int)(eol - p + 1) : -1;
+	return end > text && (isdigit(text[0]) || text[0] == '-') && *end == '\r' &&
+			       end - text == eol - p - 2
+		       ? (int)(eol - p + 1)
+		       : -1;
 }
 
 /* --- recognising it */
@@ -229,7 +232,9 @@ static size_t step_line(struct wire *w, const u8 *p, size_t len)
 		return wire_lose(w);
 	word = malloc((size_t)(eol - p) + 1);
 	w->redis.cut = !word;
-	end = eol > p && eol[-1] == '\r' ? eol - 1 : eol;
+	end = memchr(p, '\0', (size_t)(eol - p)); /* which ends it for servers */
+	if (!end)
+		end = eol > p && eol[-1] == '\r' ? eol - 1 : eol;
 	while (word && at < end) {
 		if (isspace(*at))
 			at++;

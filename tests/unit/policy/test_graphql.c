@@ -26,6 +26,9 @@ static void fields(void **state _unused_)
 		{ "fragment gone on T { a }", false },
 		{ "fragment f on gone { a }", false },
 		{ "{ ...gone }", false },
+		{ "{ ...query gone }", true }, /* any name is a fragment's */
+		{ "{ ..., \xef\xbb\xbfquery gone }", true },
+		{ "{ ... on gone { a } }", false },
 		{ "query Q($gone: Int) { a(b: $gone) }", false },
 		{ "{ a @gone }", false },
 		{ "{ goner notgone gone2 }", false },
@@ -33,6 +36,8 @@ static void fields(void **state _unused_)
 		{ "{ a(b: \"\\\"gone\") }", false },
 		{ "{ a(b: \"\"\"\n\"gone\" \"\"\") }", false },
 		{ "{ a(b: \"\"\"x\"\"\") gone }", true },
+		{ "{ a(b: \"\"\"\\\\\"\"\" \"\"\") gone }", true },
+		{ "{ a(b: \"\"\"\\\"\"\" gone \"\"\") }", false },
 		{ "{ a # gone\n b }", false },
 		{ "{ a # x\n gone }", true },
 		{ "\"gone", false },
@@ -56,6 +61,7 @@ static void bodies(void **state _unused_)
 		  "{\\n\\tgone(a:\\\"x\\\") }\" }",
 		  true },
 		{ "[{\"query\":\"{ a }\"},{\"query\":\"{ gone }\"}]", true },
+		{ "\xef\xbb\xbf[{\"query\":\"{ gone }\"}]", true },
 		{ "{\"query\":\"{ \\u0067one }\"}", true },
 		{ "{\"\\u0071uery\":\"{ gone }\"}", true },
 		{ "{\"query\":\"{ gone }", true }, /* cut */

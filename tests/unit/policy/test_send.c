@@ -106,6 +106,20 @@ static void commands(void **state _unused_)
 	assert_string_equal(ask(&m, NULL), "redis");
 	m.words[1] = (struct wire_slice)SLICE("return flushall");
 	assert_string_equal(ask(&m, NULL), "");
+	/* which a script may run */
+	m.words[2] = (struct wire_slice)SLICE("0");
+	m.words[3] = (struct wire_slice)SLICE("flushall");
+	m.words_count = 4;
+	assert_string_equal(ask(&m, NULL), "redis");
+	m.words[0] = (struct wire_slice)SLICE("EVALSHA");
+	m.words[3] = (struct wire_slice)SLICE("config");
+	m.words[4] = (struct wire_slice)SLICE("set");
+	m.words[5] = (struct wire_slice)SLICE("dir");
+	m.words_count = 6;
+	assert_string_equal(ask(&m, NULL), "redis");
+	m.words_count = 5;
+	assert_string_equal(ask(&m, NULL), "");
+	m.words_count = 2;
 	m.words[0] = (struct wire_slice)SLICE("set");
 	m.words[1] = (struct wire_slice)SLICE("redis.call('flushall')");
 	assert_string_equal(ask(&m, NULL), "");

@@ -22,7 +22,8 @@ static const char third[] = "\303\207\302\301\300";
 /* The same without the second between. */
 static const char again[] = "\xc1\x87\xc0\xbf\xbe";
 
-#define DELETION "request DELETE api.example.com /v1/volumes/7 ? force=1\n"
+#define DELETES	 " DELETE api.example.com /v1/volumes/7 ? force=1\n"
+#define DELETION "request" DELETES
 
 enum { DATA, HEADERS, RESET = 3, CONTINUATION = 9 };
 enum { END_STREAM = 1, END_HEADERS = 4, PADDED = 8, PRIORITY = 32 };
@@ -120,21 +121,34 @@ static void listening_from_the_middle(void **state _unused_)
 
 static void many_at_once(void **state _unused_)
 {
-	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT, expected = STRBUF_INIT;
 	_cleanup_(wire_free_ptr) struct wire *w = wire_new(0, true);
 	struct heard h = { .raw = true };
 
 	strbuf_add(&b, BYTES(opening));
 	for (int i = 0; i < 40; i++)
 		add(&b, HEADERS, END_HEADERS, 1 + 2 * i, BYTES(first));
-	/* those of before have no place any more */
+	/* those of before have no place any more, and of none the body is known */
 	add(&b, DATA, END_STREAM, 1, BYTES("old"));
 	add(&b, DATA, END_STREAM, 79, BYTES("new"));
 	wire_hear(w, b.data, b.len, b.len, b.len, &h);
-	assert_string_equal(strbuf_str(&h.text),
-			    "raw uncertain old\n"
-			    "request DELETE api.example.com /v1/volumes/7 ? force=1 : new\n");
+	for (int i = 0; i < 24; i++)
+		strbuf_adds(&expected, "request uncertain" DELETES);
+	strbuf_adds(&expected, "raw uncertain old\n"
+			       "request DELETE api.example.com /v1/volumes/7 ? force=1 : new\n");
+	assert_string_equal(strbuf_str(&h.text), strbuf_str(&expected));
 	strbuf_free(&h.text);
+}
+
+static void what_servers_ignore(void **state _unused_)
+{
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+
+	strbuf_add(&b, BYTES(opening));
+	add(&b, 0xee, 0, 0, BYTES("of no known type"));
+	add(&b, HEADERS, END_STREAM | END_HEADERS, 1, BYTES(first));
+	b.data[b.len - (sizeof(first) - 1) - 4] |= 0x80; /* reserved */
+	wire_expect(0, b.data, b.len, DELETION);
 }
 
 static void damaged_headers(void **state _unused_)
@@ -198,6 +212,7 @@ int main(void)
 		cmocka_unit_test(trailers_and_resets),
 		cmocka_unit_test(listening_from_the_middle),
 		cmocka_unit_test(many_at_once),
+		cmocka_unit_test(what_servers_ignore),
 		cmocka_unit_test(damaged_headers),
 		cmocka_unit_test(endless_headers),
 		cmocka_unit_test(clones),

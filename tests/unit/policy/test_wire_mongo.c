@@ -148,6 +148,41 @@ static void a_command_inside_of_a_query(void **state _unused_)
 	wire_expect(0, b.data, b.len, "document shop drop users\n");
 }
 
+/* Whatever is no one may be a zero: no server takes any other number. */
+static void limits(void **state _unused_)
+{
+	static const struct {
+		char type;
+		const char *value;
+		size_t len;
+		bool limited;
+	} cases[] = {
+		{ 16, BYTES("\1\0\0\0"), true },
+		{ 18, BYTES("\1\0\0\0\0\0\0\0"), true },
+		{ 1, BYTES("\0\0\0\0\0\0\xf0\x3f"), true },
+		{ 1, BYTES("\0\0\0\0\0\0\0\0"), false },
+		{ 1, BYTES("\0\0\0\0\0\0\0\x80"), false },
+		{ 19, BYTES("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x40\x30"), false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_strbuf_ struct strbuf q = STRBUF_INIT, one = STRBUF_INIT,
+					       all = STRBUF_INIT, more = STRBUF_INIT,
+					       b = STRBUF_INIT;
+
+		add_inner(&one, 3, "q", &q);
+		strbuf_addc(&one, cases[i].type);
+		strbuf_add(&one, "limit", 6);
+		strbuf_add(&one, cases[i].value, cases[i].len);
+		add_inner(&all, 3, "0", &one);
+		add_inner(&more, 4, "deletes", &all);
+		add_command(&b, "delete", "users", &more);
+		wire_expect(0, b.data, b.len,
+			    cases[i].limited ? "document shop delete users\n"
+					     : "document shop delete users everything\n");
+	}
+}
+
 static void deletes_beside_the_body(void **state _unused_)
 {
 	_cleanup_strbuf_ struct strbuf one = STRBUF_INIT, all = STRBUF_INIT, elements = STRBUF_INIT,
@@ -203,7 +238,8 @@ static void compressed(void **state _unused_)
 	wire_expect(0, b.data, b.len, "document shop drop users\n");
 	b.data[16 + 8] = 2;
 	w = wire_new(0, true);
-	wire_next(w, b.data, b.len, "blind the MongoDB connection is compressed\n");
+	wire_next(w, b.data, b.len, "blind a message of MongoDB is compressed\n");
+	wire_next(w, inner.data, inner.len, "document shop drop users\n");
 }
 
 /* Whatever is cut out of it, no byte outside is read. */
@@ -238,6 +274,7 @@ int main(void)
 		cmocka_unit_test(deletes_in_the_body),
 		cmocka_unit_test(what_is_whole_is_certain),
 		cmocka_unit_test(a_command_inside_of_a_query),
+		cmocka_unit_test(limits),
 		cmocka_unit_test(deletes_beside_the_body),
 		cmocka_unit_test(old_messages),
 		cmocka_unit_test(compressed),

@@ -231,7 +231,8 @@ static void function_calls(void **state _unused_)
 	add_startup(&b);
 	add(&b, 'F', BYTES("\0\0\x03\xc4\0\0\0\0\0\0"));
 	add(&b, 'F', BYTES("\0\0\x03\xc5\0\0\0\0\0\0"));
-	wire_expect(0, b.data, b.len, "sql DROP LARGE OBJECT\n");
+	add(&b, 'F', BYTES("\0\0\x03\xba\0\0\0\0\0\0"));
+	wire_expect(0, b.data, b.len, "sql DROP LARGE OBJECT\nsql uncertain\n");
 }
 
 static void listening_from_the_middle(void **state _unused_)

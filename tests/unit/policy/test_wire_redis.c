@@ -12,6 +12,7 @@ static void commands(void **state _unused_)
 		    BYTES("*1\r\n$8\r\nFLUSHALL\r\n*3\r\n$3\r\nset\r\n$1\r\nk\r\n$8\r\nFLUSHALL\r\n"
 			  "*0\r\n*2\r\n$6\r\nSCRIPT\r\n$5\r\nFLUSH\r\n"),
 		    "command FLUSHALL\ncommand set k FLUSHALL\ncommand SCRIPT FLUSH\n");
+	wire_expect(0, BYTES("PING\r\nFLUSHALL\0x\r\n"), "command PING\ncommand FLUSHALL\n");
 	wire_expect(0, BYTES("*2\r\n$3\r\nGET\r\n$0\r\n\r\n*1\r\n$4\r\nEXEC\r\n"),
 		    "command GET \ncommand EXEC\n");
 }
@@ -94,13 +95,23 @@ static void what_is_no_command(void **state _unused_)
 	wire_next(w, BYTES("*2000000\r\n"), "raw uncertain FLUSHALL\r\n*2000000\r\n\n");
 }
 
+/* A server takes two bytes for the end of a number's line, of which it looks at the first. */
+static void half_an_end_of_line(void **state _unused_)
+{
+	_cleanup_(wire_free_ptr) struct wire *w = wire_new(0, true);
+
+	wire_next(w, BYTES("*1\r\n$4\r\nPING\r\n"), "command PING\n");
+	wire_next(w, BYTES("*1\r\n$8\rxFLUSHALL\r\n*1\r\n$4\r\nPING\r\n"),
+		  "raw uncertain $8\rxFLUSHALL\r\n*1\r\n$4\r\nPING\r\n\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(commands),	      cmocka_unit_test(lines),
 		cmocka_unit_test(passwords),	      cmocka_unit_test(what_is_before_a_command),
 		cmocka_unit_test(long_commands),      cmocka_unit_test(listening_from_the_middle),
-		cmocka_unit_test(what_is_no_command),
+		cmocka_unit_test(what_is_no_command), cmocka_unit_test(half_an_end_of_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
