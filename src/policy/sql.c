@@ -31,6 +31,8 @@ struct lexer {
 	const char *p, *end;
 	bool mysql;	 /* its reading: backslashes escape in strings, # begins a comment */
 	bool dashes;	 /* -- begins a comment only where a blank follows */
+	bool wide;	 /* a byte of GBK and its like takes the next one, were it a backslash */
+	bool comments;	 /* those of a version above the server's, which are no code */
 	bool executable; /* inside of MySQL's comment that is code */
 	bool open;	 /* a quote or comment was not closed */
 	bool line_start;
@@ -68,13 +70,19 @@ static void skip_comment(struct lexer *l)
 static bool starts_dash_comment(const struct lexer *l)
 {
 	return starts(l, "--") &&
-	       (!l->dashes || l->p + 2 == l->end || isspace((unsigned char)l->p[2]));
+	       (!l->dashes || l->p + 2 == l->end || isspace((unsigned char)l->p[2]) ||
+		iscntrl((unsigned char)l->p[2]));
 }
 
-/* MySQL runs what stands in a comment that begins with ! and a version. */
+/* MySQL runs what stands in a comment that begins with ! and a version, MariaDB with M! as well. */
+static bool starts_executable(const struct lexer *l)
+{
+	return !l->comments && (starts(l, "/*!") || starts(l, "/*M!"));
+}
+
 static void enter_executable(struct lexer *l)
 {
-	l->p += 3;
+	l->p += l->p[2] == 'M' ? 4 : 3;
 	while (l->p < l->end && isdigit((unsigned char)*l->p))
 		l->p++;
 	l->executable = true;
@@ -83,7 +91,7 @@ static void enter_executable(struct lexer *l)
 /* Elsewhere than at the start of a line it may be an operator (#>) or a name (#temporary). */
 static bool starts_hash_comment(const struct lexer *l)
 {
-	return (l->line_start && starts(l, "#")) || (l->mysql && starts(l, "# "));
+	return starts(l, "#") && (l->line_start || l->dashes || (l->mysql && starts(l, "# ")));
 }
 
 /* Passes one comment or line of a client's own commands; false where there is none here. */
@@ -91,7 +99,7 @@ static bool skip_remark(struct lexer *l)
 {
 	if (starts_dash_comment(l) || starts_hash_comment(l)) {
 		skip_line(l);
-	} else if (starts(l, "/*!")) {
+	} else if (starts_executable(l)) {
 		enter_executable(l);
 	} else if (starts(l, "/*")) {
 		skip_comment(l);
@@ -123,7 +131,9 @@ static struct token take_quoted(struct lexer *l, enum token_kind kind)
 	struct token t = { .kind = kind, .s = l->p };
 
 	for (; l->p < l->end; l->p++) {
-		if (l->mysql && quote != '`' && *l->p == '\\' && l->p + 1 < l->end) {
+		if (l->wide && (unsigned char)*l->p > 0x80 && l->p + 1 < l->end) {
+			l->p++;
+		} else if (l->mysql && quote != '`' && *l->p == '\\' && l->p + 1 < l->end) {
 			l->p++;
 		} else if (*l->p == quote) {
 			if (l->p + 1 == l->end || l->p[1] != quote)
@@ -137,15 +147,20 @@ static struct token take_quoted(struct lexer *l, enum token_kind kind)
 	return t;
 }
 
+static bool is_word_byte(unsigned char c)
+{
+	return isalnum(c) || c == '_' || c == '$' || c >= 0x80;
+}
+
 /* $tag$ … $tag$; false where the dollar begins none. */
 static bool take_dollar(struct lexer *l, struct token *ret)
 {
 	const char *tag = l->p, *p = l->p + 1, *close;
 	size_t len;
 
-	while (p < l->end && (isalnum((unsigned char)*p) || *p == '_'))
+	while (p < l->end && *p != '$' && is_word_byte((unsigned char)*p))
 		p++;
-	if (p == l->end || *p != '$')
+	if (p == l->end || *p != '$' || isdigit((unsigned char)tag[1]))
 		return false;
 	len = (size_t)(p + 1 - tag);
 	close = memmem(p + 1, (size_t)(l->end - p - 1), tag, len);
@@ -154,11 +169,6 @@ static bool take_dollar(struct lexer *l, struct token *ret)
 	ret->len = (size_t)((close ? close : l->end) - ret->s);
 	l->p = close ? close + len : l->end;
 	return true;
-}
-
-static bool is_word_byte(unsigned char c)
-{
-	return isalnum(c) || c == '_' || c == '$' || c >= 0x80;
 }
 
 static struct token take_word(struct lexer *l)
@@ -225,7 +235,7 @@ static struct token next(struct lexer *l)
 		return take_quoted(l, TOKEN_STRING);
 	if (*l->p == '"' || *l->p == '`')
 		return take_quoted(l, TOKEN_NAME);
-	if (*l->p == '$' && take_dollar(l, &t))
+	if (*l->p == '$' && !l->dashes && take_dollar(l, &t)) /* to MySQL it is of a name */
 		return t;
 	if (is_word_byte((unsigned char)*l->p))
 		return take_word(l);
@@ -461,6 +471,28 @@ static bool is_destructive(const struct lexer *l, unsigned int nesting, bool *re
 	return c.found;
 }
 
+static bool has_wide_backslash(const struct lexer *l)
+{
+	for (const char *p = l->p; p + 1 < l->end; p++)
+		if ((unsigned char)p[0] > 0x80 && p[1] == '\\')
+			return true;
+	return false;
+}
+
+/* Which version the server has, and which set of characters it was told, nobody knows. */
+static bool is_destructive_to_some(const struct lexer *mysql)
+{
+	struct lexer comments = *mysql, wide = *mysql;
+	bool open, found;
+
+	comments.comments = true;
+	if (is_destructive(&comments, 0, &open))
+		return true;
+	wide.wide = true;
+	found = has_wide_backslash(mysql) && is_destructive(&wide, 0, &open);
+	return found && !open;
+}
+
 bool sql_is_destructive(const char *text, size_t len, enum sql_dialect dialect)
 {
 	struct lexer l = { .p = text, .end = text + len, .line_start = true };
@@ -471,7 +503,7 @@ bool sql_is_destructive(const char *text, size_t len, enum sql_dialect dialect)
 	l.dashes = dialect == SQL_MYSQL;
 	escaped = is_destructive(&l, 0, &open_escaped);
 	if (dialect == SQL_MYSQL)
-		return escaped;
+		return escaped || is_destructive_to_some(&l);
 	if (open_plain == open_escaped)
 		return plain || escaped;
 	return open_plain ? escaped : plain;

@@ -56,6 +56,17 @@ static const char *const destructive[] = {
 	"ALTER TABLE a TRUNCATE PARTITION p",
 	"/* a /* b */ c */ DROP TABLE x",
 	"/* a /* b */ DROP TABLE x",
+	"/*M!100000 DROP TABLE x */",
+	"select $\xc3\xa9$ ' $\xc3\xa9$; DROP TABLE x; --'",
+};
+
+/* As MySQL and MariaDB read them. */
+static const char *const destructive_of_mysql[] = {
+	"/*!99999 ' */ DROP TABLE x -- '",
+	"select 1 as $$; DROP TABLE x; -- $$",
+	"select 1 #'\n; DROP TABLE x; -- '",
+	"select 1 --\x01'\n; DROP TABLE x; -- '",
+	"select 'a\\'b', '\xbf\\'; DROP TABLE x -- '",
 };
 
 static const char *const harmless[] = {
@@ -198,12 +209,23 @@ static void test_depth(void **state _unused_)
 	assert_true(sql_is_destructive(text, 313, SQL_ANY));
 }
 
+static void test_mysql(void **state _unused_)
+{
+	static const char harmless[] = "insert into a values ('\xe4\xbd\xa0\\n; drop table x')";
+
+	for (size_t i = 0; i < ARRAY_SIZE(destructive_of_mysql); i++)
+		if (!sql_is_destructive(destructive_of_mysql[i], strlen(destructive_of_mysql[i]),
+					SQL_MYSQL))
+			fail_msg("destructive: %s", destructive_of_mysql[i]);
+	assert_false(sql_is_destructive(harmless, sizeof(harmless) - 1, SQL_MYSQL));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_destructive), cmocka_unit_test(test_harmless),
 		cmocka_unit_test(test_dialects),    cmocka_unit_test(test_reads),
-		cmocka_unit_test(test_depth),
+		cmocka_unit_test(test_depth),	    cmocka_unit_test(test_mysql),
 	};
 
 	return cmocka_run_group_tests_name("sql", tests, NULL, NULL);
