@@ -91,10 +91,14 @@ static struct wire_slice take_counted(struct reader *r)
 	return reader_bytes(r, n > reader_left(r) ? reader_left(r) + 1 : (size_t)n);
 }
 
-/* --- the response to the server's handshake */
+/* --- the response to the server's handshake. MariaDB passes over a compression that it does not
+ * know: what is then sent as it is, is read so; what is compressed makes no sense, and nothing is
+ * lost. */
 
 static void read_response(struct wire *w, struct reader *r)
 {
+	static const char why[] = "the MySQL connection is compressed";
+	struct wire_message hidden = { .kind = WIRE_BLIND, .text = { why, sizeof(why) - 1 } };
 	u32 can = reader_le32(r);
 
 	w->mysql.started = true;
@@ -113,8 +117,9 @@ static void read_response(struct wire *w, struct reader *r)
 		reader_bytes(r, reader_u8(r));
 	if (can & WITH_DATABASE && !r->bad)
 		wire_set_fact(w->database, reader_string(r));
-	if (can & (COMPRESS | ZSTD))
-		wire_end(w, "the MySQL connection is compressed");
+	w->mysql.packed = can & (COMPRESS | ZSTD);
+	if (w->mysql.packed)
+		wire_tell(w, &hidden);
 }
 
 static size_t step_response(struct wire *w, const u8 *p, size_t len)
@@ -260,14 +265,14 @@ static size_t step(struct wire *w, const u8 *p, size_t len)
 	total = HEADER + (size_t)wire_le24(p);
 	if (p[3] || total == HEADER) /* what follows a command, a password, a file */
 		return wire_pass(w, len, total);
-	if (p[4] > COM_LAST && p[4] < COM_FIRST_OF_MARIADB)
+	if (p[4] > COM_LAST && p[4] < COM_FIRST_OF_MARIADB && !w->mysql.packed)
 		return wire_lose(w);
 	if (p[4] > COM_STMT_PREPARE)
 		return wire_pass(w, len, total);
 	if (len < total && !w->cut)
 		return wire_more(w, total);
 	r = reader_of(p + HEADER + 1, MIN(total, len) - HEADER - 1);
-	take(w, p[4], &r, total > len || total == HEADER + 0xffffff);
+	take(w, p[4], &r, !w->mysql.packed && (total > len || total == HEADER + 0xffffff));
 	return wire_pass(w, len, total);
 }
 

@@ -39,6 +39,7 @@ struct wire_postgres {
 struct wire_mysql {
 	bool started;
 	bool attributes, attributes_known; /* of queries */
+	bool packed;			   /* compressed, if the server does that */
 };
 
 struct wire_redis {
