@@ -139,9 +139,9 @@ def expect_denied(wire, agent, blind, error="error"):
 
 
 class Postgres:
-    """A server of the test's own, with TLS, on loopback and on a Unix socket."""
+    """A server of the test's own, with TLS, on loopback and on a Unix socket; or in another network, on all its addresses."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, net=None):
         self.data = os.path.join(directory, "pg-wire")
         self.port = free_port()
         self.bin = sorted(p for p in (f"/usr/lib/postgresql/{v}/bin" for v in range(10, 31)) if os.path.isdir(p))[-1]
@@ -150,15 +150,18 @@ class Postgres:
         subprocess.run([*runs_as, f"{self.bin}/initdb", "-D", self.data, "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"],
                        check=True, capture_output=True, cwd="/")
         make_certificate(self.data, "postgres")
-        self.process = subprocess.Popen([*runs_as, f"{self.bin}/postgres", "-D", self.data, "-h", HOST, "-p", str(self.port), "-k",
+        inside, addresses = (net.inside, "*") if net else ([], HOST)
+        with open(f"{self.data}/pg_hba.conf", "a", encoding="utf-8") as f:
+            f.write("host all all all trust\n")
+        self.process = subprocess.Popen([*inside, *runs_as, f"{self.bin}/postgres", "-D", self.data, "-h", addresses, "-p", str(self.port), "-k",
                                          self.data, "-c", "fsync=off", "-c", "ssl=on"], stderr=subprocess.DEVNULL, cwd="/")
         laboratory.KEEP.add(self.process.pid)
         until(lambda: self.ask("select 1") == "1", "PostgreSQL answers")
 
-    def ask(self, sql):
+    def ask(self, sql, database="postgres"):
         """As nobody's session."""
-        done = subprocess.run(["psql", "-X", "-h", HOST, "-p", str(self.port), "-U", "postgres", "-Atqc", sql], capture_output=True,
-                              text=True, check=False)
+        done = subprocess.run(["psql", "-X", "-h", self.data, "-p", str(self.port), "-U", "postgres", "-d", database, "-Atqc", sql],
+                              capture_output=True, text=True, check=False)
         return done.stdout.strip() if done.returncode == 0 else None
 
     def has(self, table):
@@ -189,10 +192,14 @@ def make_certificate(directory, owner="root"):
     os.chmod(key, 0o600)
 
 
-@pytest.fixture(scope="module")
-def postgres(wire_dir):
+def needs_postgres():
     if not os.path.isdir("/usr/lib/postgresql") or "postgres" not in [p.pw_name for p in pwd.getpwall()]:
         pytest.skip("PostgreSQL's server is not installed")
+
+
+@pytest.fixture(scope="module")
+def postgres(wire_dir):
+    needs_postgres()
     server = Postgres(wire_dir)
     yield server
     server.stop()
