@@ -1,6 +1,7 @@
 #include "policy/sql.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -33,6 +34,7 @@ struct lexer {
 	bool dashes;	 /* -- begins a comment only where a blank follows */
 	bool wide;	 /* a byte of GBK and its like takes the next one, were it a backslash */
 	bool comments;	 /* those of a version above the server's, which are no code */
+	bool any_number; /* each number stands for any: what may be destructive is */
 	bool executable; /* inside of MySQL's comment that is code */
 	bool open;	 /* a quote or comment was not closed */
 	bool line_start;
@@ -258,9 +260,236 @@ static bool is_one_of(const struct token *t, const char *const *words, size_t co
 	return false;
 }
 
+/* --- conditions */
+
+#define VALUE_MAX 32 /* bytes of a number */
+
+/* What a condition is for the rows of a table. Of one whose numbers may be any it is a set. */
+enum truth {
+	ALWAYS = 1,
+	NEVER = 2,
+	BY_ROW = 4,
+};
+
+/* Conditions that AND and OR join, as far as they are read. */
+struct condition {
+	unsigned int any, all; /* sets of enum truth: the terms of OR, the factors of the last */
+	bool negated, dotted;
+	struct token terms[4]; /* of the last factor: a comparison, and an operator behind it */
+	unsigned int count;    /* one more than there is room for: too many */
+	unsigned int group;    /* of the one in parentheses */
+};
+
+static void condition_begin(struct condition *c)
+{
+	*c = (struct condition) { .any = NEVER, .all = ALWAYS };
+}
+
+static unsigned int negate(unsigned int set)
+{
+	return (set & BY_ROW) | (set & ALWAYS ? NEVER : 0) | (set & NEVER ? ALWAYS : 0);
+}
+
+static unsigned int both(unsigned int a, unsigned int b)
+{
+	unsigned int ret = (a | b) & NEVER;
+
+	ret |= a & b & ALWAYS;
+	if ((a | b) & BY_ROW && a & (ALWAYS | BY_ROW) && b & (ALWAYS | BY_ROW))
+		ret |= BY_ROW;
+	return ret;
+}
+
+static unsigned int either(unsigned int a, unsigned int b)
+{
+	return negate(both(negate(a), negate(b)));
+}
+
+static bool is_literal(const struct token *t)
+{
+	return t->kind == TOKEN_NUMBER || t->kind == TOKEN_STRING;
+}
+
+static bool is_name(const struct token *t)
+{
+	return t->kind == TOKEN_NAME || (t->kind == TOKEN_WORD && !is_word(t, "null"));
+}
+
+static bool number_of(const struct token *t, double *ret)
+{
+	char text[VALUE_MAX], *end;
+
+	if (!t->len || t->len >= sizeof(text) || !isdigit((unsigned char)*t->s))
+		return false;
+	memcpy(text, t->s, t->len);
+	text[t->len] = '\0';
+	*ret = strtod(text, &end);
+	return !*end;
+}
+
+static int compare_texts(const struct token *a, const struct token *b)
+{
+	int r = memcmp(a->s, b->s, MIN(a->len, b->len));
+
+	return r ?: (a->len > b->len) - (a->len < b->len);
+}
+
+/* Negative, 0 or positive; false: it depends on the row. */
+static bool compare(const struct token *a, const struct token *b, int *ret)
+{
+	double x, y;
+
+	if (is_name(a) && a->kind == b->kind && a->len == b->len &&
+	    (a->kind == TOKEN_WORD ? strncasecmp(a->s, b->s, a->len)
+				   : memcmp(a->s, b->s, a->len)) == 0)
+		*ret = 0;
+	else if (a->kind == TOKEN_STRING && b->kind == TOKEN_STRING)
+		*ret = compare_texts(a, b);
+	else if (is_literal(a) && is_literal(b) && number_of(a, &x) && number_of(b, &y))
+		*ret = (x > y) - (x < y);
+	else
+		return false;
+	return true;
+}
+
+static bool is_operator(const struct token *t, const char *op)
+{
+	return t->kind == TOKEN_OTHER && t->len == strlen(op) && !memcmp(t->s, op, t->len);
+}
+
+/* A comparison of literals, or of a column with itself (but for its NULLs). */
+static unsigned int truth_of_comparison(const struct token *terms, bool any_number)
+{
+	static const struct {
+		const char *name;
+		bool less, equal, greater;
+	} operators[] = {
+		{ "=", false, true, false },   { "==", false, true, false },
+		{ "<=>", false, true, false }, { "<>", true, false, true },
+		{ "!=", true, false, true },   { "<", true, false, false },
+		{ "<=", true, true, false },   { ">", false, false, true },
+		{ ">=", false, true, true },
+	};
+	int r;
+
+	for (size_t i = 0; i < ARRAY_SIZE(operators); i++) {
+		if (!is_operator(&terms[1], operators[i].name))
+			continue;
+		if (any_number && is_literal(&terms[0]) && is_literal(&terms[2]))
+			return ALWAYS | NEVER;
+		if (!compare(&terms[0], &terms[2], &r))
+			return BY_ROW;
+		return (r < 0	? operators[i].less
+			: r > 0 ? operators[i].greater
+				: operators[i].equal)
+			       ? ALWAYS
+			       : NEVER;
+	}
+	return BY_ROW;
+}
+
+static unsigned int truth_of_value(const struct token *t, bool any_number)
+{
+	double x;
+
+	if (is_literal(t) && any_number)
+		return ALWAYS | NEVER;
+	if (is_word(t, "true"))
+		return ALWAYS;
+	if (is_word(t, "false"))
+		return NEVER;
+	return is_literal(t) && number_of(t, &x) ? (x != 0 ? ALWAYS : NEVER) : BY_ROW;
+}
+
+static void end_factor(struct condition *c, bool any_number)
+{
+	unsigned int truth = BY_ROW;
+
+	if (c->count == 1 && c->terms[0].kind == TOKEN_OPEN)
+		truth = c->group;
+	else if (c->count == 1)
+		truth = truth_of_value(&c->terms[0], any_number);
+	else if (c->count == 3)
+		truth = truth_of_comparison(c->terms, any_number);
+	c->all = both(c->all, c->negated ? negate(truth) : truth);
+	c->negated = c->dotted = false;
+	c->count = 0;
+}
+
+static unsigned int condition_truth(struct condition *c, bool any_number)
+{
+	end_factor(c, any_number);
+	c->any = either(c->any, c->all);
+	c->all = ALWAYS;
+	return c->any;
+}
+
+/* Parts of an operator, and of a name or number with points. */
+static bool continues(const struct condition *c, const struct token *t)
+{
+	static const char marks[] = "=<>!&|";
+	const struct token *last;
+
+	if (!c->count || c->count > ARRAY_SIZE(c->terms))
+		return false;
+	last = &c->terms[c->count - 1];
+	return c->dotted || is_operator(t, ".") ||
+	       (last->kind == TOKEN_OTHER && t->kind == TOKEN_OTHER &&
+		last->s + last->len == t->s && strchr(marks, *last->s) && strchr(marks, *t->s));
+}
+
+static void push_term(struct condition *c, const struct token *t)
+{
+	if (continues(c, t)) {
+		struct token *last = &c->terms[c->count - 1];
+
+		last->len = (size_t)(t->s + t->len - last->s);
+	} else if (c->count < ARRAY_SIZE(c->terms)) {
+		c->terms[c->count++] = *t;
+	} else {
+		c->count = ARRAY_SIZE(c->terms) + 1;
+	}
+	c->dotted = is_operator(t, ".");
+}
+
+/* An operator is whole when what follows it comes. */
+static bool ends_as(const struct condition *c, const char *op)
+{
+	return c->count > 1 && c->count <= ARRAY_SIZE(c->terms) &&
+	       is_operator(&c->terms[c->count - 1], op);
+}
+
+/* To MySQL && and || join conditions. */
+static void end_joint(struct condition *c, bool any_number)
+{
+	bool is_or = ends_as(c, "||");
+
+	if (!is_or && !ends_as(c, "&&"))
+		return;
+	c->count--;
+	if (is_or)
+		condition_truth(c, any_number);
+	else
+		end_factor(c, any_number);
+}
+
+static void take_term(struct condition *c, const struct token *t, const struct lexer *l)
+{
+	if (l->mysql)
+		end_joint(c, l->any_number);
+	if (is_word(t, "or"))
+		condition_truth(c, l->any_number);
+	else if (is_word(t, "and"))
+		end_factor(c, l->any_number);
+	else if (is_word(t, "not") && !c->count)
+		c->negated = !c->negated;
+	else
+		push_term(c, t);
+}
+
 /* --- statements */
 
-enum where { WHERE_MISSING, WHERE_BEGUN, WHERE_MEANT };
+enum where { WHERE_MISSING, WHERE_BEGUN, WHERE_ENDED };
 
 /* What is known of the statement at one depth of parentheses. */
 struct scope {
@@ -269,15 +498,17 @@ struct scope {
 	bool named;	 /* something follows the verb */
 	bool after_on;	 /* ON DELETE, ON UPDATE are no verbs */
 	bool altering;	 /* ALTER */
-	bool dropping;	 /* DROP or TRUNCATE, just now */
+	bool losing;	 /* TRUNCATE, just now */
+	bool dropping;	 /* DROP, just now */
+	bool unnamed;	 /* … INDEX, KEY or the like of ALTER, whose name must follow */
 	bool harmless;	 /* EXPLAIN: nothing is run */
 	bool runs_texts; /* DO, EXECUTE, PREPARE: strings are code */
 	bool preparing;	 /* PREPARE: a statement follows AS */
 	bool creating;	 /* CREATE */
 	bool replacing;	 /* … OR REPLACE */
+	bool group;	 /* of a condition: what is in its parentheses is one */
 	enum where where;
-	struct token terms[3]; /* the first of what follows WHERE */
-	unsigned int terms_count;
+	struct condition condition; /* what follows WHERE */
 };
 
 struct checker {
@@ -289,27 +520,19 @@ struct checker {
 
 static bool is_destructive(const struct lexer *l, unsigned int nesting, bool *ret_open);
 
-static bool is_same_literal(const struct token *a, const struct token *b)
+/* WHERE TRUE, WHERE 1 = 1 OR …: as good as none. */
+static bool is_for_all_rows(struct scope *s, const struct lexer *l)
 {
-	return a->kind == b->kind && a->len == b->len && memcmp(a->s, b->s, a->len) == 0 &&
-	       (a->kind == TOKEN_NUMBER || a->kind == TOKEN_STRING);
-}
-
-/* WHERE TRUE, WHERE 1, WHERE 1=1: as good as none. */
-static bool is_always_true(const struct scope *s)
-{
-	if (s->terms_count == 1)
-		return is_word(&s->terms[0], "true") ||
-		       (s->terms[0].kind == TOKEN_NUMBER && s->terms[0].s[0] != '0');
-	return s->terms_count == 3 && s->terms[1].s[0] == '=' &&
-	       is_same_literal(&s->terms[0], &s->terms[2]);
+	if (s->where == WHERE_MISSING)
+		return true;
+	return condition_truth(&s->condition, l->any_number) & ALWAYS;
 }
 
 static void end_scope(struct checker *c)
 {
 	struct scope *s = &c->scopes[c->depth];
 
-	if (s->all_rows && s->named && (s->where == WHERE_MISSING || is_always_true(s)))
+	if (s->unnamed || (s->all_rows && s->named && is_for_all_rows(s, &c->lexer)))
 		c->found = true;
 	*s = (struct scope) { 0 };
 }
@@ -333,7 +556,8 @@ static void begin(struct checker *c, struct scope *s, const struct token *t)
 		is_word(t, "do") || is_word(t, "execute") || is_word(t, "exec") || s->preparing;
 	s->all_rows = is_word(t, "delete") || is_word(t, "update");
 	/* DROP( and TRUNCATE( in parentheses are columns and functions */
-	s->dropping = c->depth == 0 && (is_word(t, "drop") || is_word(t, "truncate"));
+	s->dropping = c->depth == 0 && is_word(t, "drop");
+	s->losing = c->depth == 0 && is_word(t, "truncate");
 }
 
 /* A word that is not the first. */
@@ -347,12 +571,15 @@ static void follow(struct scope *s, const struct token *t)
 		*s = (struct scope) { 0 };
 		return;
 	}
-	if (s->all_rows && is_word(t, "where") && s->where == WHERE_MISSING)
+	if (s->all_rows && is_word(t, "where") && s->where == WHERE_MISSING) {
 		s->where = WHERE_BEGUN;
+		condition_begin(&s->condition);
+	}
 	/* what is replaced is lost; of a function or a view that is no data */
 	s->replacing |= s->creating && is_word(t, "replace");
-	s->dropping = (s->altering && (is_word(t, "drop") || is_word(t, "truncate"))) ||
-		      (s->replacing && is_word(t, "table"));
+	s->dropping = s->altering && is_word(t, "drop");
+	s->losing =
+		(s->altering && is_word(t, "truncate")) || (s->replacing && is_word(t, "table"));
 	/* ClickHouse deletes by ALTER TABLE … DELETE WHERE */
 	if (s->altering && !s->after_on && (is_word(t, "delete") || is_word(t, "update"))) {
 		s->altering = false;
@@ -361,22 +588,38 @@ static void follow(struct scope *s, const struct token *t)
 	s->after_on = is_word(t, "on");
 }
 
-static void take_term(struct scope *s, const struct token *t)
-{
-	if (s->terms_count < ARRAY_SIZE(s->terms))
-		s->terms[s->terms_count++] = *t;
-	else
-		s->where = WHERE_MEANT;
-	if (s->where == WHERE_MEANT)
-		s->terms_count = 0;
-}
-
-/* ALTER … DROP of what holds no data. */
+/* What DROP takes away holds no data. Columns may have the names of some of these. */
 static bool is_attribute(const struct token *t)
 {
 	static const char *const words[] = { "not", "default", "identity", "expression" };
 
 	return is_one_of(t, words, ARRAY_SIZE(words));
+}
+
+static bool is_key(const struct token *t)
+{
+	static const char *const words[] = { "index",	"key",	   "constraint",
+					     "primary", "foreign", "check" };
+
+	return is_one_of(t, words, ARRAY_SIZE(words));
+}
+
+/* What follows DROP. */
+static void check_dropped(struct checker *c, struct scope *s, const struct token *t)
+{
+	if (s->altering && is_key(t))
+		s->unnamed = true;
+	else if (!is_word(t, "index") && !(s->altering && is_attribute(t)))
+		c->found = true;
+}
+
+/* … and then KEY or the like: a name, or it was one itself. */
+static bool is_key_name(const struct token *t)
+{
+	static const char *const behind[] = { "cascade", "restrict" };
+
+	return (t->kind == TOKEN_WORD || t->kind == TOKEN_NAME) &&
+	       !is_one_of(t, behind, ARRAY_SIZE(behind));
 }
 
 static void check_text(struct checker *c, const struct token *t)
@@ -385,6 +628,7 @@ static void check_text(struct checker *c, const struct token *t)
 			       .end = t->s + t->len,
 			       .mysql = c->lexer.mysql,
 			       .dashes = c->lexer.dashes,
+			       .any_number = c->lexer.any_number,
 			       .line_start = true };
 	bool open;
 
@@ -392,18 +636,30 @@ static void check_text(struct checker *c, const struct token *t)
 		c->found = true;
 }
 
-static void check_token(struct checker *c, const struct token *t)
+/* Of what is in parentheses in a condition, a query is none. */
+static void check_group(struct scope *s, const struct token *t)
 {
-	struct scope *s = &c->scopes[c->depth];
+	static const char *const verbs[] = { "select", "with", "values", "table" };
 
-	if (s->dropping && !is_attribute(t))
-		c->found = true;
-	s->dropping = false;
-	s->named |= s->all_rows;
-	if (t->kind == TOKEN_STRING && s->runs_texts)
-		check_text(c, t);
-	if (s->where == WHERE_BEGUN)
-		take_term(s, t);
+	if (s->group && s->where == WHERE_BEGUN && !s->condition.count && !s->condition.negated &&
+	    is_one_of(t, verbs, ARRAY_SIZE(verbs)))
+		s->where = WHERE_MISSING;
+}
+
+/* What may follow a condition. */
+static bool ends_where(const struct scope *s, const struct token *t)
+{
+	static const char *const words[] = { "returning", "order", "limit", "settings", "option" };
+
+	return !s->group && is_one_of(t, words, ARRAY_SIZE(words));
+}
+
+static void check_word(struct checker *c, struct scope *s, const struct token *t)
+{
+	if (s->where == WHERE_BEGUN && ends_where(s, t))
+		s->where = WHERE_ENDED;
+	else if (s->where == WHERE_BEGUN)
+		take_term(&s->condition, t, &c->lexer);
 	else if (t->kind == TOKEN_WORD && !s->begun)
 		begin(c, s, t);
 	else if (t->kind == TOKEN_WORD)
@@ -412,14 +668,63 @@ static void check_token(struct checker *c, const struct token *t)
 		s->begun = true;
 }
 
-/* What follows the common table expressions of WITH is a statement of its own. */
+static void check_token(struct checker *c, const struct token *t)
+{
+	struct scope *s = &c->scopes[c->depth];
+
+	c->found |= s->losing || (s->unnamed && !is_key_name(t));
+	s->unnamed = false;
+	if (s->dropping)
+		check_dropped(c, s, t);
+	s->dropping = s->losing = false;
+	s->named |= s->all_rows;
+	if (t->kind == TOKEN_STRING && s->runs_texts)
+		check_text(c, t);
+	check_group(s, t);
+	check_word(c, s, t);
+}
+
+static void open_parens(struct checker *c)
+{
+	struct scope *s = &c->scopes[c->depth], *inner = s + 1;
+
+	if (c->depth + 1 == MAX_PARENS)
+		return;
+	*inner = (struct scope) { .runs_texts = s->runs_texts, .group = s->where == WHERE_BEGUN };
+	if (inner->group) {
+		inner->where = WHERE_BEGUN;
+		condition_begin(&inner->condition);
+	}
+	c->depth++;
+}
+
+/* What was in parentheses in a condition: another one, or one value. */
+static void close_group(struct checker *c, struct scope *outer, struct scope *s)
+{
+	static const struct token open = { .kind = TOKEN_OPEN, .s = "(", .len = 1 };
+	struct condition *in = &s->condition, *to = &outer->condition;
+	bool whole = s->where != WHERE_MISSING;
+	bool value = whole && in->count == 1 && in->any == NEVER && in->all == ALWAYS &&
+		     !in->negated && in->terms[0].kind != TOKEN_OPEN;
+	struct token t = value ? in->terms[0] : open;
+
+	to->group = whole ? condition_truth(in, c->lexer.any_number) : BY_ROW;
+	to->dotted = false;
+	take_term(to, &t, &c->lexer);
+}
+
 static void close_parens(struct checker *c)
 {
+	struct scope *s = &c->scopes[c->depth];
+
+	if (c->depth > 0 && s->group)
+		close_group(c, s - 1, s);
 	end_scope(c);
 	if (c->depth > 0)
 		c->depth--;
 }
 
+/* What follows the common table expressions of WITH is a statement of its own. */
 static void check_with(struct checker *c, const struct token *t)
 {
 	struct scope *s = &c->scopes[c->depth];
@@ -432,13 +737,7 @@ static void check_with(struct checker *c, const struct token *t)
 static void check_mark(struct checker *c, const struct token *t)
 {
 	if (t->kind == TOKEN_OPEN) {
-		if (c->scopes[c->depth].where == WHERE_BEGUN)
-			take_term(&c->scopes[c->depth], t);
-		if (c->depth + 1 < MAX_PARENS) {
-			bool runs_texts = c->scopes[c->depth].runs_texts;
-
-			c->scopes[++c->depth] = (struct scope) { .runs_texts = runs_texts };
-		}
+		open_parens(c);
 	} else if (t->kind == TOKEN_CLOSE) {
 		close_parens(c);
 	} else {
@@ -507,6 +806,18 @@ bool sql_is_destructive(const char *text, size_t len, enum sql_dialect dialect)
 	if (open_plain == open_escaped)
 		return plain || escaped;
 	return open_plain ? escaped : plain;
+}
+
+bool sql_may_be_destructive(const char *text, size_t len)
+{
+	struct lexer l = { .p = text, .end = text + len, .any_number = true, .line_start = true };
+	bool found, open;
+
+	found = is_destructive(&l, 0, &open);
+	l.mysql = true;
+	found |= is_destructive(&l, 0, &open);
+	l.dashes = true;
+	return found || is_destructive(&l, 0, &open) || is_destructive_to_some(&l);
 }
 
 /* --- what only reads */

@@ -10,9 +10,13 @@ enum sql_dialect {
 	SQL_MYSQL,
 };
 
-/* One of its statements is a DROP, a TRUNCATE, an ALTER … DROP, or a DELETE or UPDATE of all rows.
+/* One of its statements is a DROP, a TRUNCATE, an ALTER … DROP (of an index or a constraint none of
+ * them), or a DELETE or UPDATE of all rows: with no condition, or one that each row meets.
  * Comments, strings and quoted names count for nothing. */
 bool sql_is_destructive(const char *text, size_t len, enum sql_dialect dialect);
+
+/* Would it be in any dialect, if its literals were others? */
+bool sql_may_be_destructive(const char *text, size_t len);
 
 /* Does it only read? Each statement is one of those that do, none of their words writes, and
  * nothing is left open. What is doubtful does not. */
