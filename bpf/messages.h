@@ -50,37 +50,65 @@ static __always_inline long read_part(const struct send_work *w, u64 at, struct 
 	return r;
 }
 
-/* Whether the kernel may take them for the same; it compares more. */
-static __always_inline bool is_same_name(const struct send_work *w, u64 at)
+static __always_inline u32 message_bytes(const struct send_work *w)
 {
-	u64 name[3] = {};
-
-	if ((u16)w->name[0] != AF_INET6)
-		return !bpf_probe_read_user(name, 8, (const void *)at) && name[0] == w->name[0];
-	return !bpf_probe_read_user(name, sizeof(name), (const void *)at) &&
-	       name[0] == w->name[0] && name[1] == w->name[1] && name[2] == w->name[2];
+	return w->narrow ? NARROW_MESSAGE_BYTES : MESSAGE_BYTES;
 }
 
-/* To the next message, where that goes to the same name. */
-static __always_inline bool next_message(struct send_work *w)
+static __always_inline u32 part_bytes(const struct send_work *w)
+{
+	return w->narrow ? sizeof(struct narrow_part) : sizeof(struct iovec);
+}
+
+static __always_inline long lose(struct send_work *w, u64 at, u64 len)
+{
+	w->away = at;
+	w->away_len = len;
+	w->lost = 1;
+	return 1;
+}
+
+/* 1: the kernel may take it for the same, though it compares more; 0: not; else it is lost. */
+static __always_inline long is_same_name(struct send_work *w, u64 at)
+{
+	u32 bytes = (u16)w->name[0] == AF_INET6 ? sizeof(w->name) : sizeof(w->name[0]);
+	u64 name[3] = {};
+
+	if (bpf_probe_read_user(name, bytes, (const void *)at))
+		return lose(w, at, bytes);
+	return name[0] == w->name[0] &&
+	       (bytes == sizeof(w->name[0]) || (name[1] == w->name[1] && name[2] == w->name[2]));
+}
+
+/* To the next message. One that goes elsewhere has no parts here: that what follows it was not sent
+ * before is not known, where several messages are of the same bytes. */
+static __always_inline long next_message(struct send_work *w)
 {
 	struct message m = {};
+	long same;
 
-	if (!w->at_messages_left || read_message(w, w->at_messages, &m) || !is_same_name(w, m.name))
-		return false;
-	w->at_messages += w->narrow ? NARROW_MESSAGE_BYTES : MESSAGE_BYTES;
+	if (!w->at_messages_left) {
+		w->lost = 1;
+		return 1;
+	}
+	if (read_message(w, w->at_messages, &m))
+		return lose(w, w->at_messages, message_bytes(w));
+	same = is_same_name(w, m.name);
+	if (w->lost)
+		return 1;
+	w->at_messages += message_bytes(w);
 	w->at_messages_left--;
 	w->at_vector = m.vector;
-	w->at_parts = m.parts < PARTS_MAX ? m.parts : PARTS_MAX;
+	w->at_parts = !same ? 0 : m.parts < PARTS_MAX ? m.parts : PARTS_MAX;
 	w->at_user = 1;
-	return true;
+	return 0;
 }
 
 /* Is the next message the one in hand? Then what follows it begins there. */
 static long find_step(u32 i, void *data)
 {
 	struct send_work *w = ((struct send_ctx *)data)->w;
-	u32 bytes = w->narrow ? NARROW_MESSAGE_BYTES : MESSAGE_BYTES;
+	u32 bytes = message_bytes(w);
 	u64 at = w->messages + (u64)i * bytes;
 	struct message m = {};
 	struct iovec part = {};
@@ -113,18 +141,14 @@ static __always_inline long next_part(struct send_work *w)
 	const void *at = (const void *)w->at_vector;
 	struct iovec part = {};
 
-	if (!w->at_parts) {
-		w->lost = !next_message(w);
-		return w->lost;
-	}
+	if (!w->at_parts)
+		return next_message(w);
 	if (w->at_user ? read_part(w, w->at_vector, &part)
-		       : bpf_probe_read_kernel(&part, sizeof(part), at)) {
-		w->lost = 1;
-		return 1;
-	}
+		       : bpf_probe_read_kernel(&part, sizeof(part), at))
+		return lose(w, w->at_vector, part_bytes(w));
 	w->at = (u64)part.iov_base;
 	w->at_room = part.iov_len;
-	w->at_vector += w->at_user && w->narrow ? sizeof(struct narrow_part) : sizeof(part);
+	w->at_vector += w->at_user ? part_bytes(w) : sizeof(part);
 	w->at_parts--;
 	return 0;
 }

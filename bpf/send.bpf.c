@@ -94,10 +94,8 @@ static long gather_step(u32 i, void *data)
 	asm volatile("" : "+r"(n));
 	if (n > BS_SEND_DATA)
 		return 1;
-	if (bpf_probe_read_user(w->data + (fill & (BS_SEND_DATA - 1)), n, (const void *)w->at)) {
-		w->lost = 1;
-		return 1;
-	}
+	if (bpf_probe_read_user(w->data + (fill & (BS_SEND_DATA - 1)), n, (const void *)w->at))
+		return lose(w, w->at, w->at_room);
 	w->fill = fill + n;
 	w->left -= n;
 	w->at += n;
@@ -203,7 +201,6 @@ static __always_inline void walk(struct send_work *w, bool scans, bool hashes)
 	w->hash[1] = send_key[1];
 	bpf_loop(SEND_CHUNKS, walk_step, &c, 0);
 	__builtin_memcpy(w->event.tail, w->first, SEND_TAIL);
-	w->lost |= w->left;
 }
 
 /* ---- the stream */
@@ -382,7 +379,7 @@ __noinline int send_begin(struct send_work *given)
 		return 0;
 	send_tail(w);
 	walk(w, true, false);
-	if (w->lost)
+	if (w->lost || w->left)
 		w->event.flags |= BS_SEND_LOST;
 	if (!(w->stream.flags & STREAM_KNOWN))
 		w->event.flags |= BS_SEND_FIRST;
@@ -572,6 +569,8 @@ static __always_inline int ask_again(struct send_work *w)
 
 	if (!b || b->kind != BS_SLOT_SEND)
 		return -1;
+	if (b->send.stream == SEND_FETCHES && b->send.position == w->base)
+		return pages_fetch(w);
 	find_stream(w);
 	w->event.send.stream = w->stream.id;
 	w->event.send.position = w->stream.position;
@@ -579,8 +578,8 @@ static __always_inline int ask_again(struct send_work *w)
 		return -1;
 	walk(w, false, true);
 	name_write(w);
-	if (b->send.hash != w->event.send.hash)
-		return -1;
+	if (w->lost || b->send.hash != w->event.send.hash)
+		return -1; /* nobody has seen what is lost */
 	verdict = come_again(b);
 	return verdict < 0 ? verdict : end(w, verdict, b->flags >> BS_SAY_SHIFT);
 }
@@ -597,17 +596,52 @@ static __always_inline int ask_new(struct send_work *w)
 	return end(w, verdict, w->said);
 }
 
+static long list_step(u32 i, void *data)
+{
+	struct send_work *w = ((struct send_ctx *)data)->w;
+	u64 *part = (u64 *)(w->data + (i * sizeof(struct iovec) & (BS_SEND_DATA - 1)));
+
+	if (i)
+		w->at = w->at_room = 0;
+	if (i && next_part(w))
+		return 1;
+	part[0] = i ? w->at : w->away;
+	part[1] = i ? w->at_room : w->away_len;
+	w->fill = (i + 1) * sizeof(struct iovec);
+	return 0;
+}
+
+/* What was not in memory, and the parts behind it. PASS or REFUSE, WAIT, or -1: it is there. */
+static __always_inline int fetch(struct send_work *w)
+{
+	struct send_ctx c = { .w = w };
+
+	w->fill = 0;
+	bpf_loop(BS_SEND_DATA / sizeof(struct iovec), list_step, &c, 0);
+	w->away = 0;
+	return pages_fetch(w);
+}
+
 __noinline int send_judge(struct send_work *given)
 {
 	struct send_work *w = own_work(given);
-	int verdict;
+	int verdict, candidate;
 
 	if (!w)
 		return REFUSE;
 	verdict = ask_again(w);
 	if (verdict >= 0)
 		return verdict;
-	if (send_begin(w)) {
+	candidate = send_begin(w);
+	if (w->away && !send_observes) {
+		verdict = fetch(w);
+		if (verdict >= 0)
+			return verdict;
+		candidate = send_begin(w);
+		if (w->away)
+			return REFUSE;
+	}
+	if (candidate) {
 		if (!send_observes)
 			return ask_new(w);
 		send_observe(w);

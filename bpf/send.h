@@ -46,6 +46,8 @@ struct stream {
 	u8 tail[SEND_TAIL];
 };
 
+#define SEND_FETCHES ~1ULL /* no stream's number: what is not in memory is asked for */
+
 /* A write in hand. Each takes one of a pool, as in delete.h. */
 struct send_work {
 	u32 busy, index;
@@ -58,7 +60,8 @@ struct send_work {
 	/* messages.h: what follows in one call to the same name, at the caller's */
 	u64 messages, name[3];
 	u32 messages_left, narrow;
-	u32 paged; /* they are in pages, which cannot be read */
+	u32 paged;	    /* they are in pages, which cannot be read */
+	u64 away, away_len; /* what could not be read, as it is not in memory */
 	/* as far as they were gathered */
 	u64 at, at_room, at_vector;
 	u32 at_parts, left;
@@ -110,6 +113,7 @@ int send_is_by_packets(u64 cookie);
 int send_hand_over(struct send_work *w); /* from here on its packets are looked at */
 int pages_ask(struct send_work *w);	 /* pages.bpf.c */
 int pages_judge(struct send_work *w);
+int pages_fetch(struct send_work *w);	/* data[] lists what is to be in memory */
 int names_ask(u64 cookie, u64 session); /* names.bpf.c: answers are listened to */
 int send_is_tracked(u64 cookie);	/* and there is something to see */
 int send_find(struct send_work *w);	/* its stream; 0: there is none */
@@ -191,6 +195,7 @@ static __always_inline void send_source(struct send_work *w, const struct msghdr
 
 	w->base = w->room = w->vector = w->parts = 0;
 	w->messages_left = w->paged = 0;
+	w->away = 0;
 	if (bpf_core_enum_value_exists(enum iter_type, ITER_UBUF) &&
 	    type == bpf_core_enum_value(enum iter_type, ITER_UBUF)) {
 		w->base = (u64)BPF_CORE_READ(i, ubuf) + offset;

@@ -403,7 +403,9 @@ enum bs_send_flag {
 	BS_SEND_LOST = 1 << 7,	/* not all of it could be read */
 	BS_SEND_PAGES =
 		1 << 8, /* pages are about to be sent: nothing but that packets be looked at */
-	BS_SEND_MORE = 1 << 9, /* no candidate yet: bytes of the next, behind those that it has */
+	BS_SEND_MORE = 1 << 9,	/* no candidate yet: bytes of the next, behind those that it has */
+	BS_SEND_AWAY = 1 << 10, /* nothing but that memory be read, which brings it there: data[]
+				   has struct iovec of it */
 };
 
 enum bs_send_source {

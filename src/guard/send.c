@@ -10,6 +10,7 @@
 #include "base/escape.h"
 #include "base/log.h"
 #include "base/proc.h"
+#include "guard/candidate.h"
 #include "guard/resolved.h"
 #include "guard/internal.h"
 #include "guard/library.h"
@@ -286,13 +287,14 @@ static void take_more(struct stream *s, const struct bs_send_event *e, struct st
 	strbuf_free(&s->more);
 }
 
-/* What the event has no room for, from the process, which waits. */
+/* What the event has no room for, from the process, which waits; its first thread may have ended.
+ */
 static void read_rest(const struct bs_send_event *e, struct strbuf *to)
 {
 	size_t len = e->buffer && e->size > e->copied ? MIN(e->size - e->copied, READ_MAX) : 0;
 	_cleanup_free_ char *rest = len ? malloc(len) : NULL;
 	struct iovec mine = { rest, len }, its = { (void *)(e->buffer + e->copied), len };
-	ssize_t n = rest ? process_vm_readv((pid_t)e->head.tgid, &mine, 1, &its, 1, 0) : 0;
+	ssize_t n = rest ? process_vm_readv((pid_t)e->head.tid, &mine, 1, &its, 1, 0) : 0;
 
 	if (n > 0)
 		strbuf_add(to, rest, (size_t)n);
@@ -454,6 +456,27 @@ static void look_at_packets(struct guard *g)
 		log_errno(r, "what is sent from files is not seen");
 }
 
+/* That brings it to where the kernel can read it. False: nobody can, and so it does not go. */
+static bool read_away(const struct bs_send_event *e)
+{
+	struct iovec its[BS_SEND_DATA / sizeof(struct iovec)];
+	size_t n = MIN(e->copied, sizeof(its)) / sizeof(*its), len = 0;
+	_cleanup_free_ char *bytes = NULL;
+	struct iovec mine;
+
+	memcpy(its, e->data, n * sizeof(*its));
+	for (size_t i = 0; i < n; i++) {
+		its[i].iov_len = MIN(its[i].iov_len, READ_MAX - len);
+		len += its[i].iov_len;
+	}
+	bytes = malloc(len + 1);
+	mine = (struct iovec) { bytes, len };
+	if (bytes && process_vm_readv((pid_t)e->head.tid, &mine, 1, its, n, 0) == (ssize_t)len)
+		return true;
+	log_debug("process %u: what it is about to send cannot be read: refused", e->head.tgid);
+	return false;
+}
+
 struct exec *send_decode(struct guard *g, const struct bs_send_event *e)
 {
 	_cleanup_(exec_free_ptr) struct exec *x = calloc(1, sizeof(*x));
@@ -479,7 +502,7 @@ struct exec *send_decode(struct guard *g, const struct bs_send_event *e)
 		look_at_packets(g);
 	else if (e->source == BS_SEND_UNIX)
 		match_socket(g, x, e);
-	else
+	else if (!(e->flags & BS_SEND_AWAY))
 		judge(g, x, e);
 	if (exec_is_sending(x) && kernel_say(g->kernel, &e->send, x->sent.say))
 		log_debug("all that stream %llu sends next is asked about", e->send.stream);
@@ -512,6 +535,8 @@ void send_event(struct guard *g, const struct bs_send_event *e)
 		candidate_passed(g, x);
 	else if (e->slot >= BS_SLOTS)
 		candidate_missed(g, x);
+	else if (e->flags & BS_SEND_AWAY)
+		candidate_settle(g, x, read_away(e));
 	else
 		candidate_decide(g, TAKE_PTR(x));
 }

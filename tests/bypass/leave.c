@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/io_uring.h>
 #include <linux/sockios.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -79,6 +80,77 @@ static long way_writev(void)
 	for (const char *c = text; *c && n < 1024; c++)
 		parts[n++] = (struct iovec) { (char *)c, 1 };
 	return writev(tcp(), parts, n);
+}
+
+/* A copy in memory that is there, but that nobody has touched. */
+static void *untouched(const void *of, size_t len)
+{
+	int fd = memfd_create("untouched", 0);
+	void *at;
+
+	if (write(fd, of, len) != (ssize_t)len)
+		exit(3);
+	at = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	return at == MAP_FAILED ? NULL : at;
+}
+
+static long way_untouched(void)
+{
+	return send(tcp(), untouched(text, strlen(text)), strlen(text), 0);
+}
+
+/* Three parts, of which the second is to be read and the last is not. */
+static long way_untouched_writev(void)
+{
+	size_t half = strlen(text) / 2;
+	struct iovec parts[] = { { (char *)text, half },
+				 { untouched(text + half, 1), 1 },
+				 { untouched(text + half + 1, strlen(text) - half - 1),
+				   strlen(text) - half - 1 } };
+
+	return writev(tcp(), parts, 3);
+}
+
+static void *send_alone(void *leader)
+{
+	pthread_join(*(pthread_t *)leader, NULL);
+	puts(way_untouched_writev() >= 0 ? "OK" : errno == EPERM ? "EPERM" : strerror(errno));
+	exit(0);
+}
+
+/* From a thread that has outlived the first one. */
+static long way_untouched_leaderless(void)
+{
+	static pthread_t leader;
+	pthread_t thread;
+
+	leader = pthread_self();
+	if (pthread_create(&thread, NULL, send_alone, &leader))
+		return -1;
+	pthread_exit(NULL);
+}
+
+/* A statement to a database. */
+static long way_untouched_postgres(void)
+{
+	char start[] = "\0\0\0\20\0\3\0\0user\0a\0", head[5] = "Q", end = '\0';
+	size_t len = strlen(text);
+	uint32_t size = htonl((uint32_t)len + 5);
+	struct iovec parts[] = {
+		{ start, sizeof(start) }, { head, 5 }, { untouched(text, len), len }, { &end, 1 }
+	};
+
+	memcpy(head + 1, &size, sizeof(size));
+	return writev(tcp(), parts, 4);
+}
+
+/* One part is nowhere. */
+static long way_nowhere_writev(void)
+{
+	struct iovec parts[] = { { (char *)text, strlen(text) }, { (char *)4096, 1 } };
+
+	return writev(tcp(), parts, 2);
 }
 
 /* The text is in the last of three messages. What did not go is sent again. */
@@ -184,6 +256,55 @@ static long way_ia32_socketcall(void)
 	low->call[1] = (uint32_t)(uintptr_t)low->messages;
 	low->call[2] = 3;
 	return end_int80(int80(102, 20, (long)low->call, 0));
+}
+
+/* Where the messages behind the first are, is not to be read either. */
+static long way_untouched_sendmmsg(void)
+{
+	char filler[] = "x ";
+	struct iovec first = { filler, 2 }, last = { (char *)text, strlen(text) };
+	struct mmsghdr m[2] = { 0 };
+	char *at = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct mmsghdr *all = (struct mmsghdr *)(at + 4096) - 1;
+	int fd = memfd_create("untouched", 0);
+
+	for (int i = 0; i < 2; i++) {
+		m[i].msg_hdr.msg_iovlen = 1;
+		m[i].msg_hdr.msg_namelen = sizeof(goal);
+	}
+	m[0].msg_hdr.msg_name = &goal;
+	m[0].msg_hdr.msg_iov = &first;
+	m[1].msg_hdr.msg_name = untouched(&goal, sizeof(goal));
+	m[1].msg_hdr.msg_iov = untouched(&last, sizeof(last));
+	*all = m[0];
+	if (write(fd, &m[1], sizeof(m[1])) < 0 || ftruncate(fd, 4096) ||
+	    mmap(at + 4096, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) ==
+		    MAP_FAILED)
+		exit(3);
+	return sendmmsg(socket(AF_INET, SOCK_DGRAM, 0), all, 2, 0);
+}
+
+/* The third message is of the bytes of the first, and the kernel asks about it alone; behind it the
+ * text goes to the same name. */
+static long way_sendmmsg_alike(void)
+{
+	struct sockaddr_in other = { AF_INET, htons(9), goal.sin_addr, { 0 } };
+	char filler[] = "x ";
+	struct iovec parts[] = { { filler, 2 }, { (char *)text, strlen(text) } };
+	struct mmsghdr m[4] = { 0 };
+
+	for (int i = 0; i < 4; i++) {
+		m[i].msg_hdr.msg_iov = &parts[i == 3];
+		m[i].msg_hdr.msg_iovlen = 1;
+		m[i].msg_hdr.msg_name = i == 1 ? &other : &goal;
+		m[i].msg_hdr.msg_namelen = sizeof(goal);
+	}
+	for (int fd = socket(AF_INET, SOCK_DGRAM, 0), done = 0, n; done < 4; done += n) {
+		n = sendmmsg(fd, m + done, 4 - done, 0);
+		if (n < 0)
+			return -1;
+	}
+	return 1;
 }
 
 static long way_sendmmsg_named(void)
@@ -297,10 +418,17 @@ static const struct way {
 	{ "zerocopy", way_zerocopy },
 	{ "urgent", way_urgent },
 	{ "writev", way_writev },
+	{ "untouched", way_untouched },
+	{ "untouched-writev", way_untouched_writev },
+	{ "untouched-postgres", way_untouched_postgres },
+	{ "untouched-leaderless", way_untouched_leaderless },
+	{ "nowhere-writev", way_nowhere_writev },
 	{ "sendmmsg", way_sendmmsg },
 	{ "udp", way_udp },
 	{ "sendmmsg-named", way_sendmmsg_named },
 	{ "udp-sendmmsg", way_udp_sendmmsg },
+	{ "udp-sendmmsg-alike", way_sendmmsg_alike },
+	{ "udp-sendmmsg-untouched", way_untouched_sendmmsg },
 	{ "ia32-sendmmsg", way_ia32_sendmmsg },
 	{ "ia32-sendmmsg-socketcall", way_ia32_socketcall },
 	{ "udp-sendmmsg-connected", way_udp_sendmmsg_connected },

@@ -7,6 +7,9 @@ WAYS = ["tcp", "scm", "fastopen", "udp-sendmmsg", "leaderless", "nonblock", "mpt
         "udp-sendmsg", "udp-redirected", "vfork", "thread"]
 
 
+UNTOUCHED = ["untouched-writev", "untouched-leaderless", "untouched"]  # memory that is not there when it is sent
+
+
 @each(WAYS, "by")
 def _(lab, way):
     not_connected(lab, way)
@@ -18,6 +21,7 @@ def _(lab, host):
 
 
 @each(["send", "sendmmsg", "sendmmsg-named", "mptcp", "fastopen", "zerocopy", "urgent", "writev"], "sent by")
+@each(UNTOUCHED, "sent by")
 def _(lab, way):
     not_sent(lab, way)
 
@@ -43,19 +47,40 @@ def _(lab):
 DATAGRAMS = ["udp-sendmmsg", "udp-sendmmsg-connected"]
 
 
+@each(["udp-sendmmsg-untouched", "udp-sendmmsg-alike"], "sent by", limit={"trace": "only packets of TCP are looked at here"})
 @each([*DATAGRAMS, "ia32-sendmmsg", "ia32-sendmmsg-socketcall"], "sent by", limit={"trace": "only packets of TCP are looked at here"})
 def _(lab, way):
     not_sent(lab, way)
 
 
-BEFORE_TEXT = {"sendfile-much": 200 * 4096, "udp-sendmmsg": 6}
+@case("what is nowhere in its memory is refused, and not asked for again and again")
+def _(lab):
+    lab.net.clear()
+    agent = lab.run(leave(lab, "nowhere-writev", HOST, "harmless\n"), net=lab.net)
+    assert agent.finish() == 0, agent.all
+    time.sleep(0.3)
+    assert (agent.out, sent(lab)) == ("Bad address\n" if lab.tier == "trace" else "EPERM\n", 0), agent.all
+
+
+BEFORE_TEXT = {"sendfile-much": 200 * 4096, "udp-sendmmsg": 6, "untouched": 0, "untouched-writev": 0, "untouched-leaderless": 0, "untouched-postgres": 22,
+               "udp-sendmmsg-untouched": 2}
 
 
 @each(["sendmmsg-named", *DATAGRAMS, "splice", "sendmmsg", "sendfile", "sendfile-much", "vmsplice"],
       "approved, and all of it arrives once, sent by")
+@each([*UNTOUCHED, "udp-sendmmsg-untouched"], "approved, and all of it arrives once, sent by")
 def _(lab, way):
+    approved(lab, way, "hold-this-text\n")
+
+
+@case("approved as the statement that it is, and all of it arrives once, sent by: untouched-postgres")
+def _(lab):
+    assert approved(lab, "untouched-postgres", "drop table users")["signature"] == "way.sql"
+
+
+def approved(lab, way, text):
     lab.net.clear()
-    text = "hold-this-text\n"
+    hold = None
     agent = lab.run(leave(lab, way, HOST, text), net=lab.net)
     if lab.tier != "trace" or not way.startswith("udp"):
         hold = lab.guard.wait_for_holds()[0]
@@ -66,6 +91,7 @@ def _(lab, way):
     until(lambda: sent(lab) >= wanted, lambda: f"all of it: {sent(lab)} of {wanted}")
     time.sleep(0.3)
     assert sent(lab) == wanted, sent(lab)
+    return hold
 
 
 BEFORE = """import socket
