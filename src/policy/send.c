@@ -285,6 +285,18 @@ static bool path_matches(const char *glob, struct wire_slice path)
 	return glob_match(glob, strbuf_str(&clean), false);
 }
 
+static bool override_matches(const char *glob, struct wire_slice words)
+{
+	for (size_t at = 0, end; at < words.len; at = end + 1) {
+		const char *blank = memchr(words.s + at, ' ', words.len - at);
+
+		end = blank ? (size_t)(blank - words.s) : words.len;
+		if (slice_matches(glob, (struct wire_slice) { words.s + at, end - at }, true))
+			return true;
+	}
+	return false;
+}
+
 static bool request_matches(const struct looking *l)
 {
 	const struct wire_message *m = l->m;
@@ -295,7 +307,7 @@ static bool request_matches(const struct looking *l)
 	if (m->kind != WIRE_REQUEST || m->again)
 		return false;
 	method = m->method.s ? slice_matches(what(l), m->method, true) ||
-				       slice_matches(what(l), m->override, true)
+				       override_matches(what(l), m->override)
 			     : doubt(l);
 	there = m->path.s ? path_matches(path, m->path) : doubt(l);
 	return method && there;

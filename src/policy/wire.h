@@ -54,7 +54,7 @@ struct wire_message {
 	bool packed;	 /* the body is compressed: nobody sees what it says */
 	bool everything; /* a delete of all documents */
 	struct wire_slice text;
-	struct wire_slice method, override; /* of a request the latter by one of its headers */
+	struct wire_slice method, override; /* of a request the latter by its headers: words */
 	struct wire_slice host, path, query, type;
 	struct wire_slice database, target;
 	struct wire_slice words[WIRE_WORDS];

@@ -5,7 +5,7 @@
 #include "policy/wire_parser.h"
 
 #define METHOD_MAX 32
-#define CHUNK_LINE 1024
+#define CHUNK_LINE (16U << 10) /* with its extensions, as servers take it */
 
 /* --- recognising it */
 

@@ -14,6 +14,17 @@ static bool is_override(struct wire_slice name)
 	       wire_is(name, "x-method-override");
 }
 
+/* Which of several a server follows nobody knows. */
+static void add_override(struct wire_request *r, struct wire_slice value)
+{
+	struct strbuf *all = &r->fields[HTTP_OVERRIDE];
+
+	if (r->known[HTTP_OVERRIDE])
+		strbuf_addc(all, ' ');
+	strbuf_add(all, value.s, value.len);
+	r->known[HTTP_OVERRIDE] = true;
+}
+
 void wire_request_header(struct wire_request *r, struct wire_slice name, struct wire_slice value)
 {
 	if (!name.s || !value.s)
@@ -29,7 +40,7 @@ void wire_request_header(struct wire_request *r, struct wire_slice name, struct 
 	else if (wire_is(name, "content-encoding"))
 		r->packed = !wire_is(value, "identity");
 	else if (is_override(name))
-		wire_request_set(r, HTTP_OVERRIDE, value.s, value.len);
+		add_override(r, value);
 }
 
 void wire_request_body(struct wire_request *r, const void *data, size_t len)

@@ -183,7 +183,7 @@ static void requests(void **state _unused_)
 	m.again = false;
 	m.method = (struct wire_slice)SLICE("POST");
 	assert_string_equal(ask(&m, NULL), "");
-	m.override = (struct wire_slice)SLICE("delete");
+	m.override = (struct wire_slice)SLICE("get delete");
 	assert_string_equal(ask(&m, NULL), "http");
 	m.host = (struct wire_slice)SLICE("a.other");
 	assert_string_equal(ask(&m, NULL), "");

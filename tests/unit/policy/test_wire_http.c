@@ -42,7 +42,23 @@ static void other_methods(void **state _unused_)
 {
 	wire_expect(0, BYTES("POST /v1/x HTTP/1.1\r\nX-HTTP-Method-Override: DELETE\r\n\r\n"),
 		    "request POST as DELETE /v1/x\n");
+	wire_expect(0,
+		    BYTES("POST /x HTTP/1.1\r\nX-HTTP-Method-Override: DELETE\r\n"
+			  "X-Method-Override: GET\r\n\r\n"),
+		    "request POST as DELETE GET /x\n");
 	wire_expect(0, BYTES("M-SEARCH /x HTTP/1.1\r\n\r\n"), "request M-SEARCH /x\n");
+}
+
+static void long_chunk_lines(void **state _unused_)
+{
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+
+	strbuf_adds(&b, "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;");
+	for (int i = 0; i < 4000; i++)
+		strbuf_addc(&b, 'x');
+	strbuf_adds(&b, "\r\na\r\n0\r\n\r\nDELETE /x HTTP/1.1\r\n\r\n");
+	wire_expect_pieces(0, b.data, b.len, b.len, b.len,
+			   "request POST / : a\nrequest DELETE /x\n");
 }
 
 static void proxies(void **state _unused_)
@@ -170,6 +186,7 @@ int main(void)
 		cmocka_unit_test(requests),
 		cmocka_unit_test(bodies),
 		cmocka_unit_test(other_methods),
+		cmocka_unit_test(long_chunk_lines),
 		cmocka_unit_test(proxies),
 		cmocka_unit_test(bodies_that_come_later),
 		cmocka_unit_test(long_bodies),
