@@ -121,6 +121,20 @@ def test_denied_text(lab, seen):
     expect_told(seen, agent, "deny-this-text", "wiretest.deny", "denied")
 
 
+@pytest.mark.parametrize("count", [1, 20])
+def test_sendfile(lab, seen, count):
+    """Of pages, which no security hook reads."""
+    sink = Sink()
+    script = f"import os, socket, time\ns = socket.create_connection(('{HOST}', {sink.port}))\nfd = os.memfd_create('text')\n" \
+             f"os.write(fd, b'x ' * 2048 * {count - 1} + b'deny-this-text')\nat, end = 0, os.fstat(fd).st_size\n" \
+             "while at < end:\n    at += os.sendfile(s.fileno(), fd, at, end - at)\ntime.sleep(0.3)"
+    agent = lab.run([PYTHON, "-c", script], guard=seen)
+    assert agent.finish() == 0, agent.all
+    sink.join()
+    assert sink.data == b"x " * 2048 * (count - 1) + b"deny-this-text"
+    expect_told(seen, agent, "" if count > 1 else "deny-this-text", "wiretest.deny", "denied")
+
+
 def test_flood(lab, seen):
     """What is sent faster than the guard reads goes no slower."""
     sink = Sink()
