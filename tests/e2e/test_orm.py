@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 import net as network
-from lab import until
+from lab import SLOW, until
 from wire import HOST, PYTHON, Postgres, judge, needs, needs_postgres
 
 # What SQLAlchemy asks of whoever runs its suite.
@@ -71,10 +71,11 @@ def outcomes(path):
 def test_suite(wire, server, suite, the_net, here_is_allowed):
     """All of it ends as it does bare, and nothing of it is held; what loses data elsewhere is, at the same time."""
     bare, guarded = f"{wire.work}/bare.xml", f"{wire.work}/guarded.xml"
-    wire.plain([*the_net.inside, *suite(bare)]).finish()
+    wire.plain([*the_net.inside, *suite(bare)]).finish(3 * SLOW)
     elsewhere = f"host={network.HOST} port={server.port} user=postgres sslmode=disable"
     agent = wire.run(["sh", "-c", BOTH_AT_ONCE, "sh", elsewhere, *suite(guarded)], net=the_net)
-    until(lambda: "suite ended" in agent.out or agent.process.poll() is not None, lambda: f"it ends: {wire.guard.holds()}, {agent.all}")
+    until(lambda: "suite ended" in agent.out or agent.process.poll() is not None,
+          lambda: f"it ends: {wire.guard.holds()}, {agent.all}", 3 * SLOW)
     (session,) = wire.guard.status()["sessions"]
     assert session["holds"] == 1, session
     judge(wire, agent, "deny", signature="wiretest.sql", text="drop table precious")
