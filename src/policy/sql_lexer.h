@@ -1,0 +1,46 @@
+/* The tokens of SQL, as its dialects write them. */
+#ifndef POLICY_SQL_LEXER_H
+#define POLICY_SQL_LEXER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum token_kind {
+	TOKEN_END,
+	TOKEN_WORD,
+	TOKEN_NUMBER,
+	TOKEN_STRING, /* its text is without the quotes */
+	TOKEN_NAME,   /* a quoted identifier */
+	TOKEN_OPEN,
+	TOKEN_CLOSE,
+	TOKEN_SEMICOLON,
+	TOKEN_OTHER,
+};
+
+struct token {
+	enum token_kind kind;
+	const char *s;
+	size_t len;
+};
+
+struct lexer {
+	const char *p, *end;
+	bool mysql;	 /* its reading: backslashes escape in strings, # begins a comment */
+	bool dashes;	 /* -- begins a comment only where a blank follows */
+	bool wide;	 /* a byte of GBK and its like takes the next one, were it a backslash */
+	bool comments;	 /* those of a version above the server's, which are no code */
+	bool any_number; /* each number stands for any: what may be destructive is */
+	bool executable; /* inside of MySQL's comment that is code */
+	bool open;	 /* a quote or comment was not closed */
+	bool line_start;
+};
+
+struct token sql_next(struct lexer *l);
+
+bool sql_is_word(const struct token *t, const char *word);
+bool sql_is_one_of(const struct token *t, const char *const *words, size_t count);
+
+/* The marks of one operator come one by one. */
+bool sql_is_operator(const struct token *t, const char *op);
+
+#endif
