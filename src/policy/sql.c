@@ -23,6 +23,8 @@ struct scope {
 	bool dropping;	 /* DROP, just now */
 	bool unnamed;	 /* … INDEX, KEY or the like of ALTER, whose name must follow */
 	bool harmless;	 /* EXPLAIN: nothing is run */
+	bool first;	 /* its first word has just passed: a label, where a colon follows */
+	bool compound;	 /* IF, WHILE and the like: statements follow THEN, DO, LOOP */
 	bool runs_texts; /* DO, EXECUTE, PREPARE: strings are code */
 	bool preparing;	 /* PREPARE: a statement follows AS */
 	bool creating;	 /* CREATE */
@@ -61,14 +63,18 @@ static void end_scope(struct checker *c)
 /* The first word of a statement, or of a query in parentheses. */
 static void begin(struct checker *c, struct scope *s, const struct token *t)
 {
-	static const char *const passing[] = { "begin", "then", "else", "loop", "declare" };
+	static const char *const passing[] = { "begin", "not",	"atomic",  "then",
+					       "else",	"loop", "declare", "repeat" };
+	static const char *const compound[] = { "if",	 "elseif", "elsif",   "case",	  "when",
+						"while", "for",	   "foreach", "exception" };
 
 	if (sql_is_one_of(t, passing, ARRAY_SIZE(passing)))
 		return;
 	/* EXPLAIN (ANALYZE, …) */
 	if (c->depth > 0 && s[-1].harmless && sql_is_word(t, "analyze"))
 		s[-1] = (struct scope) { 0 };
-	s->begun = true;
+	s->begun = s->first = true;
+	s->compound = c->depth == 0 && sql_is_one_of(t, compound, ARRAY_SIZE(compound));
 	s->harmless = sql_is_word(t, "explain") || sql_is_word(t, "describe");
 	s->altering = sql_is_word(t, "alter");
 	s->preparing = sql_is_word(t, "prepare");
@@ -81,14 +87,18 @@ static void begin(struct checker *c, struct scope *s, const struct token *t)
 	s->losing = c->depth == 0 && sql_is_word(t, "truncate");
 }
 
+static bool begins_another(const struct scope *s, const struct token *t)
+{
+	static const char *const words[] = { "then", "do", "loop" };
+
+	return (s->compound && sql_is_one_of(t, words, ARRAY_SIZE(words))) ||
+	       (s->preparing && sql_is_word(t, "as"));
+}
+
 /* A word that is not the first. */
 static void follow(struct scope *s, const struct token *t)
 {
-	if (s->harmless && sql_is_word(t, "analyze")) {
-		*s = (struct scope) { 0 };
-		return;
-	}
-	if (s->preparing && sql_is_word(t, "as")) {
+	if ((s->harmless && sql_is_word(t, "analyze")) || begins_another(s, t)) {
 		*s = (struct scope) { 0 };
 		return;
 	}
@@ -177,7 +187,12 @@ static bool ends_where(const struct scope *s, const struct token *t)
 
 static void check_word(struct checker *c, struct scope *s, const struct token *t)
 {
-	if (s->where == WHERE_BEGUN && ends_where(s, t))
+	bool labelled = s->first && sql_is_operator(t, ":");
+
+	s->first = false;
+	if (labelled)
+		s->begun = false;
+	else if (s->where == WHERE_BEGUN && ends_where(s, t))
 		s->where = WHERE_ENDED;
 	else if (s->where == WHERE_BEGUN)
 		condition_take(&s->condition, t, &c->lexer);
