@@ -145,6 +145,22 @@ static struct stream *stream_new(struct guard *g, const struct bs_send_event *e)
 	return s;
 }
 
+/* Of a socket that is not connected each datagram goes where it says. */
+static void turn(struct guard *g, struct stream *s, const struct bs_send_event *e)
+{
+	if (e->source == BS_SEND_TLS || e->dest.protocol != IPPROTO_UDP ||
+	    !memcmp(&s->dest, &e->dest, sizeof(s->dest)))
+		return;
+	s->dest = e->dest;
+	for (size_t i = 0; i < NAMES_MAX; i++) {
+		free(s->names[i]);
+		s->names[i] = NULL;
+	}
+	memset(s->places, 0, sizeof(s->places));
+	learn_names(g, s);
+	learn_places(s, e);
+}
+
 /* The one that was silent longest is the first. */
 static struct stream *stream_of(struct guard *g, const struct bs_send_event *e)
 {
@@ -152,6 +168,7 @@ static struct stream *stream_of(struct guard *g, const struct bs_send_event *e)
 
 	if (!s)
 		return stream_new(g, e);
+	turn(g, s, e);
 	TAILQ_REMOVE(&g->streams.order, s, entry);
 	TAILQ_INSERT_TAIL(&g->streams.order, s, entry);
 	return s;

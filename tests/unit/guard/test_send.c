@@ -8,6 +8,7 @@
 
 static const char wire_pack[] = "pack: wire\n"
 				"title: What leaves\n"
+				"allow: [{send: {sql: destructive, to: 10.0.0.4}}]\n"
 				"signatures:\n"
 				"  - id: sql\n"
 				"    send: {sql: destructive}\n"
@@ -203,6 +204,41 @@ static void test_name_of_a_request(void **state _unused_)
 	assert_found(x, "name", NULL);
 }
 
+/* To 10.0.0.`host`, of one socket that is not connected. */
+static struct exec *datagram(u64 position, u8 host, const char *data, size_t len)
+{
+	struct bs_send_event *e = event_of(position, data, len);
+
+	e->dest.protocol = IPPROTO_UDP;
+	e->dest.datagram = 1;
+	e->dest.addr[15] = host;
+	return decoded(e);
+}
+
+static void test_datagrams_of_one_socket(void **state _unused_)
+{
+	static const u8 prod[16] = { [10] = 0xff, 0xff, 10, 0, 0, 6 };
+	struct exec *x;
+
+	resolved_learn(guard.resolved, 0, prod, "db.prod.example", 60, boot_ns() / 1000000000);
+	assert_found(datagram(0, 5, "one", 3), NULL, NULL);
+	x = datagram(3, 6, "two", 3);
+	assert_int_equal(x->dest.addr[15], 6);
+	assert_string_equal(x->sent.name, "db.prod.example");
+	assert_found(x, "name", NULL);
+	x = datagram(6, 5, "three", 5);
+	assert_int_equal(x->dest.addr[15], 5);
+	assert_null(x->sent.name);
+	assert_found(x, NULL, NULL);
+}
+
+static void test_datagrams_to_where_it_is_allowed(void **state _unused_)
+{
+	assert_found(datagram(0, 4, STARTUP, 17), NULL, NULL);
+	assert_found(datagram(17, 4, DROP, sizeof(DROP)), NULL, NULL);
+	assert_found(datagram(17 + sizeof(DROP), 5, DROP, sizeof(DROP)), "sql", "DROP TABLE a");
+}
+
 static struct exec *encrypted(u64 position, const char *data)
 {
 	size_t len = strlen(data);
@@ -253,6 +289,8 @@ int main(void)
 		TEST(test_text_in_two_writes),
 		TEST(test_incomplete),
 		TEST(test_name_of_a_request),
+		TEST(test_datagrams_of_one_socket),
+		TEST(test_datagrams_to_where_it_is_allowed),
 		TEST(test_more_than_an_event_has),
 		TEST(test_not_all_was_seen),
 	};
