@@ -30,8 +30,12 @@ struct scope {
 	bool creating;	 /* CREATE */
 	bool replacing;	 /* … OR REPLACE */
 	bool group;	 /* of a condition: what is in its parentheses is one */
+	bool merging;	 /* MERGE */
+	bool all_merged; /* … each row, by WHEN */
+	bool then;	 /* … THEN, just now */
+	unsigned int on; /* … what ON is, a set of enum truth; 0 before it has passed */
 	enum where where;
-	struct condition condition; /* what follows WHERE */
+	struct condition condition; /* what follows WHERE; of MERGE ON, and AND behind WHEN */
 };
 
 struct checker {
@@ -49,6 +53,12 @@ static bool is_for_all_rows(struct scope *s, const struct lexer *l)
 	if (s->where == WHERE_MISSING)
 		return true;
 	return condition_truth(&s->condition, l->any_number) & ALWAYS;
+}
+
+static void begin_condition(struct scope *s)
+{
+	s->where = WHERE_BEGUN;
+	condition_begin(&s->condition);
 }
 
 static void end_scope(struct checker *c)
@@ -79,6 +89,7 @@ static void begin(struct checker *c, struct scope *s, const struct token *t)
 	s->altering = sql_is_word(t, "alter");
 	s->preparing = sql_is_word(t, "prepare");
 	s->creating = sql_is_word(t, "create");
+	s->merging = sql_is_word(t, "merge");
 	s->runs_texts |= sql_is_word(t, "do") || sql_is_word(t, "execute") ||
 			 sql_is_word(t, "exec") || s->preparing;
 	s->all_rows = sql_is_word(t, "delete") || sql_is_word(t, "update");
@@ -102,10 +113,8 @@ static void follow(struct scope *s, const struct token *t)
 		*s = (struct scope) { 0 };
 		return;
 	}
-	if (s->all_rows && sql_is_word(t, "where") && s->where == WHERE_MISSING) {
-		s->where = WHERE_BEGUN;
-		condition_begin(&s->condition);
-	}
+	if (s->all_rows && sql_is_word(t, "where") && s->where == WHERE_MISSING)
+		begin_condition(s);
 	/* what is replaced is lost; of a function or a view that is no data */
 	s->replacing |= s->creating && sql_is_word(t, "replace");
 	s->dropping = s->altering && sql_is_word(t, "drop");
@@ -185,6 +194,35 @@ static bool ends_where(const struct scope *s, const struct token *t)
 	return !s->group && sql_is_one_of(t, words, ARRAY_SIZE(words));
 }
 
+/* MERGE … ON … WHEN [NOT] MATCHED [BY SOURCE] [AND …] THEN DELETE. False where the word is none of
+ * these. */
+static bool check_merge(struct checker *c, struct scope *s, const struct token *t)
+{
+	bool then = s->then, begun = s->where == WHERE_BEGUN;
+	unsigned int truth = BY_ROW;
+
+	s->then = sql_is_word(t, "then");
+	if (begun && (s->then || sql_is_word(t, "when")))
+		truth = condition_truth(&s->condition, c->lexer.any_number);
+	if (sql_is_word(t, "when")) {
+		s->on = s->on ?: truth;
+		s->all_merged = s->on & ALWAYS;
+		s->where = WHERE_MISSING;
+	} else if (!begun && sql_is_word(t, "source")) {
+		s->all_merged = s->on & NEVER;
+	} else if (s->then) {
+		s->all_merged &= !begun || truth & ALWAYS;
+		s->where = WHERE_MISSING;
+	} else if (then && sql_is_word(t, "delete")) {
+		c->found |= s->all_merged;
+	} else if (!begun && sql_is_word(t, s->on ? "and" : "on")) {
+		begin_condition(s);
+	} else {
+		return false;
+	}
+	return true;
+}
+
 static void check_word(struct checker *c, struct scope *s, const struct token *t)
 {
 	bool labelled = s->first && sql_is_operator(t, ":");
@@ -192,6 +230,8 @@ static void check_word(struct checker *c, struct scope *s, const struct token *t
 	s->first = false;
 	if (labelled)
 		s->begun = false;
+	else if (s->merging && check_merge(c, s, t))
+		return;
 	else if (s->where == WHERE_BEGUN && ends_where(s, t))
 		s->where = WHERE_ENDED;
 	else if (s->where == WHERE_BEGUN)
@@ -227,10 +267,8 @@ static void open_parens(struct checker *c)
 	if (c->depth + 1 == MAX_PARENS)
 		return;
 	*inner = (struct scope) { .runs_texts = s->runs_texts, .group = s->where == WHERE_BEGUN };
-	if (inner->group) {
-		inner->where = WHERE_BEGUN;
-		condition_begin(&inner->condition);
-	}
+	if (inner->group)
+		begin_condition(inner);
 	c->depth++;
 }
 
@@ -263,10 +301,11 @@ static void close_parens(struct checker *c)
 /* What follows the common table expressions of WITH is a statement of its own. */
 static void check_with(struct checker *c, const struct token *t)
 {
+	static const char *const verbs[] = { "delete", "update", "merge" };
 	struct scope *s = &c->scopes[c->depth];
 
 	if (s->begun && !s->all_rows && !s->altering && !s->harmless && !s->runs_texts &&
-	    (sql_is_word(t, "delete") || sql_is_word(t, "update")))
+	    sql_is_one_of(t, verbs, ARRAY_SIZE(verbs)))
 		s->begun = false;
 }
 
