@@ -129,19 +129,22 @@ __noinline int send_scan(struct send_work *w, u32 at)
 	return 0;
 }
 
-/* All that data[] has, and what went before: the guard may not have been shown that. */
+/* All that data[] has. What went before is looked at once more where it is not known what was found
+ * there: the guard may not have been shown that. */
 static __always_inline void scan_data(struct send_work *w)
 {
-	u32 zero = 0, n = SEND_AGAIN + w->fill + (w->more ? 0 : BS_QUICK);
+	u32 zero = 0, n = (w->again ? SEND_AGAIN : 0) + w->fill + (w->more ? 0 : BS_QUICK);
 	struct bs_quick q = {
 		.of = w,
 		.data = w->event.tail + BS_QUICK_BEFORE,
 		.symbols = &w->symbols,
+		.first = w->again ? 0 : SEND_AGAIN,
 	};
 
 	q.ends = bpf_map_lookup_elem(&send_ends, &zero);
 	if (!q.ends)
 		return;
+	w->again = 0;
 	bs_quick_begin(&q);
 	bpf_loop(n / BS_QUICK, bs_quick_step, &q, 0);
 }
@@ -224,7 +227,7 @@ static __always_inline void renew(struct stream *s)
 		return;
 	s->generation = generation;
 	s->found_count = 0;
-	s->flags &= ~STREAM_KNOWN;
+	s->flags &= ~(STREAM_KNOWN | STREAM_CARRIES);
 }
 
 /* True where it is where the last write was to bring it. */
@@ -268,7 +271,7 @@ static __always_inline void advance(struct send_work *w)
 /* What the guard said with its answer. */
 static __always_inline void take_say(struct send_work *w, u32 say)
 {
-	w->stream.flags &= ~(STREAM_WATCH | STREAM_BLIND | STREAM_LATE);
+	w->stream.flags &= ~(STREAM_WATCH | STREAM_BLIND | STREAM_LATE | STREAM_CARRIES);
 	w->stream.flags |= (say & (STREAM_WATCH | STREAM_BLIND | STREAM_LATE)) | STREAM_KNOWN;
 	w->stream.found_count = 0;
 	if (say & BS_SAY_SHAPE)
@@ -307,6 +310,7 @@ __noinline int send_tail(struct send_work *w)
 	s->names = BS_NAMES_NONE;
 	bs_quick_end(s);
 	recall_found(w, s);
+	w->again = !(w->stream.flags & STREAM_CARRIES);
 	__builtin_memcpy(w->first, w->event.tail, SEND_TAIL);
 	return 0;
 }
@@ -323,8 +327,10 @@ __noinline int send_scanned(struct send_work *w)
 	__builtin_memcpy(w->event.tail, w->first, SEND_TAIL);
 	watched = w->stream.flags & STREAM_WATCH;
 	note_found(w, s);
+	w->stream.flags |= STREAM_CARRIES;
 	if (!bs_scan_end(s, table))
 		return 0;
+	w->stream.flags &= ~STREAM_CARRIES;
 	if (watched || !memo_knows(w))
 		return 1;
 	w->stream.found_count = carried; /* its message has ended */

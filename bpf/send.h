@@ -23,6 +23,7 @@ enum stream_flag {
 	STREAM_BEGUN = 1 << 10,	 /* it was seen from its first byte */
 	STREAM_WAITS = 1 << 11,	 /* egress: nothing leaves until the guard lets it go */
 	STREAM_LATE = 1 << 12,	 /* what the guard says of it is in `stream_says` */
+	STREAM_CARRIES = 1 << 13, /* `found` has all that was found up to here */
 };
 
 /* A connection, or one inside of TLS. */
@@ -70,6 +71,7 @@ struct send_work {
 	u32 fill, lost, more;
 	u32 seq, counted, begun;
 	u32 scans, hashes;
+	u32 again; /* what went before data[] is looked at, too */
 	u32 said;
 	u16 path_len, reserved;
 	u64 hash[2], symbols;

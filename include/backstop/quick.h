@@ -30,15 +30,17 @@ struct bs_quick {
 	const u8 *ends;
 	const u8 *data; /* with BS_QUICK_BEFORE bytes before it */
 	u64 *symbols; /* the last, elsewhere: the verifier walks each number that is on the stack */
+	u32 first;    /* where the first step begins */
 };
 
 static __always_inline void bs_quick_begin(struct bs_quick *q)
 {
+	const u8 *p = q->data + q->first;
 	u64 symbols = 0;
 
 #pragma GCC unroll 4
 	for (int k = 4; k > 0; k--)
-		symbols = symbols << BS_CLASS_BITS | bs_end_class[*(q->data - k)];
+		symbols = symbols << BS_CLASS_BITS | bs_end_class[*(p - k)];
 	*q->symbols = symbols;
 }
 
@@ -47,7 +49,7 @@ static __always_inline void bs_quick_begin(struct bs_quick *q)
 static long bs_quick_step(u32 i, void *data)
 {
 	struct bs_quick *q = data;
-	u32 at = i * BS_QUICK;
+	u32 at = q->first + i * BS_QUICK;
 	u64 symbols = *q->symbols, ends = 0;
 	const u8 *table = q->ends, *p;
 

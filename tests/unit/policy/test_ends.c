@@ -53,7 +53,7 @@ static void scan(void *of, u32 at)
 static bool is_candidate(const char *data, size_t len)
 {
 	u64 symbols;
-	struct bs_quick q = { &look, look.ends, look.bytes + BS_QUICK_BEFORE, &symbols };
+	struct bs_quick q = { &look, look.ends, look.bytes + BS_QUICK_BEFORE, &symbols, 0 };
 
 	memset(look.bytes, 0, sizeof(look.bytes));
 	memcpy(look.bytes + BS_QUICK_BEFORE, data, len);
