@@ -628,6 +628,20 @@ static __always_inline int fetch(struct send_work *w)
 	return pages_fetch(w);
 }
 
+/* What only the guard needs to know of the write. */
+static __always_inline void describe(struct send_work *w)
+{
+	struct sock *sk = (struct sock *)w->sock;
+	u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+
+	__builtin_memset(&w->event.dest, 0, sizeof(w->event.dest));
+	w->event.path[0] = '\0';
+	if (family == AF_UNIX)
+		send_path(w->event.path, sk);
+	else
+		send_dest(&w->event.dest, sk, family, (const struct msghdr *)w->msg);
+}
+
 __noinline int send_judge(struct send_work *given)
 {
 	struct send_work *w = own_work(given);
@@ -639,6 +653,8 @@ __noinline int send_judge(struct send_work *given)
 	if (verdict >= 0)
 		return verdict;
 	candidate = send_begin(w);
+	if (candidate || w->away)
+		describe(w);
 	if (w->away && !send_observes) {
 		verdict = fetch(w);
 		if (verdict >= 0)

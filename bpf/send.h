@@ -18,11 +18,11 @@ _Static_assert(SEND_TAIL >= BS_NEEDLE_MAX + 2, "a needle fits");
 enum stream_flag {
 	STREAM_WATCH = BS_SAY_WATCH,
 	STREAM_BLIND = BS_SAY_BLIND,
-	STREAM_KNOWN = 1 << 8,	 /* a candidate of it was decided */
-	STREAM_COUNTED = 1 << 9, /* `seq` tells how much of a write went */
-	STREAM_BEGUN = 1 << 10,	 /* it was seen from its first byte */
-	STREAM_WAITS = 1 << 11,	 /* egress: nothing leaves until the guard lets it go */
-	STREAM_LATE = 1 << 12,	 /* what the guard says of it is in `stream_says` */
+	STREAM_KNOWN = 1 << 8,	  /* a candidate of it was decided */
+	STREAM_COUNTED = 1 << 9,  /* `seq` tells how much of a write went */
+	STREAM_BEGUN = 1 << 10,	  /* it was seen from its first byte */
+	STREAM_WAITS = 1 << 11,	  /* egress: nothing leaves until the guard lets it go */
+	STREAM_LATE = 1 << 12,	  /* what the guard says of it is in `stream_says` */
 	STREAM_CARRIES = 1 << 13, /* `found` has all that was found up to here */
 };
 
@@ -63,6 +63,7 @@ struct send_work {
 	u32 messages_left, narrow;
 	u32 paged;	    /* they are in pages, which cannot be read */
 	u64 away, away_len; /* what could not be read, as it is not in memory */
+	u64 sock, msg;	    /* of the hook: who is sent to is told from these */
 	/* as far as they were gathered */
 	u64 at, at_room, at_vector;
 	u32 at_parts, left;
@@ -190,8 +191,8 @@ static __always_inline const struct iovec *iter_vector(const struct iov_iter *i)
 static __always_inline void send_source(struct send_work *w, const struct msghdr *msg)
 {
 	const struct iov_iter *i = &msg->msg_iter;
-	u32 type = BPF_CORE_READ(i, iter_type);
-	u64 offset = BPF_CORE_READ(i, iov_offset);
+	u32 type = i->iter_type;
+	u64 offset = i->iov_offset;
 	struct iovec part = {};
 	const struct iovec *v;
 
@@ -200,6 +201,7 @@ static __always_inline void send_source(struct send_work *w, const struct msghdr
 	w->away = 0;
 	if (bpf_core_enum_value_exists(enum iter_type, ITER_UBUF) &&
 	    type == bpf_core_enum_value(enum iter_type, ITER_UBUF)) {
+		/* read as it stands it is a pointer for the verifier */
 		w->base = (u64)BPF_CORE_READ(i, ubuf) + offset;
 		w->room = w->size;
 		return;
@@ -213,12 +215,12 @@ static __always_inline void send_source(struct send_work *w, const struct msghdr
 	w->base = (u64)part.iov_base + offset;
 	w->room = part.iov_len - offset;
 	w->vector = (u64)(v + 1);
-	w->parts = BPF_CORE_READ(i, nr_segs) - 1;
+	w->parts = i->nr_segs - 1;
 }
 
 static __always_inline int send_messages(struct send_work *w, const struct msghdr *msg)
 {
-	const void *name = BPF_CORE_READ(msg, msg_name);
+	const void *name = msg->msg_name;
 	struct call_messages c;
 
 	if (!name || !call_messages(bpf_get_current_task_btf(), &c) || c.count < 2)
@@ -274,7 +276,6 @@ static __always_inline void send_dest(struct bs_dest *d, struct sock *sk, u16 fa
 {
 	const struct in6_addr *v6 = &sk->__sk_common.skc_v6_daddr;
 
-	__builtin_memset(d, 0, sizeof(*d));
 	d->protocol = BPF_CORE_READ(sk, sk_protocol);
 	if (BPF_CORE_READ(msg, msg_name))
 		send_to_name(d, msg);
@@ -316,8 +317,8 @@ static __always_inline void send_head(struct send_work *w, u64 session, u32 sour
 	struct bs_send_event *e = &w->event;
 
 	event_head(&e->head, BS_EVENT_SEND, sizeof(*e), session);
-	e->start = BPF_CORE_READ(t, group_leader, start_boottime);
-	e->parent = BPF_CORE_READ(t, real_parent, tgid);
+	e->start = t->group_leader->start_boottime;
+	e->parent = t->real_parent->tgid;
 	e->uid = bpf_get_current_uid_gid();
 	e->slot = BS_NO_SLOT;
 	e->ticket = 0;
@@ -340,8 +341,8 @@ static __always_inline void send_sequence(struct send_work *w, struct sock *sk, 
 {
 	struct tcp_sock *tcp = (struct tcp_sock *)sk;
 
-	w->counted = family != AF_UNIX && BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP &&
-		     BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_CLOSE;
+	w->counted = family != AF_UNIX && sk->sk_protocol == IPPROTO_TCP &&
+		     sk->__sk_common.skc_state != TCP_CLOSE;
 	w->seq = w->counted ? BPF_CORE_READ(tcp, write_seq) : 0;
 	w->begun = !w->counted || !BPF_CORE_READ(tcp, data_segs_out);
 }
@@ -366,9 +367,9 @@ static __always_inline int send_socket(struct bs_label *l, struct socket *sock, 
 	u16 family;
 	int verdict;
 
-	if (!send_tables || !sk || size < 0 || !BPF_CORE_READ(sock, file))
+	if (!send_tables || !sk || size < 0 || !sock->file)
 		return 0; /* one without a file is the kernel's own */
-	family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	family = sk->__sk_common.skc_family;
 	if (family != AF_UNIX && family != AF_INET && family != AF_INET6)
 		return 0;
 	w = send_claim();
@@ -396,13 +397,8 @@ static __always_inline int send_socket(struct bs_label *l, struct socket *sock, 
 			return as_result(verdict);
 		}
 	}
-	w->event.path[0] = '\0';
-	if (family == AF_UNIX) {
-		__builtin_memset(&w->event.dest, 0, sizeof(w->event.dest));
-		send_path(w->event.path, sk);
-	} else {
-		send_dest(&w->event.dest, sk, family, msg);
-	}
+	w->sock = (u64)sk;
+	w->msg = (u64)msg;
 	verdict = send_judge(w);
 	send_release(w);
 	return as_result(verdict);
