@@ -249,6 +249,10 @@ static bool freeze(struct needles *n, const struct send_rule *rule)
 		return add_sql(n);
 	case SEND_REDIS:
 		count = split(n->arena, rule->what, words, WORDS_MAX);
+		if (count > 2) { /* SET, as of CONFIG SET, would be found in most that is sent */
+			words[1] = words[count - 1];
+			count = 2;
+		}
 		return add_words(n, words, count, true, 0, "x");
 	case SEND_HTTP:
 		return add_words(n, words, 2, true, 1, "");

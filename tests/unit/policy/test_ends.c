@@ -113,6 +113,23 @@ static void nothing_is_missed(void **state)
 	assert_in_range(scans, candidates, INPUTS - INPUTS / 20);
 }
 
+static void what_is_sent_most_costs_no_scan(void **state)
+{
+	static const char *const all[] = {
+		"*3\r\n$3\r\nSET\r\n$5\r\nkey:1\r\n$3\r\nVXK\r\n",
+		"*2\r\n$3\r\nGET\r\n$5\r\nkey:1\r\n",
+		"GET /index.html HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+		"SELECT abalance FROM pgbench_accounts WHERE aid = 1;",
+		"INSERT INTO pgbench_history VALUES (1, 2, 3);",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		assert_false(is_candidate(all[i], strlen(all[i])));
+		assert_int_equal(look.scans, 0);
+	}
+}
+
 static void letters_of_a_path_begin_with_percent(void **state)
 {
 	static const char escaped[] = "DELETE /v1/%76olumes/1 HTTP/1.1\r\n\r\n";
@@ -149,6 +166,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_is_missed),
+		cmocka_unit_test(what_is_sent_most_costs_no_scan),
 		cmocka_unit_test(letters_of_a_path_begin_with_percent),
 	};
 
