@@ -235,14 +235,14 @@ static __always_inline int judge_new(struct __sk_buff *skb, struct send_work *w,
 	if (w->stream.flags & STREAM_LATE)
 		send_late(w);
 	COUNT(sends);
-	head(skb, w, g);
 	if (w->stream.flags & STREAM_BLIND)
 		return leaves(w, g);
 	asks = look_through(skb, w, g);
-	if (w->lost)
-		w->event.flags |= BS_SEND_LOST;
 	if (!asks && w->stream.flags & STREAM_KNOWN && !(w->stream.flags & STREAM_WATCH))
 		return leaves(w, g);
+	head(skb, w, g);
+	if (w->lost)
+		w->event.flags |= BS_SEND_LOST;
 	tell_more(skb, w, g);
 	if (send_observes) {
 		send_observe(w);
