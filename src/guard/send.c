@@ -439,7 +439,7 @@ static void judge(struct guard *g, struct exec *x, const struct bs_send_event *e
 	w = wire_stream_wire(s->wire);
 	if (r || wire_waits(w))
 		x->sent.say = BS_SAY_WATCH;
-	else if (wire_protocol(w) == WIRE_TLS && wire_ends(w) && e->send.position)
+	else if (wire_protocol(w) == WIRE_TLS && wire_ends(w))
 		x->sent.say = BS_SAY_BLIND;
 	else if (is_harmless_query(&j, e) && !x->sent.finding.id)
 		x->sent.say = BS_SAY_SHAPE;

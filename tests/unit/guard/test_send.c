@@ -195,6 +195,16 @@ static void test_incomplete(void **state _unused_)
 	assert_found(written(25, "", DROP + 8, sizeof(DROP) - 8), "sql", "DROP TABLE a");
 }
 
+/* Nothing more of it is to be looked at: what follows is encrypted. */
+static void test_encrypted(void **state _unused_)
+{
+	static const char hello[5 + 4 + 41] = {
+		0x16, 3, 1, 0, 45, 1, 0, 0, 41, 3, 3, [45] = 2, 0x13, 1, 1,
+	};
+
+	assert_int_equal(written(0, "", hello, sizeof(hello))->sent.say, BS_SAY_BLIND);
+}
+
 static void test_name_of_a_request(void **state _unused_)
 {
 	static const char request[] = "GET / HTTP/1.1\r\nHost: DB.prod.example\r\n\r\n";
@@ -288,6 +298,7 @@ int main(void)
 		TEST(test_gap),
 		TEST(test_text_in_two_writes),
 		TEST(test_incomplete),
+		TEST(test_encrypted),
 		TEST(test_name_of_a_request),
 		TEST(test_datagrams_of_one_socket),
 		TEST(test_datagrams_to_where_it_is_allowed),
