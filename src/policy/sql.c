@@ -27,6 +27,11 @@ struct scope {
 	bool compound;	 /* IF, WHILE and the like: statements follow THEN, DO, LOOP */
 	bool runs_texts; /* DO, EXECUTE, PREPARE: strings are code */
 	bool preparing;	 /* PREPARE: a statement follows AS */
+	bool selecting;	 /* SELECT */
+	bool assigning;	 /* SET, DECLARE, SELECT … INTO, :=: a variable gets its strings */
+	bool colon;	 /* :, just now */
+	bool code;	 /* one of its strings is destructive code */
+	bool remote;	 /* a function that runs its strings elsewhere, just now */
 	bool creating;	 /* CREATE */
 	bool replacing;	 /* … OR REPLACE */
 	bool group;	 /* of a condition: what is in its parentheses is one */
@@ -42,6 +47,8 @@ struct checker {
 	struct lexer lexer;
 	struct scope scopes[MAX_PARENS];
 	unsigned int depth, nesting;
+	bool assigned; /* destructive code to a variable */
+	bool executed; /* a variable, perhaps */
 	bool found;
 };
 
@@ -67,6 +74,9 @@ static void end_scope(struct checker *c)
 
 	if (s->unnamed || (s->all_rows && s->named && is_for_all_rows(s, &c->lexer)))
 		c->found = true;
+	c->assigned |= s->assigning && s->code;
+	if (c->depth > 0)
+		s[-1].code |= s->code;
 	*s = (struct scope) { 0 };
 }
 
@@ -77,7 +87,10 @@ static void begin(struct checker *c, struct scope *s, const struct token *t)
 					       "else",	"loop", "declare", "repeat" };
 	static const char *const compound[] = { "if",	 "elseif", "elsif",   "case",	  "when",
 						"while", "for",	   "foreach", "exception" };
+	bool executes =
+		sql_is_word(t, "execute") || sql_is_word(t, "exec") || sql_is_word(t, "prepare");
 
+	s->assigning |= sql_is_word(t, "declare") || sql_is_word(t, "set");
 	if (sql_is_one_of(t, passing, ARRAY_SIZE(passing)))
 		return;
 	/* EXPLAIN (ANALYZE, …) */
@@ -90,8 +103,9 @@ static void begin(struct checker *c, struct scope *s, const struct token *t)
 	s->preparing = sql_is_word(t, "prepare");
 	s->creating = sql_is_word(t, "create");
 	s->merging = sql_is_word(t, "merge");
-	s->runs_texts |= sql_is_word(t, "do") || sql_is_word(t, "execute") ||
-			 sql_is_word(t, "exec") || s->preparing;
+	s->selecting |= sql_is_word(t, "select");
+	c->executed |= executes;
+	s->runs_texts |= sql_is_word(t, "do") || executes;
 	s->all_rows = sql_is_word(t, "delete") || sql_is_word(t, "update");
 	/* DROP( and TRUNCATE( in parentheses are columns and functions */
 	s->dropping = c->depth == 0 && sql_is_word(t, "drop");
@@ -115,6 +129,7 @@ static void follow(struct scope *s, const struct token *t)
 	}
 	if (s->all_rows && sql_is_word(t, "where") && s->where == WHERE_MISSING)
 		begin_condition(s);
+	s->assigning |= s->selecting && sql_is_word(t, "into");
 	/* what is replaced is lost; of a function or a view that is no data */
 	s->replacing |= s->creating && sql_is_word(t, "replace");
 	s->dropping = s->altering && sql_is_word(t, "drop");
@@ -162,7 +177,8 @@ static bool is_key_name(const struct token *t)
 	       !sql_is_one_of(t, behind, ARRAY_SIZE(behind));
 }
 
-static void check_text(struct checker *c, const struct token *t)
+/* Is it destructive code? */
+static bool is_code(const struct checker *c, const struct token *t)
 {
 	struct lexer inner = { .p = t->s,
 			       .end = t->s + t->len,
@@ -172,8 +188,40 @@ static void check_text(struct checker *c, const struct token *t)
 			       .line_start = true };
 	bool open;
 
-	if (c->nesting < MAX_NESTING && is_destructive(&inner, c->nesting + 1, &open))
-		c->found = true;
+	return c->nesting < MAX_NESTING && is_destructive(&inner, c->nesting + 1, &open);
+}
+
+/* To MySQL double quotes are those of a string. */
+static bool is_text(const struct checker *c, const struct token *t)
+{
+	return t->kind == TOKEN_STRING ||
+	       (t->kind == TOKEN_NAME && c->lexer.mysql && t->s[-1] == '"');
+}
+
+static void check_text(struct checker *c, struct scope *s, const struct token *t)
+{
+	if (!is_text(c, t))
+		return;
+	if (s->runs_texts)
+		c->found |= is_code(c, t);
+	else if (s->assigning || s->selecting)
+		s->code |= is_code(c, t);
+}
+
+/* := anywhere, or = behind the first word. */
+static void check_assignment(struct scope *s, const struct token *t)
+{
+	s->assigning |= (s->first || s->colon) && sql_is_operator(t, "=");
+	s->colon = sql_is_operator(t, ":");
+}
+
+/* Functions of PostgreSQL that have another server run their strings. */
+static bool is_remote(const struct token *t)
+{
+	static const char prefix[] = "dblink";
+
+	return (t->kind == TOKEN_WORD || t->kind == TOKEN_NAME) && t->len >= strlen(prefix) &&
+	       strncasecmp(t->s, prefix, strlen(prefix)) == 0;
 }
 
 /* Of what is in parentheses in a condition, a query is none. */
@@ -254,8 +302,9 @@ static void check_token(struct checker *c, const struct token *t)
 		check_dropped(c, s, t);
 	s->dropping = s->losing = false;
 	s->named |= s->all_rows;
-	if (t->kind == TOKEN_STRING && s->runs_texts)
-		check_text(c, t);
+	s->remote = is_remote(t);
+	check_text(c, s, t);
+	check_assignment(s, t);
 	check_group(s, t);
 	check_word(c, s, t);
 }
@@ -264,9 +313,13 @@ static void open_parens(struct checker *c)
 {
 	struct scope *s = &c->scopes[c->depth], *inner = s + 1;
 
+	s->first = false;
 	if (c->depth + 1 == MAX_PARENS)
 		return;
-	*inner = (struct scope) { .runs_texts = s->runs_texts, .group = s->where == WHERE_BEGUN };
+	*inner = (struct scope) { .runs_texts = s->runs_texts || s->remote,
+				  .assigning = s->assigning,
+				  .selecting = s->selecting,
+				  .group = s->where == WHERE_BEGUN };
 	if (inner->group)
 		begin_condition(inner);
 	c->depth++;
@@ -342,7 +395,7 @@ static bool is_destructive(const struct lexer *l, unsigned int nesting, bool *re
 			break;
 	}
 	*ret_open = c.lexer.open;
-	return c.found;
+	return c.found || (c.assigned && c.executed);
 }
 
 static bool has_wide_backslash(const struct lexer *l)
