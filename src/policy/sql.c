@@ -1,14 +1,16 @@
 #include "policy/sql.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/util.h"
 #include "policy/sql_condition.h"
 
-#define MAX_NESTING 4  /* of code in strings: DO, EXECUTE */
-#define MAX_PARENS  64 /* deeper ones count as one */
+#define MAX_NESTING  4	/* of code in strings: DO, EXECUTE */
+#define MAX_PARENS   64 /* deeper ones count as one */
+#define MAX_VERSIONS 32 /* of servers, to which comments are code: no dump has as many */
 
 enum where { WHERE_MISSING, WHERE_BEGUN, WHERE_ENDED };
 
@@ -185,6 +187,8 @@ static bool is_code(const struct checker *c, const struct token *t)
 			       .mysql = c->lexer.mysql,
 			       .dashes = c->lexer.dashes,
 			       .any_number = c->lexer.any_number,
+			       .server = c->lexer.server,
+			       .version = c->lexer.version,
 			       .line_start = true };
 	bool open;
 
@@ -406,26 +410,61 @@ static bool has_wide_backslash(const struct lexer *l)
 	return false;
 }
 
-/* Which version the server has, and which set of characters it was told, nobody knows. */
+static bool is_destructive_to_version(const struct lexer *mysql, unsigned int version)
+{
+	struct lexer l = *mysql;
+	bool open;
+
+	l.version = version;
+	l.server = SERVER_MYSQL;
+	if (is_destructive(&l, 0, &open))
+		return true;
+	l.server = SERVER_MARIADB;
+	return is_destructive(&l, 0, &open);
+}
+
+/* Which server it is, of which version, and which set of characters it was told, nobody knows. */
 static bool is_destructive_to_some(const struct lexer *mysql)
 {
-	struct lexer comments = *mysql, wide = *mysql;
+	unsigned int versions[MAX_VERSIONS];
+	size_t count = sql_versions(mysql, versions, MAX_VERSIONS);
+	struct lexer wide = *mysql;
 	bool open, found;
 
-	comments.comments = true;
-	if (is_destructive(&comments, 0, &open))
+	if (count > MAX_VERSIONS || (count && is_destructive_to_version(mysql, 0)))
 		return true;
+	for (size_t i = 0; i < count; i++)
+		if (is_destructive_to_version(mysql, versions[i]))
+			return true;
 	wide.wide = true;
 	found = has_wide_backslash(mysql) && is_destructive(&wide, 0, &open);
 	return found && !open;
 }
 
+static bool has_executable(const struct lexer *l)
+{
+	return sql_versions(l, NULL, 0) > 0;
+}
+
+/* To a server to which all comments are none of its code. */
+static bool is_destructive_without(const struct lexer *l)
+{
+	struct lexer without = *l;
+	bool open, found;
+
+	without.version = 0;
+	found = has_executable(l) && is_destructive(&without, 0, &open);
+	return found && !open;
+}
+
 bool sql_is_destructive(const char *text, size_t len, enum sql_dialect dialect)
 {
-	struct lexer l = { .p = text, .end = text + len, .line_start = true };
+	struct lexer l = { .p = text, .end = text + len, .version = UINT_MAX, .line_start = true };
 	bool open_plain, open_escaped, plain, escaped;
 
 	plain = is_destructive(&l, 0, &open_plain);
+	if (dialect == SQL_ANY && is_destructive_without(&l))
+		return true;
 	l.mysql = true;
 	l.dashes = dialect == SQL_MYSQL;
 	escaped = is_destructive(&l, 0, &open_escaped);
@@ -438,9 +477,16 @@ bool sql_is_destructive(const char *text, size_t len, enum sql_dialect dialect)
 
 bool sql_may_be_destructive(const char *text, size_t len)
 {
-	struct lexer l = { .p = text, .end = text + len, .any_number = true, .line_start = true };
+	struct lexer l = { .p = text,
+			   .end = text + len,
+			   .version = UINT_MAX,
+			   .any_number = true,
+			   .line_start = true };
 	bool found, open;
 
+	/* which of these are code hangs on their numbers */
+	if (has_executable(&l))
+		return true;
 	found = is_destructive(&l, 0, &open);
 	l.mysql = true;
 	found |= is_destructive(&l, 0, &open);
@@ -524,9 +570,12 @@ static bool writes(const struct token *t)
 
 static bool only_reads(const char *text, size_t len, bool mysql)
 {
-	struct lexer l = { text, text + len, .mysql = mysql, .line_start = true };
+	struct lexer l = { text, text + len, .mysql = mysql, .version = UINT_MAX,
+			   .line_start = true };
 	bool begun = false;
 
+	if (has_executable(&l))
+		return false;
 	for (;;) {
 		struct token t = sql_next(&l);
 

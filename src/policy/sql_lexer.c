@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/util.h"
+
 static bool starts(const struct lexer *l, const char *s)
 {
 	size_t len = strlen(s);
@@ -40,10 +42,30 @@ static bool starts_dash_comment(const struct lexer *l)
 		iscntrl((unsigned char)l->p[2]));
 }
 
-/* MySQL runs what stands in a comment that begins with ! and a version, MariaDB with M! as well. */
+/* What a comment begins with that may be code, at least 1; 0 is none of these. */
+static unsigned int version_of_comment(const struct lexer *l)
+{
+	const char *p = l->p + (starts(l, "/*M!") ? 4 : 3);
+	unsigned int ret = 0;
+
+	if (!starts(l, "/*!") && !starts(l, "/*M!"))
+		return 0;
+	for (unsigned int i = 0; i < 6 && p < l->end && isdigit((unsigned char)*p); i++)
+		ret = ret * 10 + (unsigned int)(*p++ - '0');
+	return MAX(ret, 1U);
+}
+
+/* MySQL runs what stands in a comment that begins with ! and a version, MariaDB with M! as well,
+ * but for those of MySQL's versions from 5.7 on. */
 static bool starts_executable(const struct lexer *l)
 {
-	return !l->comments && (starts(l, "/*!") || starts(l, "/*M!"));
+	unsigned int version = version_of_comment(l);
+
+	if (!version || version > l->version)
+		return false;
+	if (starts(l, "/*M!"))
+		return l->server != SERVER_MYSQL;
+	return l->server != SERVER_MARIADB || version < 50700 || version > 99999;
 }
 
 static void enter_executable(struct lexer *l)
@@ -52,6 +74,32 @@ static void enter_executable(struct lexer *l)
 	while (l->p < l->end && isdigit((unsigned char)*l->p))
 		l->p++;
 	l->executable = true;
+}
+
+static bool has_version(const unsigned int *versions, size_t count, unsigned int version)
+{
+	for (size_t i = 0; i < count; i++)
+		if (versions[i] == version)
+			return true;
+	return false;
+}
+
+size_t sql_versions(const struct lexer *l, unsigned int *ret, size_t room)
+{
+	struct lexer at = *l;
+	size_t count = 0;
+
+	while ((at.p = memmem(at.p, (size_t)(at.end - at.p), "/*", 2))) {
+		unsigned int version = version_of_comment(&at);
+
+		at.p += 2;
+		if (!version || has_version(ret, count, version))
+			continue;
+		if (count == room)
+			return room + 1;
+		ret[count++] = version;
+	}
+	return count;
 }
 
 /* Elsewhere than at the start of a line it may be an operator (#>) or a name (#temporary). */

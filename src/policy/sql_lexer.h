@@ -23,19 +23,26 @@ struct token {
 	size_t len;
 };
 
+enum sql_server { SERVER_ANY, SERVER_MYSQL, SERVER_MARIADB };
+
 struct lexer {
 	const char *p, *end;
 	bool mysql;	 /* its reading: backslashes escape in strings, # begins a comment */
 	bool dashes;	 /* -- begins a comment only where a blank follows */
 	bool wide;	 /* a byte of GBK and its like takes the next one, were it a backslash */
-	bool comments;	 /* those of a version above the server's, which are no code */
 	bool any_number; /* each number stands for any: what may be destructive is */
 	bool executable; /* inside of MySQL's comment that is code */
 	bool open;	 /* a quote or comment was not closed */
 	bool line_start;
+	enum sql_server server;
+	unsigned int version; /* the server's: what comments of no later one hold is code */
 };
 
 struct token sql_next(struct lexer *l);
+
+/* The versions that comments begin with, each once, 1 for none: how many, at most one more than
+ * there is room for. */
+size_t sql_versions(const struct lexer *l, unsigned int *ret, size_t room);
 
 bool sql_is_word(const struct token *t, const char *word);
 bool sql_is_one_of(const struct token *t, const char *const *words, size_t count);

@@ -50,6 +50,7 @@ static const char *const destructive[] = {
 	"DROP KEYSPACE shop",
 	"((DELETE FROM a))",
 	"PREPARE x AS DELETE FROM a",
+	"/*! ' */ DROP TABLE x -- '",
 	"PREPARE x (int) AS UPDATE a SET b = $1",
 	"PREPARE x FROM 'DROP TABLE a'",
 	"CREATE OR REPLACE TABLE a (b int)",
@@ -145,6 +146,12 @@ static const char *const destructive[] = {
 /* As MySQL and MariaDB read them. */
 static const char *const destructive_of_mysql[] = {
 	"/*!99999 ' */ DROP TABLE x -- '",
+	"/*!99999 ' */ /*!50000 DROP TABLE x */ -- '",
+	"/*!999999 ' */ /*! DROP TABLE x */ -- '",
+	"/*M!100100 ' */ /*!80000 DROP TABLE x */ -- '",
+	"/*!80000 ' */ /*M!100100 DROP TABLE x */ -- '",
+	"/*!80000 ' */ /*!100000 DROP TABLE x */ -- '",
+	"/*!110000 ' */ /*!50000 select 1; */ /*!80000 DROP TABLE x */ -- '",
 	"select 1 as $$; DROP TABLE x; -- $$",
 	"select 1 #'\n; DROP TABLE x; -- '",
 	"select 1 --\x01'\n; DROP TABLE x; -- '",
@@ -319,6 +326,7 @@ static void test_reads(void **state _unused_)
 		"select 'open",
 		"select 1 \\gexec",
 		"/*!50000 drop table x */",
+		"select 1 /*!99999 ' */; drop table x -- '",
 		"select 1 \\o x",
 		"call x()",
 		"begin; select 1",
