@@ -15,7 +15,7 @@ CLANG    ?= clang
 BPFTOOL  ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
 PYTHON   ?= /usr/bin/python3
 
-LIBS     := libbpf libelf libfyaml libpcre2-8 smartcols jansson libsodium sqlite3
+LIBS     := libbpf libelf libfyaml libpcre2-8 smartcols jansson libsodium nettle sqlite3
 SERVE_LIBS := libnats openssl libmicrohttpd libcurl # of backstop-serve alone
 WARN     := -Wall -Wextra -Werror -Wmissing-prototypes -Wwrite-strings -Wno-unknown-pragmas
 CFLAGS   ?= -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2

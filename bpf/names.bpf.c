@@ -6,9 +6,8 @@
 #include "shared.h"
 #include "send.h"
 
-#define ETH_P_IP    0x0800
-#define IPPROTO_UDP 17
-#define NAMES_PORT  53
+#define ETH_P_IP   0x0800
+#define NAMES_PORT 53
 
 /* Sockets that asked a name server, by their cookies. Full: the oldest's answers are not seen. */
 struct {

@@ -366,6 +366,25 @@ __noinline int send_late(struct send_work *w)
 	return 0;
 }
 
+#define QUIC_TYPE     0xf0 /* of the first byte; with a long header (RFC 9000, 17.2) */
+#define QUIC_V1	      bpf_htonl(1)
+#define QUIC_FIRST    0xc0		    /* Initial */
+#define QUIC_V2	      bpf_htonl(0x6b3343cf) /* RFC 9369, 3.1 and 3.2 */
+#define QUIC_V2_FIRST 0xd0
+
+/* Of UDP: it may ask for a name, as each connection does that shares the socket. */
+static __always_inline bool begins_quic(const struct send_work *w)
+{
+	u8 type = w->data[0] & QUIC_TYPE;
+	u32 version;
+
+	if (w->counted || w->event.dest.protocol != IPPROTO_UDP)
+		return false;
+	__builtin_memcpy(&version, w->data + 1, sizeof(version));
+	return (version == QUIC_V1 && type == QUIC_FIRST) ||
+	       (version == QUIC_V2 && type == QUIC_V2_FIRST);
+}
+
 /* Looks at all of it. 1: a candidate. */
 __noinline int send_begin(struct send_work *given)
 {
@@ -390,7 +409,7 @@ __noinline int send_begin(struct send_work *given)
 	if (!(w->stream.flags & STREAM_KNOWN))
 		w->event.flags |= BS_SEND_FIRST;
 	return send_scanned(w) || !follows || w->event.flags & (BS_SEND_LOST | BS_SEND_FIRST) ||
-	       w->stream.flags & STREAM_WATCH;
+	       w->stream.flags & STREAM_WATCH || begins_quic(w);
 }
 
 /* ---- for packets and libraries */
@@ -561,31 +580,52 @@ static __always_inline int end(struct send_work *w, int verdict, u32 say)
 	forget_waiting(verdict, (u32)w->event.head.tid);
 	if (verdict == PASS) {
 		take_say(w, say);
+		w->stream.passed = w->event.send.hash;
+		w->stream.passed_to = w->event.dest;
 		advance(w);
 	}
 	return verdict;
 }
 
-/* The answer to this very write, if it asks or waits already; else -1. */
+static __always_inline bool is_where_it_passed(const struct send_work *w)
+{
+	const u16 *a = (const void *)&w->stream.passed_to, *b = (const void *)&w->event.dest;
+	u16 differs = 0;
+
+	for (u32 i = 0; i < sizeof(struct bs_dest) / sizeof(*a); i++)
+		differs |= a[i] ^ b[i];
+	return !differs;
+}
+
+/* The answer to this very write, if it asks or waits already; else -1. Of a datagram to a name the
+ * destination is asked about behind us, and the call comes again for that: what was let go here is
+ * not asked about anew, which would leave the other question without its answer. */
 static __always_inline int ask_again(struct send_work *w)
 {
 	u32 tid = w->event.head.tid;
 	struct bs_waiting *b = bpf_map_lookup_elem(&waiting, &tid);
 	int verdict;
 
-	if (!b || b->kind != BS_SLOT_SEND)
+	if (!b || (b->kind != BS_SLOT_SEND && b->kind != BS_SLOT_CONNECT))
 		return -1;
-	if (b->send.stream == SEND_FETCHES && b->send.position == w->base)
+	if (b->kind == BS_SLOT_SEND && b->send.stream == SEND_FETCHES &&
+	    b->send.position == w->base)
 		return pages_fetch(w);
 	find_stream(w);
 	w->event.send.stream = w->stream.id;
 	w->event.send.position = w->stream.position;
-	if (b->send.stream != w->stream.id || b->send.position != w->stream.position)
+	if (b->kind == BS_SLOT_SEND
+		    ? b->send.stream != w->stream.id || b->send.position != w->stream.position
+		    : w->counted || !w->stream.passed || !is_where_it_passed(w))
 		return -1;
 	walk(w, false, true);
 	name_write(w);
-	if (w->lost || b->send.hash != w->event.send.hash)
+	if (w->lost)
 		return -1; /* nobody has seen what is lost */
+	if (b->kind == BS_SLOT_CONNECT)
+		return w->stream.passed == w->event.send.hash ? PASS : -1;
+	if (b->send.hash != w->event.send.hash)
+		return -1;
 	verdict = come_again(b);
 	return verdict < 0 ? verdict : end(w, verdict, b->flags >> BS_SAY_SHIFT);
 }
@@ -628,7 +668,7 @@ static __always_inline int fetch(struct send_work *w)
 	return pages_fetch(w);
 }
 
-/* What only the guard needs to know of the write. */
+/* Of TCP only the guard needs to know it. */
 static __always_inline void describe(struct send_work *w)
 {
 	struct sock *sk = (struct sock *)w->sock;
@@ -649,11 +689,13 @@ __noinline int send_judge(struct send_work *given)
 
 	if (!w)
 		return REFUSE;
+	if (!w->counted)
+		describe(w);
 	verdict = ask_again(w);
 	if (verdict >= 0)
 		return verdict;
 	candidate = send_begin(w);
-	if (candidate || w->away)
+	if (w->counted && (candidate || w->away))
 		describe(w);
 	if (w->away && !send_observes) {
 		verdict = fetch(w);

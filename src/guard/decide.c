@@ -113,8 +113,9 @@ void decide(struct guard *g, const struct exec *x, struct decision *ret)
 	grant = pass_of(g, x);
 	if (grant) {
 		let_pass(ret, grant,
-			 x->kind != BS_SLOT_CONNECT ? "a human allowed its program"
-						    : "its process was allowed to connect there");
+			 x->kind != BS_SLOT_CONNECT && !x->sent.again
+				 ? "a human allowed its program"
+				 : "its process was allowed to connect there");
 		return;
 	}
 	if (g->options.mode == MODE_ENFORCE) {

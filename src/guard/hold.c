@@ -185,7 +185,7 @@ static void hold_finish(struct hold *h)
 	if (release)
 		send_push(h->exec);
 	if (release && h->decision.approval && !exec_is_deletion(h->exec) &&
-	    !exec_is_sending(h->exec))
+	    (!exec_is_sending(h->exec) || h->exec->sent.again))
 		pass_remember(g, h->exec, h->decision.approval);
 	link_tell(g, op, h->slot, h->ticket);
 	hold_free(h);

@@ -75,6 +75,7 @@ struct sent {
 	struct linger linger; /* of the socket, before it was kept back */
 	bool kept;
 	struct finding finding;
+	bool again; /* it was found for `name`, which is told again as often as it is sent */
 	const char *protocol; /* NULL: not known */
 	char *path;	      /* of a Unix socket; NULL: it is none */
 	char *text;	      /* the message that was found, shortened, escaped; NULL: none was */

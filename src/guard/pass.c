@@ -1,6 +1,7 @@
 /* What a human approved goes for as long as the process runs its program: to connect there again,
- * and, where its exec was approved, to delete and to send what it was started for. What it starts
- * itself asks anew. */
+ * for QUIC by the same name, and, where its exec was approved, to delete and to send what it was
+ * started for. What it starts itself asks anew. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "guard/internal.h"
@@ -11,7 +12,15 @@ struct pass {
 	u32 tgid;
 	u64 start, hold;
 	struct bs_dest dest;
+	char *name; /* NULL: by any */
 };
+
+static void pass_free(struct pass *p)
+{
+	LIST_REMOVE(p, entry);
+	free(p->name);
+	free(p);
+}
 
 void pass_remember(struct guard *g, const struct exec *x, u64 hold)
 {
@@ -24,16 +33,23 @@ void pass_remember(struct guard *g, const struct exec *x, u64 hold)
 	p->start = x->start;
 	p->dest = x->dest;
 	p->hold = hold;
+	p->name = x->sent.again && x->sent.name ? strdup(x->sent.name) : NULL;
 	LIST_INSERT_HEAD(&g->passes, p, entry);
+}
+
+static bool is_same_place(const struct pass *p, const struct exec *x)
+{
+	return p->dest.port == x->dest.port &&
+	       !memcmp(p->dest.addr, x->dest.addr, sizeof(p->dest.addr));
 }
 
 static bool covers(const struct pass *p, const struct exec *x)
 {
+	if (x->sent.again && p->name)
+		return is_same_place(p, x) && !strcmp(p->name, x->sent.name ?: "");
 	if (exec_is_deletion(x) || exec_is_sending(x))
 		return p->kind == BS_SLOT_EXEC;
-	return x->kind == BS_SLOT_CONNECT && p->kind == BS_SLOT_CONNECT &&
-	       p->dest.port == x->dest.port &&
-	       !memcmp(p->dest.addr, x->dest.addr, sizeof(p->dest.addr));
+	return x->kind == BS_SLOT_CONNECT && p->kind == BS_SLOT_CONNECT && is_same_place(p, x);
 }
 
 u64 pass_of(const struct guard *g, const struct exec *x)
@@ -52,10 +68,8 @@ void pass_forget(struct guard *g, u32 tgid)
 
 	for (p = LIST_FIRST(&g->passes); p; p = next) {
 		next = LIST_NEXT(p, entry);
-		if (p->tgid != tgid)
-			continue;
-		LIST_REMOVE(p, entry);
-		free(p);
+		if (p->tgid == tgid)
+			pass_free(p);
 	}
 }
 
@@ -63,8 +77,6 @@ void pass_forget_all(struct guard *g)
 {
 	struct pass *p;
 
-	while ((p = LIST_FIRST(&g->passes))) {
-		LIST_REMOVE(p, entry);
-		free(p);
-	}
+	while ((p = LIST_FIRST(&g->passes)))
+		pass_free(p);
 }

@@ -17,6 +17,7 @@
 #include "guard/slot.h"
 #include "guard/unseen.h"
 #include "policy/destination.h"
+#include "policy/quic.h"
 #include "policy/secrets.h"
 #include "policy/send.h"
 
@@ -33,6 +34,7 @@ struct stream {
 	u64 id, session;
 	struct bs_dest dest; /* inside of TLS: where its process last connected to */
 	struct wire_stream *wire;
+	struct quic *quic;  /* NULL until a datagram of it came */
 	struct strbuf more; /* of the write at `more_at`, behind what its event has */
 	u64 more_at;
 	u64 ahead;		    /* bytes that the kernel counted more than once */
@@ -47,6 +49,7 @@ static void stream_free(struct guard *g, struct stream *s)
 	TAILQ_REMOVE(&g->streams.order, s, entry);
 	map_remove(&g->streams.by_id, s->id);
 	wire_stream_free(s->wire);
+	quic_free(s->quic);
 	strbuf_free(&s->more);
 	for (size_t i = 0; i < NAMES_MAX; i++)
 		free(s->names[i]);
@@ -78,9 +81,18 @@ void send_forget(struct guard *g, u64 session)
 	}
 }
 
+static char *copy_small(struct wire_slice name)
+{
+	char *copy = strndup(name.s, name.len);
+
+	for (char *c = copy; c && *c; c++)
+		if (*c >= 'A' && *c <= 'Z')
+			*c += 'a' - 'A';
+	return copy;
+}
+
 static void learn_name(struct stream *s, struct wire_slice name)
 {
-	char *copy;
 	size_t i = 0;
 
 	while (i < NAMES_MAX && s->names[i] &&
@@ -88,11 +100,7 @@ static void learn_name(struct stream *s, struct wire_slice name)
 		i++;
 	if (!name.len || i == NAMES_MAX || s->names[i] || memchr(name.s, 0, name.len))
 		return;
-	copy = strndup(name.s, name.len);
-	for (char *c = copy; c && *c; c++)
-		if (*c >= 'A' && *c <= 'Z')
-			*c += 'a' - 'A';
-	s->names[i] = copy;
+	s->names[i] = copy_small(name);
 }
 
 /* What name servers said of its address. */
@@ -186,6 +194,8 @@ struct judging {
 	bool harmless;	/* whatever its numbers are */
 	bool retry;	/* of a first write that was let go */
 	bool tls;	/* it begins here */
+	enum quic_told quic;
+	char *host; /* that QUIC asks for with this datagram, small letters; owned */
 };
 
 /* The first of it, with *** for each secret; nothing without memory. */
@@ -404,25 +414,61 @@ static bool is_harmless_query(const struct judging *j, const struct bs_send_even
 	       e->data[0] == 'Q' && j->text + QUERY_FRAME == e->size;
 }
 
-/* A rule about names that could not be asked when it connected, as none was known. */
-static void match_names(struct judging *j)
+static bool on_hello(const struct wire_message *m, void *data)
 {
-	struct connection c = { .dest = j->stream->dest,
-				.names = (const char *const *)j->stream->names };
+	struct judging *j = data;
+
+	if (!m->text.len || memchr(m->text.s, 0, m->text.len))
+		return true;
+	free(j->host);
+	j->host = copy_small(m->text);
+	return true;
+}
+
+static void read_quic(struct judging *j, const struct bs_send_event *e)
+{
+	struct stream *s = j->stream;
+
+	if (e->dest.protocol != IPPROTO_UDP || !quic_begins(e->data, e->copied))
+		return;
+	s->quic = s->quic ?: quic_new();
+	if (s->quic)
+		j->quic = quic_write(s->quic, e->data, e->copied, on_hello, j);
+}
+
+/* Those for which the other end stands; NULL ends. */
+static void list_names(const struct judging *j, const char *ret[NAMES_MAX + 2])
+{
+	size_t n = 0;
+
+	for (; j->stream->names[n]; n++)
+		ret[n] = j->stream->names[n];
+	if (j->host)
+		ret[n++] = j->host;
+	ret[n] = NULL;
+}
+
+/* A rule about names that could not be asked when it connected, as none was known. */
+static void match_names(struct judging *j, const char *const *names)
+{
+	struct connection c = { .dest = j->stream->dest, .names = names };
 	struct sent *sent = &j->x->sent;
 	struct finding f;
 
-	if (!j->stream->names[0])
+	if (!names[0])
 		return;
 	policy_match_connect(j->g->policy, &c, &f);
-	if (f.verdict > VERDICT_ALERT && is_graver(&f, &sent->finding))
-		sent->finding = f;
+	if (f.verdict <= VERDICT_ALERT || !is_graver(&f, &sent->finding))
+		return;
+	sent->finding = f;
+	sent->again = j->host;
 }
 
 static void judge(struct guard *g, struct exec *x, const struct bs_send_event *e)
 {
 	struct stream *s = stream_of(g, e);
 	struct judging j = { .g = g, .x = x, .stream = s };
+	const char *names[NAMES_MAX + 2];
 	const struct wire *w;
 	int r;
 
@@ -432,8 +478,10 @@ static void judge(struct guard *g, struct exec *x, const struct bs_send_event *e
 	}
 	x->dest = s->dest;
 	r = feed(s, e, &j);
+	read_quic(&j, e);
+	list_names(&j, names);
 	if (e->source != BS_SEND_TLS)
-		match_names(&j);
+		match_names(&j, names);
 	if (j.retry)
 		x->sent.finding = (struct finding) { 0 };
 	w = wire_stream_wire(s->wire);
@@ -443,10 +491,10 @@ static void judge(struct guard *g, struct exec *x, const struct bs_send_event *e
 		x->sent.say = BS_SAY_BLIND;
 	else if (is_harmless_query(&j, e) && !x->sent.finding.id)
 		x->sent.say = BS_SAY_SHAPE;
-	x->sent.name = s->names[0] ? strdup(s->names[0]) : NULL;
-	x->sent.opaque = unseen_what_begins(e, j.tls);
+	x->sent.name = j.host ?: names[0] ? strdup(names[0]) : NULL;
+	x->sent.opaque = unseen_what_begins(e, j.tls, j.quic);
 	if (x->sent.opaque || x->sent.finding.id)
-		x->sent.names = proc_copy_words(s->names);
+		x->sent.names = proc_copy_words((char **)names);
 }
 
 /* A Unix socket is about to be connected to. */

@@ -242,13 +242,13 @@ static bool is_quic(const struct bs_send_event *e)
 	       (e->data[0] & QUIC_LONG) == QUIC_LONG && memcmp(e->data + 1, none, sizeof(none));
 }
 
-const char *unseen_what_begins(const struct bs_send_event *e, bool tls)
+const char *unseen_what_begins(const struct bs_send_event *e, bool tls, enum quic_told quic)
 {
 	if (e->source == BS_SEND_TLS)
 		return NULL;
 	if (tls)
 		return wire_protocol_name(WIRE_TLS);
-	return is_quic(e) ? "quic" : NULL;
+	return quic == QUIC_HELLO || (quic == QUIC_NOTHING && is_quic(e)) ? "quic" : NULL;
 }
 
 /* Nobody probes what QUIC is given: it has no function that all libraries share. */

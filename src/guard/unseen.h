@@ -4,9 +4,11 @@
 
 #include "base/json.h"
 #include "guard/internal.h"
+#include "policy/quic.h"
 
-/* "tls" or "quic" where `e` begins such a connection, of which `tls` is known; NULL: neither. */
-const char *unseen_what_begins(const struct bs_send_event *e, bool tls);
+/* "tls" or "quic" where `e` begins such a connection, of which `tls` and what QUIC told are known;
+ * NULL: neither, or more of it will tell for which name it is. */
+const char *unseen_what_begins(const struct bs_send_event *e, bool tls, enum quic_told quic);
 /* `x`, decoded of `e`, begins one: where nothing that its process has mapped is probed an event
  * says so, once for each session, program file and destination. `probed`: something is, as was
  * found when the first of its bytes came. */

@@ -8,7 +8,7 @@ import pytest
 
 import lab as laboratory
 from lab import SLOW, until
-from wire import PYTHON, needs, refuses
+from wire import BOTH, PYTHON, judge, needs, refuses
 
 PROD, TEST = "db.prod.example", "db.test.example"  # the first is refused, on ports 7001 and 7002
 HOST = "10.20.0.5"
@@ -71,6 +71,39 @@ def test_proxy(wire, net, split):
 @SPLITS
 def test_host(wire, net, split):
     check_name(wire, net, split, lambda name: f"GET / HTTP/1.1\r\nAccept: */*\r\nHost: {name}\r\n\r\n".encode())
+
+
+# --- QUIC
+
+def quic(wire, name, port):
+    """A client that nobody answers, and that asks no name server."""
+    path = os.path.join(wire.work, "hosts")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(f"{HOST} {name}\n")
+    return ["unshare", "-m", "sh", "-c", 'mount --bind "$1" /etc/hosts && shift && exec "$@"', "sh", path,
+            "gtlsclient", "--handshake-timeout=2s", name, str(port)]
+
+
+def test_quic(wire, net, holds_sends):
+    """QUIC's first datagrams tell a name to who knows how to read them."""
+    needs("gtlsclient")
+    for name, refused in ((TEST, False), (PROD, True)):
+        net.clear()
+        agent = wire.run(quic(wire, name, 7001), net=net)
+        agent.finish()
+        assert ("Operation not permitted" in agent.all) == refused, agent.all
+        assert (len(net.got(7001, "udp")) == 1) == refused, agent.all  # it still says that it ends, without a name
+
+
+@BOTH
+def test_quic_held(wire, net, holds_sends, answer):
+    """What was let go is asked about once, however often it is sent."""
+    needs("gtlsclient")
+    agent = wire.run(quic(wire, "db.asked.example", 7003), net=net)
+    judge(wire, agent, answer, lambda: not net.got(7003, "udp"), signature="wiretest.asked")
+    until(lambda: wire.guard.holds() or agent.process.poll() is not None, "it ends")
+    assert not wire.guard.holds()
+    assert (len(net.got(7003, "udp")) > 1) == (answer == "approve"), agent.all
 
 
 # --- libc's resolver, and a real name server

@@ -32,6 +32,30 @@ static void test_a_connection(void **state _unused_)
 	assert_int_equal(pass_of(&guard, &x), 0);
 }
 
+/* An Initial packet is sent until it is answered. */
+static void test_a_name_of_quic(void **state _unused_)
+{
+	struct exec x = { .kind = BS_SLOT_SEND,
+			  .tgid = 100,
+			  .start = 5,
+			  .dest = database,
+			  .sent = { .again = true, .name = (char *)"a.example" } };
+
+	pass_remember(&guard, &x, 7);
+	assert_int_equal(pass_of(&guard, &x), 7);
+	x.sent.name = (char *)"b.example";
+	assert_int_equal(pass_of(&guard, &x), 0);
+	x.sent.name = (char *)"a.example";
+	x.dest.port++;
+	assert_int_equal(pass_of(&guard, &x), 0);
+	x.dest = database;
+	x.sent.again = false;
+	assert_int_equal(pass_of(&guard, &x), 0);
+	x.kind = BS_SLOT_CONNECT;
+	assert_int_equal(pass_of(&guard, &x), 0);
+	pass_forget(&guard, 100);
+}
+
 static void test_an_exec_covers_what_its_process_deletes(void **state _unused_)
 {
 	struct exec x = { .kind = BS_SLOT_EXEC, .tgid = 100, .start = 5 };
@@ -53,6 +77,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		GUARD_TEST(test_a_connection),
+		GUARD_TEST(test_a_name_of_quic),
 		GUARD_TEST(test_an_exec_covers_what_its_process_deletes),
 	};
 

@@ -150,7 +150,8 @@ static void test_many(void **state _unused_)
 	wait_for(300);
 }
 
-static const char *begins(const char *data, size_t len, u16 port, u8 protocol)
+static const char *begins_as(const char *data, size_t len, u16 port, u8 protocol,
+			     enum quic_told told)
 {
 	struct bs_send_event *e = calloc(1, sizeof(*e) + len);
 	const char *what;
@@ -160,12 +161,17 @@ static const char *begins(const char *data, size_t len, u16 port, u8 protocol)
 	e->dest = (struct bs_dest) { .port = port, .protocol = protocol };
 	e->copied = (u32)len;
 	memcpy(e->data, data, len);
-	what = unseen_what_begins(e, false);
-	assert_string_equal(unseen_what_begins(e, true), "tls");
+	what = unseen_what_begins(e, false, told);
+	assert_string_equal(unseen_what_begins(e, true, told), "tls");
 	e->source = BS_SEND_TLS;
-	assert_null(unseen_what_begins(e, true));
+	assert_null(unseen_what_begins(e, true, told));
 	free(e);
 	return what;
+}
+
+static const char *begins(const char *data, size_t len, u16 port, u8 protocol)
+{
+	return begins_as(data, len, port, protocol, QUIC_NOTHING);
 }
 
 static void test_quic(void **state _unused_)
@@ -174,6 +180,9 @@ static void test_quic(void **state _unused_)
 			  later[] = "\x43\0\0\0\1\x08";
 
 	assert_string_equal(begins(initial, sizeof(initial), 443, IPPROTO_UDP), "quic");
+	assert_string_equal(begins_as(initial, sizeof(initial), 53, IPPROTO_UDP, QUIC_HELLO),
+			    "quic");
+	assert_null(begins_as(initial, sizeof(initial), 443, IPPROTO_UDP, QUIC_PART));
 	assert_null(begins(initial, sizeof(initial), 53, IPPROTO_UDP));
 	assert_null(begins(initial, sizeof(initial), 443, IPPROTO_TCP));
 	assert_null(begins(initial, 6, 443, IPPROTO_UDP));
