@@ -201,8 +201,11 @@ static void test_encrypted(void **state _unused_)
 	static const char hello[5 + 4 + 41] = {
 		0x16, 3, 1, 0, 45, 1, 0, 0, 41, 3, 3, [45] = 2, 0x13, 1, 1,
 	};
+	struct exec *x;
 
-	assert_int_equal(written(0, "", hello, sizeof(hello))->sent.say, BS_SAY_BLIND);
+	x = written(0, "", hello, sizeof(hello));
+	assert_int_equal(x->sent.say, BS_SAY_BLIND);
+	assert_found(x, NULL, NULL);
 }
 
 static void test_name_of_a_request(void **state _unused_)
