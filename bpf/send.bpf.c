@@ -373,13 +373,15 @@ __noinline int send_late(struct send_work *w)
 #define QUIC_V2_FIRST 0xd0
 
 /* Of UDP: it may ask for a name, as each connection does that shares the socket. */
-static __always_inline bool begins_quic(const struct send_work *w)
+static __always_inline bool begins_quic(struct send_work *w)
 {
-	u8 type = w->data[0] & QUIC_TYPE;
 	u32 version;
+	u8 type;
 
 	if (w->counted || w->event.dest.protocol != IPPROTO_UDP)
 		return false;
+	send_again(w);
+	type = w->data[0] & QUIC_TYPE;
 	__builtin_memcpy(&version, w->data + 1, sizeof(version));
 	return (version == QUIC_V1 && type == QUIC_FIRST) ||
 	       (version == QUIC_V2 && type == QUIC_V2_FIRST);
@@ -567,9 +569,22 @@ __noinline int send_answered(struct send_work *w, u32 say)
 	return 0;
 }
 
+/* A datagram is another to another destination, which may be changed while its call waits. */
+static __always_inline u64 hash_dest(const struct bs_dest *d, u64 hash)
+{
+	const u16 *p = (const u16 *)d;
+
+#pragma GCC unroll 10
+	for (u32 i = 0; i < sizeof(*d) / sizeof(*p); i++)
+		hash = (hash ^ p[i]) * 0x9e3779b97f4a7c15ULL;
+	return hash;
+}
+
 static __always_inline void name_write(struct send_work *w)
 {
 	w->event.send.hash = w->hash[0] ^ w->hash[1];
+	if (!w->counted)
+		w->event.send.hash = hash_dest(&w->event.dest, w->event.send.hash);
 	__builtin_memset(&w->same, 0, sizeof(w->same));
 	w->same.send = w->event.send;
 	w->same.kind = BS_SLOT_SEND;
@@ -581,20 +596,9 @@ static __always_inline int end(struct send_work *w, int verdict, u32 say)
 	if (verdict == PASS) {
 		take_say(w, say);
 		w->stream.passed = w->event.send.hash;
-		w->stream.passed_to = w->event.dest;
 		advance(w);
 	}
 	return verdict;
-}
-
-static __always_inline bool is_where_it_passed(const struct send_work *w)
-{
-	const u16 *a = (const void *)&w->stream.passed_to, *b = (const void *)&w->event.dest;
-	u16 differs = 0;
-
-	for (u32 i = 0; i < sizeof(struct bs_dest) / sizeof(*a); i++)
-		differs |= a[i] ^ b[i];
-	return !differs;
 }
 
 /* The answer to this very write, if it asks or waits already; else -1. Of a datagram to a name the
@@ -616,7 +620,7 @@ static __always_inline int ask_again(struct send_work *w)
 	w->event.send.position = w->stream.position;
 	if (b->kind == BS_SLOT_SEND
 		    ? b->send.stream != w->stream.id || b->send.position != w->stream.position
-		    : w->counted || !w->stream.passed || !is_where_it_passed(w))
+		    : w->counted || !w->stream.passed)
 		return -1;
 	walk(w, false, true);
 	name_write(w);

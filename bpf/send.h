@@ -39,13 +39,12 @@ struct stream {
 	u32 seq;      /* of TCP, at `position` */
 	u32 flags;
 	u32 found_count;
-	u32 found[SEND_CARRIED];  /* entries of lists */
-	u32 tgid, tid;		  /* egress: who connected */
-	u64 start, session;	  /* likewise */
-	u64 since;		  /* position of the first that was told and has no answer yet */
-	u64 passed;		  /* hash of the write that was asked about and let go last, */
-	struct bs_dest passed_to; /* and where it goes */
-	u32 generation;		  /* whose lists `found` is of */
+	u32 found[SEND_CARRIED]; /* entries of lists */
+	u32 tgid, tid;		 /* egress: who connected */
+	u64 start, session;	 /* likewise */
+	u64 since;		 /* position of the first that was told and has no answer yet */
+	u64 passed;		 /* hash of the write that was asked about and let go last */
+	u32 generation;		 /* whose lists `found` is of */
 	u8 tail[SEND_TAIL];
 };
 

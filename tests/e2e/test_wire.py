@@ -215,6 +215,44 @@ def test_dropped_packets_split_text(wire, drops_packets):
     assert b"deny-this-text" not in sink.data and b"two" not in sink.data, sink.data
 
 
+TURNED = """import ctypes, os, socket, sys, threading, time
+first, second, flag = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+name = ctypes.create_string_buffer(b"\\2\\0" + first.to_bytes(2, "big") + socket.inet_aton("127.0.0.1") + bytes(8))
+def turn():
+    while not os.path.exists(flag):
+        time.sleep(0.01)
+    name[2:4] = second.to_bytes(2, "big")
+    print("turned", flush=True)
+threading.Thread(target=turn).start()
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+if ctypes.CDLL(None).sendto(s.fileno(), b"ask-about-this", 14, 0, name, 16) < 0:
+    sys.exit("refused")
+"""
+
+
+def test_approved_datagram_goes_nowhere_else(wire, holds_sends, tmp_path):
+    """Another thread changes the destination while the call waits: that is another datagram."""
+    flag = tmp_path / "flag"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as first, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as second:
+        ports = []
+        for s in (first, second):
+            s.bind((HOST, 0))
+            s.setblocking(False)
+            ports.append(str(s.getsockname()[1]))
+        agent = wire.run(["/usr/bin/python3", "-c", TURNED, *ports, str(flag)])
+        hold = wire.guard.wait_for_holds()[0]
+        assert hold["signature"] == "wiretest.ask", hold
+        flag.touch()
+        agent.wait_for("turned")
+        wire.guard.approve(hold)
+        again = until(lambda: [h for h in wire.guard.holds() if h["id"] != hold["id"]], "it is asked about anew")[0]
+        wire.guard.deny(again)
+        assert (agent.finish(), agent.out) == (1, "turned\n") and "refused" in agent.err, agent.all
+        for s in (first, second):
+            with pytest.raises(BlockingIOError):
+                s.recv(99)
+
+
 @pytest.mark.parametrize("size", [30_000, 300_000, 3_000_000, 30_000_000])
 @pytest.mark.parametrize("how", ["sslmode=require", PLAIN])
 def test_far_behind(wire, users, tmp_path, how, size):

@@ -50,10 +50,10 @@ static void scan(void *of, u32 at)
 	bs_quick_scan(&l->scan, l->tables, l->bytes + BS_QUICK_BEFORE, at);
 }
 
-static bool is_candidate(const char *data, size_t len)
+static bool is_candidate_from(const char *data, size_t len, u32 first)
 {
 	u64 symbols;
-	struct bs_quick q = { &look, look.ends, look.bytes + BS_QUICK_BEFORE, &symbols, 0 };
+	struct bs_quick q = { &look, look.ends, look.bytes + BS_QUICK_BEFORE, &symbols, first };
 
 	memset(look.bytes, 0, sizeof(look.bytes));
 	memcpy(look.bytes + BS_QUICK_BEFORE, data, len);
@@ -62,8 +62,13 @@ static bool is_candidate(const char *data, size_t len)
 	look.scan.names = BS_NAMES_NONE;
 	bs_quick_end(&look.scan);
 	bs_quick_begin(&q);
-	BS_LOOP((len + BS_QUICK) / BS_QUICK, bs_quick_step, &q);
+	BS_LOOP((len - first + BS_QUICK) / BS_QUICK, bs_quick_step, &q);
 	return bs_scan_end(&look.scan, look.tables);
+}
+
+static bool is_candidate(const char *data, size_t len)
+{
+	return is_candidate_from(data, len, 0);
 }
 
 static u32 random_below(u32 n)
@@ -111,6 +116,22 @@ static void nothing_is_missed(void **state)
 	}
 	assert_in_range(candidates, INPUTS / 20, INPUTS - INPUTS / 20);
 	assert_in_range(scans, candidates, INPUTS - INPUTS / 20);
+}
+
+/* What ends behind there is found wherever it begins; what ends before is not looked for again. */
+static void a_look_begins_behind_what_was_looked_at(void **state)
+{
+	static const char word[] = "truncate";
+	enum { FIRST = 64 };
+	char data[FIRST + 32];
+
+	(void)state;
+	for (size_t ahead = 1; ahead <= strlen(word); ahead++) {
+		memset(data, ' ', sizeof(data));
+		memcpy(data + FIRST - ahead, word, strlen(word));
+		assert_true(is_candidate_from(data, sizeof(data), FIRST) ==
+			    (ahead <= strlen(word)));
+	}
 }
 
 static void what_is_sent_most_costs_no_scan(void **state)
@@ -166,6 +187,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_is_missed),
+		cmocka_unit_test(a_look_begins_behind_what_was_looked_at),
 		cmocka_unit_test(what_is_sent_most_costs_no_scan),
 		cmocka_unit_test(letters_of_a_path_begin_with_percent),
 	};
