@@ -23,7 +23,7 @@ const char *selection_class_word(int64_t class_uid)
 	return "application";
 }
 
-static unsigned int class_bit(const char *word, size_t len)
+unsigned int selection_class_bit(const char *word, size_t len)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(classes); i++)
 		if (strlen(classes[i].word) == len && !memcmp(classes[i].word, word, len))
@@ -37,7 +37,7 @@ int selection_add_classes(struct selection *s, const char *words)
 
 	for (;;) {
 		size_t len = strcspn(words, ",");
-		unsigned int bit = class_bit(words, len);
+		unsigned int bit = selection_class_bit(words, len);
 
 		if (!bit)
 			return -EINVAL;
@@ -78,7 +78,7 @@ bool selection_has(const struct selection *s, const char *line, size_t len)
 	if (!event_read(line, len, &e))
 		return false;
 	word = selection_class_word(e.class_uid);
-	if (s->classes && !(s->classes & class_bit(word, strlen(word))))
+	if (s->classes && !(s->classes & selection_class_bit(word, strlen(word))))
 		return false;
 	return !s->severity ||
 	       (e.severity.len && selection_severity(e.severity.at, e.severity.len) >= s->severity);

@@ -17,6 +17,9 @@ struct selection {
 /* The word of a class, "application" where it is none of ours. */
 const char *selection_class_word(int64_t class_uid);
 
+/* The bit of a class in `classes`; 0: there is no such word. */
+unsigned int selection_class_bit(const char *word, size_t len);
+
 /* "finding,network": 0 or -EINVAL. */
 int selection_add_classes(struct selection *s, const char *words);
 /* "high": 0 or -EINVAL. */

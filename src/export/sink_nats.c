@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "export/nats_internal.h"
+#include "export/selection.h"
 
 #define UID_MAX 128
 #define STREAM	"BACKSTOP"
@@ -56,6 +57,7 @@ static void disconnect(struct nats_sink *s)
 		natsConnection_Destroy(s->connection);
 	s->js = NULL;
 	s->connection = NULL;
+	s->taken = 0;
 }
 
 static void tear_down(struct sink *base)
@@ -174,31 +176,6 @@ static int ready(struct nats_sink *s)
 	return r ? r : open_stream(s);
 }
 
-static int publish(void *data, const char *line, size_t len)
-{
-	struct nats_sink *s = data;
-	struct event e;
-	char subject[NATS_SUBJECT_MAX], uid[UID_MAX];
-	jsPubOptions options;
-	natsStatus status;
-
-	if (!event_read(line, len, &e)) {
-		sink_refuse(&s->base, len, "it is no event, and so of no subject");
-		return 0;
-	}
-	nats_subject(&e, subject, sizeof(subject));
-	snprintf(uid, sizeof(uid), "%.*s", (int)e.uid.len, e.uid.len ? e.uid.at : "");
-	jsPubOptions_Init(&options);
-	options.MsgId = uid[0] ? uid : NULL;
-	options.ExpectStream = s->stream;
-	status = js_PublishAsync(s->js, subject, line, (int)len, &options);
-	if (status == NATS_MAX_PAYLOAD)
-		sink_refuse(&s->base, len, "the server has a limit for messages, max_payload");
-	else if (status != NATS_OK)
-		note(s, status, 0, NULL);
-	return status == NATS_OK || status == NATS_MAX_PAYLOAD ? 0 : -EIO;
-}
-
 static bool has_failed(struct nats_sink *s)
 {
 	bool failed;
@@ -228,6 +205,46 @@ static void wait_for_acknowledgements(struct nats_sink *s)
 	}
 	if (status != NATS_OK)
 		note(s, status, 0, "it does not acknowledge what it got");
+}
+
+/* A stream that is being made may take a class before another, and would have later events before
+ * earlier ones: none follows the first of a class until that is taken. */
+static void wait_for_first(struct nats_sink *s, const struct event *e)
+{
+	const char *word = selection_class_word(e->class_uid);
+	unsigned int bit = selection_class_bit(word, strlen(word));
+
+	if (s->taken & bit)
+		return;
+	wait_for_acknowledgements(s);
+	s->taken |= bit;
+}
+
+static int publish(void *data, const char *line, size_t len)
+{
+	struct nats_sink *s = data;
+	struct event e;
+	char subject[NATS_SUBJECT_MAX], uid[UID_MAX];
+	jsPubOptions options;
+	natsStatus status;
+
+	if (!event_read(line, len, &e)) {
+		sink_refuse(&s->base, len, "it is no event, and so of no subject");
+		return 0;
+	}
+	nats_subject(&e, subject, sizeof(subject));
+	snprintf(uid, sizeof(uid), "%.*s", (int)e.uid.len, e.uid.len ? e.uid.at : "");
+	jsPubOptions_Init(&options);
+	options.MsgId = uid[0] ? uid : NULL;
+	options.ExpectStream = s->stream;
+	status = js_PublishAsync(s->js, subject, line, (int)len, &options);
+	if (status == NATS_MAX_PAYLOAD)
+		sink_refuse(&s->base, len, "the server has a limit for messages, max_payload");
+	else if (status != NATS_OK)
+		note(s, status, 0, NULL);
+	else
+		wait_for_first(s, &e);
+	return has_failed(s) ? -EIO : 0;
 }
 
 static int send_lines(struct sink *base, const char *lines, size_t len)

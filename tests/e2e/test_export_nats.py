@@ -65,6 +65,23 @@ def test_one_server(journal, nats, serve):
     client.close()
 
 
+def test_a_stream_that_is_half_made(journal, nats, serve):
+    """What it takes already does not overtake what it does not take yet."""
+    server, = nats()
+    client = ready(server.start().port)
+    made = {"name": "BACKSTOP", "subjects": ["backstop.*.network"], "storage": "file", "retention": "limits", "num_replicas": 1}
+    assert "error" not in client.api("STREAM.CREATE.BACKSTOP", **made)
+    journal.add(200)
+    process = serve(f"nats://127.0.0.1:{server.port}")
+    expect_error(process, "no stream takes the subject")
+    assert count(client) == 1
+    made["subjects"] = [f"backstop.*.{c}" for c in CLASSES]
+    assert "error" not in client.api("STREAM.UPDATE.BACKSTOP", **made)
+    expect_all(client, journal)
+    assert "takes events again" in stop(process)
+    client.close()
+
+
 def test_it_is_away_and_comes_back(journal, nats, serve):
     server, = nats()
     journal.add(300)
