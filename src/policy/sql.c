@@ -11,37 +11,34 @@
 #define MAX_PARENS   64 /* deeper ones count as one */
 #define MAX_VERSIONS 32 /* of servers, to which comments are code: no dump has as many */
 
-enum where { WHERE_MISSING, WHERE_BEGUN, WHERE_ENDED };
-
 /* What is known of the statement at one depth of parentheses. */
 struct scope {
-	bool begun;	 /* its first word has passed */
-	bool all_rows;	 /* DELETE or UPDATE */
-	bool named;	 /* something follows the verb */
-	bool after_on;	 /* ON DELETE, ON UPDATE are no verbs */
-	bool altering;	 /* ALTER */
-	bool losing;	 /* TRUNCATE, just now */
-	bool dropping;	 /* DROP, just now */
-	bool unnamed;	 /* … INDEX, KEY or the like of ALTER, whose name must follow */
-	bool harmless;	 /* EXPLAIN: nothing is run */
-	bool first;	 /* its first word has just passed: a label, where a colon follows */
-	bool compound;	 /* IF, WHILE and the like: statements follow THEN, DO, LOOP */
-	bool runs_texts; /* DO, EXECUTE, PREPARE: strings are code */
-	bool preparing;	 /* PREPARE: a statement follows AS */
-	bool selecting;	 /* SELECT */
-	bool assigning;	 /* SET, DECLARE, SELECT … INTO, :=: a variable gets its strings */
-	bool colon;	 /* :, just now */
-	bool code;	 /* one of its strings is destructive code */
-	bool remote;	 /* a function that runs its strings elsewhere, just now */
-	bool creating;	 /* CREATE */
-	bool replacing;	 /* … OR REPLACE */
-	bool group;	 /* of a condition: what is in its parentheses is one */
-	bool merging;	 /* MERGE */
-	bool all_merged; /* … each row, by WHEN */
-	bool then;	 /* … THEN, just now */
-	unsigned int on; /* … what ON is, a set of enum truth; 0 before it has passed */
-	enum where where;
-	struct condition condition; /* what follows WHERE; of MERGE ON, and AND behind WHEN */
+	bool begun;		/* its first word has passed */
+	bool all_rows;		/* DELETE or UPDATE */
+	bool named;		/* something follows the verb */
+	bool after_on;		/* ON DELETE, ON UPDATE are no verbs */
+	bool altering;		/* ALTER */
+	bool losing;		/* TRUNCATE, just now */
+	bool dropping;		/* DROP, just now */
+	bool unnamed;		/* … INDEX, KEY or the like of ALTER, whose name must follow */
+	bool harmless;		/* EXPLAIN: nothing is run */
+	bool first;		/* its first word has just passed: a label, where a colon follows */
+	bool compound;		/* IF, WHILE and the like: statements follow THEN, DO, LOOP */
+	bool runs_texts;	/* DO, EXECUTE, PREPARE: strings are code */
+	bool preparing;		/* PREPARE: a statement follows AS */
+	bool selecting;		/* SELECT */
+	bool assigning;		/* SET, DECLARE, SELECT … INTO, :=: a variable gets its strings */
+	bool handler;		/* DECLARE … HANDLER */
+	bool handling;		/* … FOR: behind its conditions a statement follows */
+	bool colon;		/* :, just now */
+	bool code;		/* one of its strings is destructive code */
+	bool remote;		/* a function that runs its strings elsewhere, just now */
+	bool creating;		/* CREATE */
+	bool replacing;		/* … OR REPLACE */
+	bool merging;		/* MERGE */
+	bool all_merged;	/* … each row, by WHEN */
+	bool then;		/* … THEN, just now */
+	unsigned int condition; /* WHERE, or MERGE's ON: a set of enum truth; 0: there is none */
 };
 
 struct checker {
@@ -51,29 +48,27 @@ struct checker {
 	bool assigned; /* destructive code to a variable */
 	bool executed; /* a variable, perhaps */
 	bool found;
+	const char *condition_end; /* all before it was read as one */
 };
 
 static bool is_destructive(const struct lexer *l, unsigned int nesting, bool *ret_open);
 
-/* WHERE TRUE, WHERE 1 = 1 OR …: as good as none. */
-static bool is_for_all_rows(struct scope *s, const struct lexer *l)
+static unsigned int read_condition(struct checker *c)
 {
-	if (s->where == WHERE_MISSING)
-		return true;
-	return condition_truth(&s->condition, l->any_number) & ALWAYS;
+	return condition_truth(&c->lexer, &c->condition_end);
 }
 
-static void begin_condition(struct scope *s)
+/* WHERE TRUE, WHERE 1 = 1 OR …: as good as none. */
+static bool is_for_all_rows(const struct scope *s)
 {
-	s->where = WHERE_BEGUN;
-	condition_begin(&s->condition);
+	return !s->condition || s->condition & ALWAYS;
 }
 
 static void end_scope(struct checker *c)
 {
 	struct scope *s = &c->scopes[c->depth];
 
-	if (s->unnamed || (s->all_rows && s->named && is_for_all_rows(s, &c->lexer)))
+	if (s->unnamed || (s->all_rows && s->named && is_for_all_rows(s)))
 		c->found = true;
 	c->assigned |= s->assigning && s->code;
 	if (c->depth > 0)
@@ -98,6 +93,7 @@ static void begin(struct checker *c, struct scope *s, const struct token *t)
 	if (c->depth > 0 && s[-1].harmless && sql_is_word(t, "analyze"))
 		s[-1] = (struct scope) { 0 };
 	s->begun = s->first = true;
+	s->handler = s->handling = false;
 	s->compound = c->depth == 0 && sql_is_one_of(t, compound, ARRAY_SIZE(compound));
 	s->harmless = sql_is_word(t, "explain") || sql_is_word(t, "describe");
 	s->altering = sql_is_word(t, "alter");
@@ -113,6 +109,17 @@ static void begin(struct checker *c, struct scope *s, const struct token *t)
 	s->losing = c->depth == 0 && sql_is_word(t, "truncate");
 }
 
+/* Behind the conditions of DECLARE … HANDLER FOR. */
+static bool is_handled(const struct scope *s, const struct token *t)
+{
+	static const char *const verbs[] = { "alter", "begin",	  "case",   "create",  "delete",
+					     "drop",  "execute",  "for",    "if",      "loop",
+					     "merge", "prepare",  "repeat", "replace", "select",
+					     "set",   "truncate", "update", "while",   "with" };
+
+	return s->handling && sql_is_one_of(t, verbs, ARRAY_SIZE(verbs));
+}
+
 static bool begins_another(const struct scope *s, const struct token *t)
 {
 	static const char *const words[] = { "then", "do", "loop" };
@@ -122,15 +129,17 @@ static bool begins_another(const struct scope *s, const struct token *t)
 }
 
 /* A word that is not the first. */
-static void follow(struct scope *s, const struct token *t)
+static void follow(struct checker *c, struct scope *s, const struct token *t)
 {
 	if ((s->harmless && sql_is_word(t, "analyze")) || begins_another(s, t)) {
 		*s = (struct scope) { 0 };
 		return;
 	}
-	if (s->all_rows && sql_is_word(t, "where") && s->where == WHERE_MISSING)
-		begin_condition(s);
+	if (s->all_rows && sql_is_word(t, "where") && !s->condition)
+		s->condition = read_condition(c);
 	s->assigning |= s->selecting && sql_is_word(t, "into");
+	s->handling |= s->handler && sql_is_word(t, "for");
+	s->handler |= s->assigning && sql_is_word(t, "handler");
 	/* what is replaced is lost; of a function or a view that is no data */
 	s->replacing |= s->creating && sql_is_word(t, "replace");
 	s->dropping = s->altering && sql_is_word(t, "drop");
@@ -227,50 +236,25 @@ static bool is_remote(const struct token *t)
 	       strncasecmp(t->s, prefix, strlen(prefix)) == 0;
 }
 
-/* Of what is in parentheses in a condition, a query is none. */
-static void check_group(struct scope *s, const struct token *t)
-{
-	static const char *const verbs[] = { "select", "with", "values", "table" };
-
-	if (s->group && s->where == WHERE_BEGUN && !s->condition.count && !s->condition.negated &&
-	    sql_is_one_of(t, verbs, ARRAY_SIZE(verbs)))
-		s->where = WHERE_MISSING;
-}
-
-/* What may follow a condition. */
-static bool ends_where(const struct scope *s, const struct token *t)
-{
-	static const char *const words[] = { "returning", "order", "limit", "settings", "option" };
-
-	return !s->group && sql_is_one_of(t, words, ARRAY_SIZE(words));
-}
-
 /* MERGE … ON … WHEN [NOT] MATCHED [BY SOURCE] [AND …] THEN DELETE. False where the word is none of
  * these. */
 static bool check_merge(struct checker *c, struct scope *s, const struct token *t)
 {
-	bool then = s->then, begun = s->where == WHERE_BEGUN;
-	unsigned int truth = BY_ROW;
+	bool then = s->then;
 
 	s->then = sql_is_word(t, "then");
-	if (begun && (s->then || sql_is_word(t, "when")))
-		truth = condition_truth(&s->condition, c->lexer.any_number);
-	if (sql_is_word(t, "when")) {
-		s->on = s->on ?: truth;
-		s->all_merged = s->on & ALWAYS;
-		s->where = WHERE_MISSING;
-	} else if (!begun && sql_is_word(t, "source")) {
-		s->all_merged = s->on & NEVER;
-	} else if (s->then) {
-		s->all_merged &= !begun || truth & ALWAYS;
-		s->where = WHERE_MISSING;
-	} else if (then && sql_is_word(t, "delete")) {
+	if (sql_is_word(t, "when"))
+		s->all_merged = s->condition & ALWAYS;
+	else if (sql_is_word(t, "source"))
+		s->all_merged = s->condition & NEVER;
+	else if (then && sql_is_word(t, "delete"))
 		c->found |= s->all_merged;
-	} else if (!begun && sql_is_word(t, s->on ? "and" : "on")) {
-		begin_condition(s);
-	} else {
-		return false;
-	}
+	else if (sql_is_word(t, "on") && !s->condition)
+		s->condition = read_condition(c);
+	else if (sql_is_word(t, "and"))
+		s->all_merged &= read_condition(c) & ALWAYS;
+	else
+		return s->then;
 	return true;
 }
 
@@ -279,18 +263,14 @@ static void check_word(struct checker *c, struct scope *s, const struct token *t
 	bool labelled = s->first && sql_is_operator(t, ":");
 
 	s->first = false;
+	if (t->s < c->condition_end || (s->merging && check_merge(c, s, t)))
+		return;
 	if (labelled)
 		s->begun = false;
-	else if (s->merging && check_merge(c, s, t))
-		return;
-	else if (s->where == WHERE_BEGUN && ends_where(s, t))
-		s->where = WHERE_ENDED;
-	else if (s->where == WHERE_BEGUN)
-		condition_take(&s->condition, t, &c->lexer);
-	else if (t->kind == TOKEN_WORD && !s->begun)
+	else if (t->kind == TOKEN_WORD && (!s->begun || is_handled(s, t)))
 		begin(c, s, t);
 	else if (t->kind == TOKEN_WORD)
-		follow(s, t);
+		follow(c, s, t);
 	else
 		s->begun = true;
 }
@@ -308,7 +288,6 @@ static void check_token(struct checker *c, const struct token *t)
 	s->remote = is_remote(t);
 	check_text(c, s, t);
 	check_assignment(s, t);
-	check_group(s, t);
 	check_word(c, s, t);
 }
 
@@ -321,34 +300,12 @@ static void open_parens(struct checker *c)
 		return;
 	*inner = (struct scope) { .runs_texts = s->runs_texts || s->remote,
 				  .assigning = s->assigning,
-				  .selecting = s->selecting,
-				  .group = s->where == WHERE_BEGUN };
-	if (inner->group)
-		begin_condition(inner);
+				  .selecting = s->selecting };
 	c->depth++;
-}
-
-/* What was in parentheses in a condition: another one, or one value. */
-static void close_group(struct checker *c, struct scope *outer, struct scope *s)
-{
-	static const struct token open = { .kind = TOKEN_OPEN, .s = "(", .len = 1 };
-	struct condition *in = &s->condition, *to = &outer->condition;
-	bool whole = s->where != WHERE_MISSING;
-	bool value = whole && in->count == 1 && in->any == NEVER && in->all == ALWAYS &&
-		     !in->negated && in->terms[0].kind != TOKEN_OPEN;
-	struct token t = value ? in->terms[0] : open;
-
-	to->group = whole ? condition_truth(in, c->lexer.any_number) : BY_ROW;
-	to->dotted = false;
-	condition_take(to, &t, &c->lexer);
 }
 
 static void close_parens(struct checker *c)
 {
-	struct scope *s = &c->scopes[c->depth];
-
-	if (c->depth > 0 && s->group)
-		close_group(c, s - 1, s);
 	end_scope(c);
 	if (c->depth > 0)
 		c->depth--;
