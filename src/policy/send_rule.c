@@ -230,8 +230,9 @@ static bool add_words(struct needles *n, const char **words, size_t count, bool 
 
 static bool add_sql(struct needles *n)
 {
-	static const char *const words[] = { "drop",  "truncate", "delete",
-					     "alter", "update",	  "replace" };
+	/* the last two: a text that was sent before, or that is put together of pieces */
+	static const char *const words[] = { "drop",   "truncate", "delete",  "alter",
+					     "update", "replace",  "prepare", "immediate" };
 	bool added = true;
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)

@@ -6,6 +6,7 @@
 
 #include "base/util.h"
 #include "policy/sql_condition.h"
+#include "policy/sql_prepared.h"
 
 #define MAX_NESTING  4	/* of code in strings: DO, EXECUTE */
 #define MAX_PARENS   64 /* deeper ones count as one */
@@ -49,6 +50,7 @@ struct checker {
 	bool executed; /* a variable, perhaps */
 	bool found;
 	const char *condition_end; /* all before it was read as one */
+	struct prepared prepared;
 };
 
 static bool is_destructive(const struct lexer *l, unsigned int nesting, bool *ret_open);
@@ -335,6 +337,28 @@ static void check_mark(struct checker *c, const struct token *t)
 	}
 }
 
+static bool ends(const struct token *t)
+{
+	return t->kind == TOKEN_SEMICOLON || t->kind == TOKEN_END;
+}
+
+/* To MySQL what is prepared may be put together of pieces. */
+static void check_prepared(struct checker *c, const struct token *t)
+{
+	struct prepared *p = &c->prepared;
+	const struct token all = { TOKEN_STRING, strbuf_str(&p->text), p->text.len };
+
+	if (!ends(t)) {
+		prepared_take(p, t, is_text(c, t), &c->lexer);
+		return;
+	}
+	if (p->runs)
+		c->found |= is_code(c, &all);
+	else if (p->known < p->count)
+		c->assigned |= is_code(c, &all);
+	c->found |= strbuf_error(&p->text) || prepared_end(p);
+}
+
 static bool is_destructive(const struct lexer *l, unsigned int nesting, bool *ret_open)
 {
 	struct checker c = { .lexer = *l, .nesting = nesting };
@@ -346,14 +370,16 @@ static bool is_destructive(const struct lexer *l, unsigned int nesting, bool *re
 		if (after_close)
 			check_with(&c, &t);
 		after_close = t.kind == TOKEN_CLOSE;
-		if (t.kind == TOKEN_OPEN || t.kind == TOKEN_CLOSE || t.kind == TOKEN_SEMICOLON ||
-		    t.kind == TOKEN_END)
+		if (c.lexer.dashes)
+			check_prepared(&c, &t);
+		if (t.kind == TOKEN_OPEN || t.kind == TOKEN_CLOSE || ends(&t))
 			check_mark(&c, &t);
 		else
 			check_token(&c, &t);
 		if (t.kind == TOKEN_END)
 			break;
 	}
+	strbuf_free(&c.prepared.text);
 	*ret_open = c.lexer.open;
 	return c.found || (c.assigned && c.executed);
 }

@@ -49,6 +49,25 @@ def test_mariadb_dbi(wire, mariadb, prepared, answer):
     check_table(wire, mariadb, wire.run(client("dbi.pl", dsn, "root", "truncate d.users")), answer)
 
 
+@BOTH
+@pytest.mark.parametrize("sql", ["set @a = concat('dr', 'op table d.users'); prepare s from @a; execute s",
+                                 "execute immediate concat('dr', 'op table d.users')",
+                                 "delete from d.users where a between a and a",
+                                 "delimiter //\nbegin not atomic declare exit handler for sqlexception drop table d.users; "
+                                 "select d.nofn(); end//"],
+                         ids=["variable", "pieces", "condition", "handler"])
+def test_mariadb_roundabout(wire, mariadb, sql, answer):
+    """What is prepared in a write of its own, put together, or told by what each row meets."""
+    agent = wire.run(mariadb.cli(sql))
+    judge(wire, agent, answer, lambda: mariadb.ask("select count(*) from d.users") == "1", signature="wiretest.sql", protocol="mysql")
+    if answer == "approve":
+        agent.finish()
+        assert mariadb.ask("select count(*) from d.users") in ("0", None)
+    else:
+        expect_denied(wire, agent, False, "")
+        assert mariadb.ask("select count(*) from d.users") == "1"
+
+
 def test_mariadb_dump(wire, mariadb):
     """A dump says DROP TABLE to its reader, and to no server."""
     needs("mariadb-dump")

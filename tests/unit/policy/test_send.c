@@ -72,6 +72,24 @@ static void the_strictest_counts(void **state _unused_)
 	assert_string_equal(ask(&m, NULL), "");
 }
 
+static void what_the_kernel_asks_about(void **state _unused_)
+{
+	static const struct {
+		const char *text;
+		bool asked;
+	} cases[] = {
+		{ "drop table a", true },
+		{ "select 1", false },
+		{ "PREPARE s FROM @a", true },
+		{ "execute immediate concat('dr', 'op table a')", true },
+		{ "execute s", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_true(policy_is_send_candidate(policy, cases[i].text,
+						     strlen(cases[i].text)) == cases[i].asked);
+}
+
 static void what_is_uncertain(void **state _unused_)
 {
 	struct wire_message m = { .kind = WIRE_SQL, .uncertain = true };
@@ -291,6 +309,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_strictest_counts),
+		cmocka_unit_test(what_the_kernel_asks_about),
 		cmocka_unit_test(what_is_uncertain),
 		cmocka_unit_test(commands),
 		cmocka_unit_test(documents),
