@@ -482,6 +482,11 @@ static void test_depth(void **state _unused_)
 	memset(text, ')', 300);
 	memcpy(text + 300, ";DROP TABLE x", 13);
 	assert_true(sql_is_destructive(text, 313, SQL_ANY));
+	memset(text, '(', sizeof(text));
+	memcpy(text, "DELETE FROM a WHERE ", 20);
+	memcpy(text + 200, "id=5", 4);
+	memset(text + 204, ')', 180);
+	assert_true(sql_is_destructive(text, 384, SQL_ANY)); /* which nobody reads */
 }
 
 static void test_mysql(void **state _unused_)
