@@ -1,6 +1,7 @@
 """The modes in which nothing is prevented, for what leaves on connections: it goes at once and unharmed, and is told."""
 import os
 import signal
+import socket
 
 import pytest
 
@@ -145,6 +146,34 @@ def test_flood(lab, seen):
     assert len(sink.data) == 200 * 65536
     seen.settle()
     assert not findings(seen)
+
+
+MUCH = f"""import ctypes, socket, sys
+class Part(ctypes.Structure):
+    _fields_ = [("base", ctypes.c_char_p), ("len", ctypes.c_size_t)]
+class Message(ctypes.Structure):
+    _fields_ = [("name", ctypes.c_char_p), ("name_len", ctypes.c_uint), ("parts", ctypes.POINTER(Part)), ("count", ctypes.c_size_t),
+                ("control", ctypes.c_void_p), ("control_len", ctypes.c_size_t), ("flags", ctypes.c_long), ("sent", ctypes.c_uint)]
+to = socket.AF_INET.to_bytes(2, "little") + int(sys.argv[1]).to_bytes(2, "big") + socket.inet_aton("{HOST}") + bytes(8)
+part = Part(b"x" * 60000, 60000)
+messages = (Message * 20)(*[Message(to, 16, ctypes.pointer(part), 1) for _ in range(20)])
+libc = ctypes.CDLL(None, use_errno=True)
+s, sent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), 0
+while sent < 20:
+    n = libc.sendmmsg(s.fileno(), ctypes.byref(messages, sent * ctypes.sizeof(Message)), 20 - sent, 0)
+    assert n > 0, ctypes.get_errno()
+    sent += n
+"""
+
+
+def test_much_in_one_call(lab, seen):
+    """More to one name than is looked at, of which a mode that prevents says that it is too long."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind((HOST, 0))
+        agent = lab.run([PYTHON, "-c", MUCH, str(s.getsockname()[1])], guard=seen)
+        assert agent.finish() == 0, agent.all
+        assert len(s.recv(65536)) == 60000
+    seen.settle()
 
 
 # --- a mode that changes
