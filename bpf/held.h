@@ -55,7 +55,7 @@ static __always_inline bool is_held(struct task_struct *t)
  * is refused, and it dies. A tripwire alone would come too late for its first system call. */
 static __always_inline int fence(void)
 {
-	if (!is_exec_held(bpf_get_current_task_btf()))
+	if (!shared.state.frozen || !is_exec_held(bpf_get_current_task_btf()))
 		return 0;
 	COUNT(fenced);
 	bpf_send_signal(SIGKILL);

@@ -146,6 +146,7 @@ static __noinline int leave_slot(const struct bs_waiting *w)
 static __always_inline void stop_task(const struct place *p)
 {
 	COUNT(stopped);
+	shared.state.frozen = 1; /* behind STOPPING, which the guard sees where it clears this */
 	if (bpf_send_signal_thread(SIGSTOP)) {
 		COUNT(losses[BS_LOSS_STOP]);
 		bpf_send_signal(SIGKILL);

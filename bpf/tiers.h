@@ -9,8 +9,8 @@
  * task runs. */
 static __always_inline int begin_hook(enum bs_tier tier)
 {
-	if (shared.state.self_test == (u32)bpf_get_current_pid_tgid() &&
-	    shared.state.self_tested == BS_TESTED(generation, tier))
+	if (shared.state.self_test && shared.state.self_tested == BS_TESTED(generation, tier) &&
+	    shared.state.self_test == (u32)bpf_get_current_pid_tgid())
 		return -EPERM;
 	if (!is_acting())
 		return 0;

@@ -212,6 +212,7 @@ struct bs_state {
 	u32 learner_fill, learned; /* number of the filling; opens that were noted */
 	u32 guard_mounts;	   /* the guard's mount namespace */
 	u32 packets;		   /* what leaves from pages is looked at */
+	u32 frozen; /* a task may be stopped that would go on if it ran: the fence stands */
 };
 #define BS_TESTED(generation, tier) ((generation) << 2 | (tier))
 

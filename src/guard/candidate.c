@@ -9,6 +9,7 @@
 #include "guard/figures.h"
 #include "guard/hold.h"
 #include "guard/slot.h"
+#include "guard/tripwire.h"
 #include "policy/context.h"
 
 static struct bs_slot *slot_of(const struct guard *g, const struct exec *x)
@@ -269,6 +270,7 @@ void candidate_decide(struct guard *g, struct exec *x)
 		decide_sending(g, x);
 	else
 		decide_exec(g, x);
+	fence_rest(g);
 }
 
 void candidate_passed(struct guard *g, struct exec *x)

@@ -20,6 +20,7 @@
 #include "guard/reaper.h"
 #include "guard/workspace.h"
 #include "guard/reload.h"
+#include "guard/tripwire.h"
 #include "guard/unseen.h"
 #include "guard/urgent.h"
 
@@ -390,6 +391,8 @@ static void take_over(struct guard *g)
 	protect_fill(g);
 	drain(g);
 	candidate_free_stale(g);
+	fence_raise(g);
+	fence_rest(g);
 	g->sweep_at = 0;
 	g->sweep_again = candidate_sweep(g, UINT64_MAX);
 	session_sweep(g);

@@ -265,7 +265,7 @@ struct guard {
 	bool sweep_again; /* slots; what was looked at then may have been stopped since */
 	int64_t notified_since_ms; /* start of the period in which `notified` were shown */
 	unsigned int notified;
-	struct loop_source *tripwire_rest;
+	struct loop_source *tripwire_rest, *fence_rest;
 	struct loop_source *watch; /* session.c: to attach or detach what sees deletions */
 	struct protected protected;
 	struct loop_source *poll, *watch_signals;

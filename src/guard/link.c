@@ -9,6 +9,7 @@
 
 #include "guard/hold.h"
 #include "guard/reload.h"
+#include "guard/tripwire.h"
 
 /* Messages that came while the guard waited for another one, or for the disk. */
 struct deferred {
@@ -168,6 +169,7 @@ int link_seize(struct guard *g, u32 tid, u32 slot, u32 ticket)
 		.op = KEEPER_SEIZE, .tid = tid, .slot = slot, .ticket = ticket
 	};
 
+	fence_raise(g);
 	say(g, &m, sizeof(m));
 	for (;;) {
 		receive(g, &m, 0);

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "guard/internal.h"
+#include "guard/slot.h"
 
 /* To attach it again soon after takes the kernel a grace period of some 15 ms, in which nobody
  * decides: it stays for a while. */
@@ -28,4 +29,47 @@ void tripwire_set(struct guard *g)
 	g->tripwire_rest = NULL;
 	if (kernel_set_tripwire(g->kernel, true))
 		log_warning("the tripwire cannot be attached: holds rest on ptrace alone");
+}
+
+#define FENCE_REST (1000ULL * 1000)
+
+void fence_raise(struct guard *g)
+{
+	__atomic_store_n(&kernel_shared(g->kernel)->state.frozen, 1, __ATOMIC_SEQ_CST);
+}
+
+static bool is_frozen(const struct bs_slot *s)
+{
+	u32 state = BS_SLOT_STATE(__atomic_load_n(&s->word, __ATOMIC_SEQ_CST));
+
+	return state >= BS_SLOT_SEIZED && state <= BS_SLOT_STOPPED && !slot_restarts(s->kind);
+}
+
+static bool any_is_frozen(const struct guard *g)
+{
+	for (u32 i = 0; i < BS_SLOTS; i++)
+		if (is_frozen(&kernel_slots(g->kernel)[i]))
+			return true;
+	return false;
+}
+
+/* It is lowered first: what the kernel stops meanwhile is found, or raises it again. */
+static void lower(void *data)
+{
+	struct guard *g = data;
+
+	g->fence_rest = NULL;
+	__atomic_store_n(&kernel_shared(g->kernel)->state.frozen, 0, __ATOMIC_SEQ_CST);
+	if (!any_is_frozen(g))
+		return;
+	fence_raise(g);
+	fence_rest(g);
+}
+
+void fence_rest(struct guard *g)
+{
+	if (!kernel_shared(g->kernel)->state.frozen || g->fence_rest)
+		return;
+	if (loop_add_timer(g->loop, FENCE_REST, lower, g, &g->fence_rest))
+		log_warning("the fence stays up: out of memory");
 }

@@ -1,6 +1,8 @@
 """The verdicts, the modes, grants, and who may decide."""
+import json
 import os
 import subprocess
+import time
 
 import pytest
 
@@ -93,6 +95,29 @@ def test_hold_explains(lab):
     assert agent.finish() == 126
     last = said(agent)[-1]
     assert last.startswith(f"backstop: denied: hold {hold['id']}: ") and "not today" in last
+
+
+def fence(guard):
+    """Do the security hooks look whether what runs is held?"""
+    path = next(p for p in guard.pinned() if os.path.basename(p) == "shared")
+    out = subprocess.run(["bpftool", "-j", "map", "dump", "pinned", path], capture_output=True, check=True).stdout
+    return json.loads(out)[0]["formatted"]["value"][".bss"][0]["shared"]["state"]["frozen"]
+
+
+def test_fence_stands_as_long_as_something_is_held(lab):
+    until(lambda: not fence(lab.guard), "it is down", 10)
+    agent = lab.run(lab.words())
+    hold = lab.guard.wait_for_holds()[0]
+    for _ in range(20):
+        assert fence(lab.guard)
+        time.sleep(0.1)
+    lab.guard.kill_child()
+    assert fence(lab.guard)
+    until(lambda: lab.guard.holds(), "the next guard has it")
+    assert fence(lab.guard)
+    lab.guard.deny(hold)
+    assert agent.finish() == 126
+    until(lambda: not fence(lab.guard), "it is down", 10)
 
 
 def test_hold_times_out(lab):
