@@ -30,11 +30,24 @@ struct segment {
 		len; /* of its first byte, where that is in the packet, and how many there are */
 };
 
-/* 1; 0: it has no bytes; -1: nobody knows. */
-static __always_inline int find_bytes(struct __sk_buff *skb, struct segment *ret)
+#define IP_BYTES  20
+#define TCP_BYTES 20
+
+/* Behind an IP header of `at` bytes. 1; 0: it has no bytes. */
+static __always_inline int find_behind(const struct __sk_buff *skb, const u8 *tcp, u32 at,
+				       struct segment *ret)
+{
+	ret->seq = bpf_ntohl(*(const u32 *)(tcp + 4));
+	ret->at = at + (tcp[12] >> 4) * 4U;
+	ret->len = skb->len > ret->at ? skb->len - ret->at : 0;
+	return ret->len != 0;
+}
+
+/* Likewise; -1: nobody knows. */
+static __always_inline int load_bytes(struct __sk_buff *skb, struct segment *ret)
 {
 	bool v4 = skb->protocol == bpf_htons(ETH_P_IP);
-	u8 ip[20] = {}, tcp[20] = {};
+	u8 ip[IP_BYTES] = {}, tcp[TCP_BYTES] __attribute__((aligned(4))) = {};
 	u32 at;
 
 	if (bpf_skb_load_bytes(skb, 0, ip, sizeof(ip)))
@@ -42,10 +55,17 @@ static __always_inline int find_bytes(struct __sk_buff *skb, struct segment *ret
 	at = v4 ? (ip[0] & 15) * 4U : 40;
 	if ((v4 ? ip[9] : ip[6]) != IPPROTO_TCP || bpf_skb_load_bytes(skb, at, tcp, sizeof(tcp)))
 		return -1;
-	ret->seq = (u32)tcp[4] << 24 | (u32)tcp[5] << 16 | (u32)tcp[6] << 8 | tcp[7];
-	ret->at = at + (tcp[12] >> 4) * 4U;
-	ret->len = skb->len > ret->at ? skb->len - ret->at : 0;
-	return ret->len != 0;
+	return find_behind(skb, tcp, at, ret);
+}
+
+/* Most packets have both headers as they are here, where no call has to copy them. */
+static __always_inline int find_bytes(struct __sk_buff *skb, struct segment *ret)
+{
+	const u8 *ip = (const u8 *)(long)skb->data, *end = (const u8 *)(long)skb->data_end;
+
+	if (ip + IP_BYTES + TCP_BYTES <= end && ip[0] == 0x45 && ip[9] == IPPROTO_TCP)
+		return find_behind(skb, ip + IP_BYTES, IP_BYTES, ret);
+	return load_bytes(skb, ret);
 }
 
 static __always_inline void read_dest(struct __sk_buff *skb, struct bs_dest *d)
@@ -183,13 +203,13 @@ static __always_inline void head(struct __sk_buff *skb, struct send_work *w,
 	read_dest(skb, &e->dest);
 }
 
-static __always_inline int leaves(struct send_work *w, const struct segment *g)
+static __always_inline int leaves(struct send_work *w, struct stream *s, const struct segment *g)
 {
 	u32 end = g->seq + g->len;
 
 	w->stream.position += (s32)(end - w->stream.seq);
 	w->stream.seq = end;
-	send_store(w);
+	*s = w->stream;
 	return GO;
 }
 
@@ -206,7 +226,7 @@ static __always_inline void skip_to(struct segment *g, u32 seq)
 }
 
 /* Of a connection that waits: has the guard let this go? -1: it is more than that. */
-static __always_inline int go_on(struct send_work *w, struct segment *g)
+static __always_inline int go_on(struct send_work *w, struct stream *s, struct segment *g)
 {
 	u32 *end = bpf_map_lookup_elem(&egress_grants, &w->key.object);
 	u32 mine = g->seq + g->len;
@@ -221,13 +241,13 @@ static __always_inline int go_on(struct send_work *w, struct segment *g)
 	}
 	if (mine == *end)
 		w->stream.flags &= ~STREAM_WAITS;
-	return leaves(w, g);
+	return leaves(w, s, g);
 }
 
-static __always_inline int judge_new(struct __sk_buff *skb, struct send_work *w,
+static __always_inline int judge_new(struct __sk_buff *skb, struct send_work *w, struct stream *s,
 				     const struct segment *g)
 {
-	bool asks;
+	bool asks, goes;
 
 	w->stream.position += (s32)(g->seq - w->stream.seq);
 	w->stream.seq = g->seq;
@@ -236,28 +256,33 @@ static __always_inline int judge_new(struct __sk_buff *skb, struct send_work *w,
 		send_late(w);
 	COUNT(sends);
 	if (w->stream.flags & STREAM_BLIND)
-		return leaves(w, g);
+		return leaves(w, s, g);
 	asks = look_through(skb, w, g);
 	if (!asks && w->stream.flags & STREAM_KNOWN && !(w->stream.flags & STREAM_WATCH))
-		return leaves(w, g);
+		return leaves(w, s, g);
 	head(skb, w, g);
 	if (w->lost)
 		w->event.flags |= BS_SEND_LOST;
 	tell_more(skb, w, g);
 	if (send_observes) {
 		send_observe(w);
-		return leaves(w, g);
+		return leaves(w, s, g);
 	}
 	w->stream.asked = w->stream.position;
 	memo_note(w);
-	if (ask_egress(w))
-		return leaves(w, g);
+	goes = ask_egress(w);
+	s = bpf_map_lookup_elem(&streams, &w->key); /* that took time */
+	if (!s)
+		return goes ? GO : DROP;
+	if (goes)
+		return leaves(w, s, g);
 	w->stream.flags |= STREAM_WAITS;
-	send_store(w);
+	*s = w->stream;
 	return DROP;
 }
 
-static __always_inline int judge(struct __sk_buff *skb, struct send_work *w, struct segment *g)
+static __always_inline int judge(struct __sk_buff *skb, struct send_work *w, struct stream *s,
+				 struct segment *g)
 {
 	int r;
 
@@ -268,8 +293,8 @@ static __always_inline int judge(struct __sk_buff *skb, struct send_work *w, str
 	if ((s32)(g->seq + g->len - w->stream.seq) <= 0)
 		return GO; /* it comes again */
 	skip_to(g, w->stream.seq);
-	r = w->stream.flags & STREAM_WAITS ? go_on(w, g) : -1;
-	return r < 0 ? judge_new(skb, w, g) : r;
+	r = w->stream.flags & STREAM_WAITS ? go_on(w, s, g) : -1;
+	return r < 0 ? judge_new(skb, w, s, g) : r;
 }
 
 /* Of each packet of the host: a mark costs less than the look for a stream. */
@@ -281,18 +306,28 @@ static __always_inline bool is_marked(struct __sk_buff *skb)
 	return sk && bpf_sk_storage_get(&send_marks, sk, NULL, 0);
 }
 
+/* Of a connection that is looked at, and has something to see; else NULL. */
+static __always_inline struct stream *find(const struct stream_key *key)
+{
+	struct stream *s = key->object ? bpf_map_lookup_elem(&streams, key) : NULL;
+
+	return s && (s->flags & (STREAM_BLIND | STREAM_WAITS)) != STREAM_BLIND ? s : NULL;
+}
+
 SEC("cgroup_skb/egress")
 int send_egress(struct __sk_buff *skb)
 {
+	struct stream_key key = { .owner = SEND_PACKETS };
 	struct segment g = {};
 	struct send_work *w;
-	int verdict = GO;
-	u64 cookie;
+	struct stream *s;
+	int verdict;
 
 	if (!is_acting() || !skb->sk || (send_unhooked && !is_marked(skb)))
 		return GO;
-	cookie = bpf_get_socket_cookie(skb);
-	if (!cookie || !send_is_tracked(cookie))
+	key.object = bpf_get_socket_cookie(skb);
+	s = find(&key);
+	if (!s)
 		return GO;
 	verdict = find_bytes(skb, &g);
 	if (verdict <= 0)
@@ -300,9 +335,9 @@ int send_egress(struct __sk_buff *skb)
 	w = send_claim();
 	if (!w)
 		return send_observes ? GO : DROP; /* it comes again */
-	w->key.object = cookie;
-	w->key.owner = SEND_PACKETS;
-	verdict = send_find(w) ? judge(skb, w, &g) : GO;
+	w->key = key;
+	send_take(w, s);
+	verdict = judge(skb, w, s, &g);
 	send_release(w);
 	return verdict;
 }

@@ -12,6 +12,7 @@ struct events_map events SEC(".maps");
 struct decisions_map decisions SEC(".maps");
 struct processes_map processes SEC(".maps");
 struct waiting_map waiting SEC(".maps");
+struct streams_map streams SEC(".maps");
 struct send_works_map send_works SEC(".maps");
 struct send_marks_map send_marks SEC(".maps");
 struct bs_shared shared;

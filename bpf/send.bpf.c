@@ -51,14 +51,6 @@ _Static_assert(__builtin_offsetof(struct send_work, event.tail) + SEND_TAIL ==
 		       __builtin_offsetof(struct send_work, data),
 	       "no gap");
 
-/* Full: the longest silent is forgotten, and its next write is a candidate. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16384);
-	__type(key, struct stream_key);
-	__type(value, struct stream);
-} streams SEC(".maps");
-
 /* The guard's. Full: the oldest is forgotten, and the next write of its stream is a candidate. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -114,7 +106,7 @@ __noinline int send_gather(struct send_work *w)
 	bpf_loop(2048, gather_step, &c, 0);
 	w->more = w->left && !w->lost;
 	if (w->fill <= BS_SEND_DATA)
-		__builtin_memset(w->data + w->fill, 0, SEND_HASHED);
+		send_clear(w->data + w->fill, SEND_HASHED);
 	return 0;
 }
 
@@ -172,7 +164,7 @@ static __always_inline void note_tail(struct send_work *w)
 {
 	if (w->fill > BS_SEND_DATA)
 		return;
-	__builtin_memcpy(w->stream.tail, w->event.tail + w->fill, SEND_TAIL);
+	send_copy(w->stream.tail, w->event.tail + w->fill, SEND_TAIL);
 }
 
 static long walk_step(u32 i, void *data)
@@ -180,7 +172,7 @@ static long walk_step(u32 i, void *data)
 	struct send_ctx *c = data;
 	struct send_work *w = c->w;
 
-	__builtin_memcpy(w->event.tail, w->stream.tail, SEND_TAIL);
+	send_copy(w->event.tail, w->stream.tail, SEND_TAIL);
 	send_gather(w);
 	if (w->scans)
 		scan_data(w);
@@ -196,14 +188,14 @@ static __always_inline void walk(struct send_work *w, bool scans, bool hashes)
 	struct send_ctx c = { .w = w };
 
 	rewind(w);
-	__builtin_memcpy(w->first, w->event.tail, SEND_TAIL);
-	__builtin_memcpy(w->stream.tail, w->event.tail, SEND_TAIL);
+	send_copy(w->first, w->event.tail, SEND_TAIL);
+	send_copy(w->stream.tail, w->event.tail, SEND_TAIL);
 	w->scans = scans;
 	w->hashes = hashes;
 	w->hash[0] = send_key[0];
 	w->hash[1] = send_key[1];
 	bpf_loop(SEND_CHUNKS, walk_step, &c, 0);
-	__builtin_memcpy(w->event.tail, w->first, SEND_TAIL);
+	send_copy(w->event.tail, w->first, SEND_TAIL);
 }
 
 /* ---- the stream */
@@ -240,7 +232,7 @@ static __always_inline bool find_stream(struct send_work *w)
 		return true;
 	}
 	__builtin_memcpy(&w->stream, s, sizeof(*s));
-	__builtin_memcpy(w->event.tail, s->tail, SEND_TAIL);
+	send_copy(w->event.tail, s->tail, SEND_TAIL);
 	renew(&w->stream);
 	if (!w->counted || s->seq == w->seq)
 		return true;
@@ -311,7 +303,7 @@ __noinline int send_tail(struct send_work *w)
 	bs_quick_end(s);
 	recall_found(w, s);
 	w->again = !(w->stream.flags & STREAM_CARRIES);
-	__builtin_memcpy(w->first, w->event.tail, SEND_TAIL);
+	send_copy(w->first, w->event.tail, SEND_TAIL);
 	return 0;
 }
 
@@ -324,7 +316,7 @@ __noinline int send_scanned(struct send_work *w)
 
 	if (!w || !s || !table)
 		return 1;
-	__builtin_memcpy(w->event.tail, w->first, SEND_TAIL);
+	send_copy(w->event.tail, w->first, SEND_TAIL);
 	watched = w->stream.flags & STREAM_WATCH;
 	note_found(w, s);
 	w->stream.flags |= STREAM_CARRIES;
@@ -438,14 +430,6 @@ __noinline int send_track(u64 cookie, u64 session)
 	return 0;
 }
 
-__noinline int send_is_tracked(u64 cookie)
-{
-	struct stream_key key = { .object = cookie, .owner = SEND_PACKETS };
-	struct stream *s = bpf_map_lookup_elem(&streams, &key);
-
-	return s && (s->flags & (STREAM_BLIND | STREAM_WAITS)) != STREAM_BLIND;
-}
-
 __noinline int send_is_by_packets(u64 cookie)
 {
 	struct stream_key key = { .object = cookie, .owner = SEND_PACKETS };
@@ -472,25 +456,15 @@ __noinline int send_hand_over(struct send_work *given)
 	return 0;
 }
 
-__noinline int send_find(struct send_work *given)
+__noinline int send_take(struct send_work *given, const struct stream *s)
 {
 	struct send_work *w = own_work(given);
-	struct stream *s = w ? bpf_map_lookup_elem(&streams, &w->key) : NULL;
 
-	if (!s)
+	if (!w || !s)
 		return 0;
-	__builtin_memcpy(&w->stream, s, sizeof(*s));
-	__builtin_memcpy(w->event.tail, s->tail, SEND_TAIL);
+	w->stream = *s;
+	send_copy(w->event.tail, s->tail, SEND_TAIL);
 	renew(&w->stream);
-	return 1;
-}
-
-__noinline int send_store(struct send_work *given)
-{
-	struct send_work *w = own_work(given);
-
-	if (w)
-		store(w);
 	return 0;
 }
 
@@ -499,8 +473,8 @@ __noinline int send_look(struct send_work *w)
 	if (!w)
 		return 0;
 	if (w->fill <= BS_SEND_DATA)
-		__builtin_memset(w->data + w->fill, 0, SEND_HASHED);
-	__builtin_memcpy(w->event.tail, w->stream.tail, SEND_TAIL);
+		send_clear(w->data + w->fill, BS_QUICK);
+	send_copy(w->event.tail, w->stream.tail, SEND_TAIL);
 	scan_data(w);
 	note_tail(w);
 	return 0;

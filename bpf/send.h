@@ -14,6 +14,7 @@
 #define SEND_MESSAGES 1024	   /* the kernel takes no more of one sendmmsg() */
 
 _Static_assert(SEND_TAIL >= BS_NEEDLE_MAX + 2, "a needle fits");
+_Static_assert(SEND_TAIL % sizeof(u64) == 0, "whole words");
 
 enum stream_flag {
 	STREAM_WATCH = BS_SAY_WATCH,
@@ -47,6 +48,15 @@ struct stream {
 	u32 generation;		 /* whose lists `found` is of */
 	u8 tail[SEND_TAIL];
 };
+
+/* Full: the longest silent is forgotten, and its next write is a candidate. */
+struct streams_map {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct stream_key);
+	__type(value, struct stream);
+};
+extern struct streams_map streams SEC(".maps");
 
 #define SEND_FETCHES ~1ULL /* no stream's number: what is not in memory is asked for */
 
@@ -119,9 +129,7 @@ int pages_ask(struct send_work *w);	 /* pages.bpf.c */
 int pages_judge(struct send_work *w);
 int pages_fetch(struct send_work *w);	/* data[] lists what is to be in memory */
 int names_ask(u64 cookie, u64 session); /* names.bpf.c: answers are listened to */
-int send_is_tracked(u64 cookie);	/* and there is something to see */
-int send_find(struct send_work *w);	/* its stream; 0: there is none */
-int send_store(struct send_work *w);
+int send_take(struct send_work *w, const struct stream *s); /* it is of that stream */
 int send_tail(struct send_work *w);    /* begins the scan */
 int send_look(struct send_work *w);    /* scans what data[] has */
 int send_scanned(struct send_work *w); /* ends it; 1: a candidate */
@@ -162,9 +170,11 @@ static __always_inline struct send_work *send_claim(void)
 	return NULL;
 }
 
+/* x86 lets no store overtake another. */
 static __always_inline void send_release(struct send_work *w)
 {
-	__sync_lock_test_and_set(&w->busy, 0);
+	asm volatile("" : : : "memory");
+	*(volatile u32 *)&w->busy = 0;
 }
 
 /* 1 … most bytes of a packet. The verifiers of old kernels learn nothing from n != 0. */
@@ -176,6 +186,21 @@ static __always_inline bool send_load(struct __sk_buff *skb, u32 at, void *to, u
 	if (last >= most)
 		return false;
 	return !bpf_skb_load_bytes(skb, at, to, last + 1);
+}
+
+/* Bytes at any address, by words: the compiler would take one at a time. */
+static __always_inline void send_copy(u8 *to, const u8 *from, u32 n)
+{
+#pragma clang loop unroll(full)
+	for (u32 i = 0; i < n; i += sizeof(u64))
+		*(u64 *)(to + i) = *(const u64 *)(from + i);
+}
+
+static __always_inline void send_clear(u8 *to, u32 n)
+{
+#pragma clang loop unroll(full)
+	for (u32 i = 0; i < n; i += sizeof(u64))
+		*(u64 *)(to + i) = 0;
 }
 
 /* ---- where the bytes are */

@@ -84,6 +84,7 @@ struct bs_scan {
 	u32 rule;  /* first rule of the anchor in hand */
 	u32 all_mask; /* of the filter of all keys */
 	u32 candidate;
+	u32 looked; /* `recent` has any */
 };
 
 /* Pointers alone: numbers on its stack a verifier tells apart, and walks a step again for each. */
@@ -195,6 +196,7 @@ static __always_inline void bs_scan_key(struct bs_scan_ctx *c, u64 key)
 	    !(bs_scan_passes(BS_FILTER(c->tables, s->filter), key, mask) & 1))
 		return;
 	*recent = key >> 32;
+	s->looked = 1;
 	c->scan->list = bs_scan_list(c->tables, key >> 32);
 }
 
@@ -506,10 +508,11 @@ static __always_inline u32 bs_scan_end(struct bs_scan *s, const void *tables)
 		BS_LOOP(s->found_count + 1, bs_scan_name, &c);
 	if (s->found_count)
 		BS_LOOP(s->found_count, bs_scan_forget, &c);
-	__builtin_memset(s->recent, 0, sizeof(s->recent));
+	if (s->looked)
+		__builtin_memset(s->recent, 0, sizeof(s->recent));
 	s->candidate |= s->overflow;
 	s->have[0] = s->have[1] = s->word = s->gram = 0;
-	s->names = s->marks = s->named = s->name = s->found_count = s->overflow = 0;
+	s->names = s->marks = s->named = s->name = s->found_count = s->overflow = s->looked = 0;
 	return s->candidate;
 }
 
