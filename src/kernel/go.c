@@ -5,10 +5,10 @@
  * that ask it in any other way, as those do that pass arguments on the stack (before 1.17), are
  * none of ours.
  */
-#include <gelf.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "kernel/elffile.h"
 #include "kernel/internal.h"
 
 #ifdef __x86_64__
@@ -16,7 +16,6 @@
 #else
 #define DECODES false
 #endif
-#define TABLE_MAX  (64UL << 20)
 #define FUNCS_MAX  (1U << 20)
 #define HEAD	   72 /* of the table: magic, sizes, and seven numbers of 8 bytes */
 #define MAGIC_1_18 0xfffffff0
@@ -70,49 +69,15 @@ static u64 find_address(const struct table *t, const char *name)
 
 /* ---- the file */
 
-/* Sections whose names end so; the table's has a longer one where it is relocated. */
-static Elf_Scn *find_section(Elf *elf, const char *end, GElf_Shdr *ret)
+/* The section's name is longer where it is relocated. */
+static u64 address_in(const struct elffile *f, const char *name)
 {
-	size_t names = 0, len = strlen(end);
-	Elf_Scn *scn = NULL;
+	const Elf64_Shdr *section = elffile_named(f, "gopclntab"),
+			 *text = elffile_named(f, ".text");
+	_cleanup_free_ u8 *data = section && text ? elffile_load(f, section) : NULL;
 
-	if (elf_getshdrstrndx(elf, &names))
-		return NULL;
-	while ((scn = elf_nextscn(elf, scn))) {
-		const char *name =
-			gelf_getshdr(scn, ret) ? elf_strptr(elf, names, ret->sh_name) : NULL;
-
-		if (name && strlen(name) >= len && !strcmp(name + strlen(name) - len, end))
-			return scn;
-	}
-	return NULL;
-}
-
-static u64 address_in(Elf *elf, const char *name)
-{
-	GElf_Shdr text = { 0 }, h;
-	Elf_Scn *scn = find_section(elf, "gopclntab", &h);
-	const Elf_Data *data = scn && h.sh_size <= TABLE_MAX ? elf_rawdata(scn, NULL) : NULL;
-	struct table t;
-
-	if (!data || !data->d_buf || !find_section(elf, ".text", &text))
-		return 0;
-	t = (struct table) { data->d_buf, data->d_size, text.sh_addr };
-	return find_address(&t, name);
-}
-
-/* Where in the file an address is; 0: nowhere. */
-static u64 offset_of(Elf *elf, u64 address)
-{
-	size_t count = 0;
-	GElf_Phdr h;
-
-	elf_getphdrnum(elf, &count);
-	for (size_t i = 0; address && i < count; i++)
-		if (gelf_getphdr(elf, (int)i, &h) && h.p_type == PT_LOAD && h.p_flags & PF_X &&
-		    address >= h.p_vaddr && address - h.p_vaddr < h.p_filesz)
-			return address - h.p_vaddr + h.p_offset;
-	return 0;
+	return data ? find_address(&(struct table) { data, section->sh_size, text->sh_addr }, name)
+		    : 0;
 }
 
 /* ---- how it begins */
@@ -146,15 +111,16 @@ size_t kernel_go_offset(const u8 code[static KERNEL_CODE])
 
 u64 kernel_find_go(int fd, const char *name)
 {
+	struct elffile f;
 	u8 code[KERNEL_CODE];
-	Elf *elf = elf_version(EV_CURRENT) ? elf_begin(fd, ELF_C_READ, NULL) : NULL;
-	GElf_Ehdr h;
 	u64 at = 0;
 	size_t behind;
 
-	if (elf && gelf_getehdr(elf, &h) && h.e_machine == EM_X86_64)
-		at = offset_of(elf, address_in(elf, name));
-	elf_end(elf);
+	if (!elffile_read(fd, &f))
+		return 0;
+	if (f.head.e_machine == EM_X86_64)
+		at = elffile_offset(&f, address_in(&f, name));
+	elffile_free(&f);
 	if (!at || pread(fd, code, sizeof(code), (off_t)at) != sizeof(code))
 		return 0;
 	behind = kernel_go_offset(code);

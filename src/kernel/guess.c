@@ -1,9 +1,9 @@
 /* With what a program encrypts, as its file tells where nothing in it can be probed. */
-#include <gelf.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "kernel/elffile.h"
 #include "kernel/kernel.h"
 
 #define CHUNK	 (256UL << 10)
@@ -29,21 +29,14 @@ static const struct {
 /* Its linker puts this into every program, and leaves it there without symbols. */
 static bool is_go(int fd)
 {
-	Elf *elf = elf_version(EV_CURRENT) ? elf_begin(fd, ELF_C_READ, NULL) : NULL;
-	Elf_Scn *scn = NULL;
-	size_t names = 0;
-	bool found = false;
+	struct elffile f;
+	bool is;
 
-	if (elf && !elf_getshdrstrndx(elf, &names))
-		while (!found && (scn = elf_nextscn(elf, scn))) {
-			GElf_Shdr h;
-			const char *name =
-				gelf_getshdr(scn, &h) ? elf_strptr(elf, names, h.sh_name) : NULL;
-
-			found = name && !strcmp(name, ".go.buildinfo");
-		}
-	elf_end(elf);
-	return found;
+	if (!elffile_read(fd, &f))
+		return false;
+	is = elffile_named(&f, ".go.buildinfo");
+	elffile_free(&f);
+	return is;
 }
 
 /* Which mark before `best` is there; `best`: none. */

@@ -79,10 +79,10 @@ struct bpf_link *late_attach(const struct bpf_program *p);
  * without: kernel_missed() counts what that loses. */
 void late_replace(struct kernel *k, struct backstop_bpf *s, u32 generation);
 
-/* symbol.c: how far into the function of this name in a program or library a probe is best placed,
- * with nothing of it done and its arguments where they were; 0 where nothing better is known. */
-size_t kernel_find_offset(int fd, const char *name);
-/* The same of its first instructions. */
+/* symbol.c: where in the file a function of a program or library is best probed, with nothing of it
+ * done and its arguments where they were; 0: there is no such function. */
+u64 kernel_find_function(int fd, const char *name);
+/* How far into the function that is, by its first instructions. */
 #define KERNEL_CODE 64
 size_t kernel_probe_offset(const u8 code[static KERNEL_CODE]);
 /* go.c: where in the file a function of a program of Go is to be probed, behind the first of its

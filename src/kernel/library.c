@@ -77,36 +77,31 @@ static int attach_one(const struct kernel *k, const struct backstop_bpf *s, u32 
 {
 	const char *symbol = probes[probe].symbol;
 	bool go = probes[probe].go;
-	const struct bpf_uprobe_opts opts = { .sz = sizeof(opts),
-					      .func_name = go ? NULL : symbol,
-					      .bpf_cookie = go };
-	u64 at = go ? kernel_find_go(l->fd, symbol) : kernel_find_offset(l->fd, symbol);
+	const struct bpf_uprobe_opts opts = { .sz = sizeof(opts), .bpf_cookie = go };
+	u64 at = go ? kernel_find_go(l->fd, symbol) : kernel_find_function(l->fd, symbol);
 	struct bpf_program *p = probes[probe].frees ? s->progs.tls_free : s->progs.tls_write;
 	char path[32];
 	int r;
 
-	if (go && !at)
+	if (!at)
 		return 0;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", l->fd);
 	l->links[probe] = bpf_program__attach_uprobe_opts(p, -1, path, at, &opts);
 	if (!l->links[probe])
-		return errno == ENOENT ? 0 : -errno;
+		return -errno;
 	r = pin(k, generation, l, probe);
 	return r ?: 1;
 }
 
-/* libbpf complains of each symbol that is not there. */
 static int attach(const struct kernel *k, const struct backstop_bpf *s, u32 generation,
 		  struct library *l)
 {
-	libbpf_print_fn_t before = libbpf_set_print(NULL);
 	int r = 0, count = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(probes) && r >= 0; i++) {
 		r = attach_one(k, s, generation, l, i);
 		count += r;
 	}
-	libbpf_set_print(before);
 	return r < 0 ? r : count > 0;
 }
 

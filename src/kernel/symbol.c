@@ -5,12 +5,10 @@
  * the first of these in a function mostly makes room on the stack alone: a probe behind it sees the
  * arguments as its caller gave them, and nothing has been done.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <gelf.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "kernel/elffile.h"
 #include "kernel/internal.h"
 
 #ifdef __x86_64__
@@ -18,7 +16,6 @@
 #else
 #define DECODES false
 #endif
-#define SYMBOLS_MAX (1U << 20)
 
 /* Instructions that change neither an argument nor memory but their own stack. */
 static const struct {
@@ -70,45 +67,54 @@ size_t kernel_probe_offset(const u8 code[static KERNEL_CODE])
 	return 0;
 }
 
-/* Where in the file the function is; 0: not found. */
-static u64 offset_in(Elf *elf, Elf_Scn *dynsym, const GElf_Shdr *h, const char *name)
+/* ---- the file */
+
+static bool is_called(const char *names, size_t size, size_t at, const char *name)
 {
-	Elf_Data *data = elf_getdata(dynsym, NULL);
-	GElf_Shdr text;
-	GElf_Sym s;
+	size_t len = strlen(name) + 1;
 
-	for (int i = 0; data && i < (int)SYMBOLS_MAX && gelf_getsym(data, i, &s); i++) {
-		const char *mine = elf_strptr(elf, h->sh_link, s.st_name);
+	return at < size && size - at >= len && !memcmp(names + at, name, len);
+}
 
-		if (!mine || strcmp(mine, name) || GELF_ST_TYPE(s.st_info) != STT_FUNC ||
-		    !s.st_value)
-			continue;
-		if (!gelf_getshdr(elf_getscn(elf, s.st_shndx), &text))
-			return 0;
-		return s.st_value - text.sh_addr + text.sh_offset;
+/* The address of a function in a table of symbols; 0: it is none of them. */
+static u64 address_in(const struct elffile *f, const Elf64_Shdr *table, const char *name)
+{
+	const Elf64_Shdr *names =
+		table->sh_link < f->head.e_shnum ? &f->sections[table->sh_link] : NULL;
+	_cleanup_free_ Elf64_Sym *all = names ? elffile_load(f, table) : NULL;
+	_cleanup_free_ char *text = all ? elffile_load(f, names) : NULL;
+
+	for (size_t i = 0; text && i < table->sh_size / sizeof(*all); i++)
+		if (ELF64_ST_TYPE(all[i].st_info) == STT_FUNC && all[i].st_shndx &&
+		    all[i].st_value && is_called(text, names->sh_size, all[i].st_name, name))
+			return all[i].st_value;
+	return 0;
+}
+
+static u64 find_address(const struct elffile *f, const char *name)
+{
+	static const Elf64_Word types[] = { SHT_DYNSYM, SHT_SYMTAB };
+	u64 found = 0;
+
+	for (size_t i = 0; !found && i < ARRAY_SIZE(types); i++) {
+		const Elf64_Shdr *table = elffile_of_type(f, types[i]);
+
+		found = table ? address_in(f, table, name) : 0;
 	}
-	return 0;
+	return found;
 }
 
-static u64 find_function(Elf *elf, const char *name)
+u64 kernel_find_function(int fd, const char *name)
 {
-	Elf_Scn *scn = NULL;
-	GElf_Shdr h;
-
-	while ((scn = elf_nextscn(elf, scn)))
-		if (gelf_getshdr(scn, &h) && h.sh_type == SHT_DYNSYM)
-			return offset_in(elf, scn, &h, name);
-	return 0;
-}
-
-size_t kernel_find_offset(int fd, const char *name)
-{
+	struct elffile f;
 	u8 code[KERNEL_CODE];
-	Elf *elf = elf_version(EV_CURRENT) ? elf_begin(fd, ELF_C_READ, NULL) : NULL;
-	u64 at = elf ? find_function(elf, name) : 0;
+	u64 at;
 
-	elf_end(elf);
-	if (!at || pread(fd, code, sizeof(code), (off_t)at) != sizeof(code))
+	if (!elffile_read(fd, &f))
 		return 0;
-	return kernel_probe_offset(code);
+	at = elffile_offset(&f, find_address(&f, name));
+	elffile_free(&f);
+	if (!at || pread(fd, code, sizeof(code), (off_t)at) != sizeof(code))
+		return at;
+	return at + kernel_probe_offset(code);
 }
