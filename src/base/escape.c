@@ -72,13 +72,13 @@ void escape_bytes(struct strbuf *sb, const char *data, size_t len)
 	}
 }
 
-static bool is_plain(const char *word, size_t len)
+bool escape_is_plain(const char *data, size_t len)
 {
 	uint32_t code;
 	size_t n;
 
 	for (size_t i = 0; i < len; i += n)
-		if (look_at(word + i, len - i, &n, &code) != LOOK_PLAIN)
+		if (look_at(data + i, len - i, &n, &code) != LOOK_PLAIN)
 			return false;
 	return true;
 }
@@ -135,7 +135,7 @@ void escape_word(struct strbuf *sb, const char *word)
 
 	if (is_bare(word))
 		strbuf_add(sb, word, len);
-	else if (is_plain(word, len))
+	else if (escape_is_plain(word, len))
 		add_single_quoted(sb, word);
 	else
 		add_dollar_quoted(sb, word, len);

@@ -10,6 +10,9 @@
  * in place of what would not be seen as it is. A backslash is doubled. */
 void escape_bytes(struct strbuf *sb, const char *data, size_t len);
 
+/* Nothing of it would be seen as something else. */
+bool escape_is_plain(const char *data, size_t len);
+
 /* Appends one word as a POSIX shell would need it typed: bare where safe, else in single quotes,
  * or $'…' where it holds what would not be seen as it is. */
 void escape_word(struct strbuf *sb, const char *word);

@@ -221,10 +221,12 @@ static void put_category(struct json *j, const json_t *event)
 
 /* ---- */
 
-/* As it stands in the journal. */
+/* As the journal says it, but in ASCII: the output may be read on a terminal. */
 static void put_details(struct strbuf *out, const json_t *details)
 {
-	char *text = details ? json_dumps(details, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+	char *text =
+		details ? json_dumps(details, JSON_COMPACT | JSON_ENCODE_ANY | JSON_ENSURE_ASCII)
+			: NULL;
 
 	if (text)
 		strbuf_addf(out, ",\"backstop\":%s", text);

@@ -100,16 +100,8 @@ void record_add_outcome(struct strbuf *out, const struct tree_node *n)
 	strbuf_addc(out, ')');
 }
 
-/* A journal that was changed may hold what it was never written with. */
-static bool is_plain(const char *s, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)s[i] < ' ' || s[i] == 0x7f ||
-		    ((unsigned char)s[i] == 0xc2 && (unsigned char)s[i + 1] < 0xa0))
-			return false;
-	return true;
-}
-
+/* A journal that was changed may hold what it was never written with, and other hosts say what they
+ * like. */
 void record_add_command(struct strbuf *out, const char *command, size_t max)
 {
 	size_t len = command ? strlen(command) : 0, shown = MIN(len, max);
@@ -118,7 +110,7 @@ void record_add_command(struct strbuf *out, const char *command, size_t max)
 		shown--;
 	if (!command)
 		strbuf_addc(out, '-');
-	else if (is_plain(command, shown))
+	else if (escape_is_plain(command, shown))
 		strbuf_add(out, command, shown);
 	else
 		escape_bytes(out, command, shown);

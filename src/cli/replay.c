@@ -89,7 +89,9 @@ static void tell(const struct replay *r, const json_t *event, const char *what, 
 		print_json(event, what, before, now);
 		return;
 	}
-	strbuf_addf(&out, "%-5s %s -> %s", what, before, verdict_name(now->verdict));
+	strbuf_addf(&out, "%-5s ", what);
+	escape_bytes(&out, before, strlen(before));
+	strbuf_addf(&out, " -> %s", verdict_name(now->verdict));
 	if (now->signature)
 		strbuf_addf(&out, " (%s)", now->signature);
 	strbuf_adds(&out, ": ");

@@ -25,13 +25,24 @@ struct form {
 	struct strbuf *out;
 };
 
-/* What is of others stays text: in HTML no element, in Markdown no markup. */
-static void put_text(const struct form *f, const char *s)
+/* In one line, with all that is in it to be seen. */
+static void add_visible(struct strbuf *out, const char *s)
 {
-	for (; s && *s; s++) {
-		if ((unsigned char)*s < ' ')
-			strbuf_addc(f->out, ' ');
-		else if (f->html && strchr("<>&\"'", *s))
+	_cleanup_strbuf_ struct strbuf line = STRBUF_INIT;
+
+	for (; *s; s++)
+		strbuf_addc(&line, strchr("\n\r\t", *s) ? ' ' : *s);
+	record_add_command(out, strbuf_str(&line), SIZE_MAX);
+}
+
+/* What is of others stays text: in HTML no element, in Markdown no markup. */
+static void put_text(const struct form *f, const char *text)
+{
+	_cleanup_strbuf_ struct strbuf visible = STRBUF_INIT;
+
+	add_visible(&visible, text ? text : "");
+	for (const char *s = strbuf_str(&visible); *s; s++) {
+		if (f->html && strchr("<>&\"'", *s))
 			strbuf_addf(f->out, "&#%d;", *s);
 		else if (!f->html && strchr("\\`*_[]<>|#&~", *s))
 			strbuf_addf(f->out, "\\%c", *s);
@@ -41,23 +52,25 @@ static void put_text(const struct form *f, const char *s)
 }
 
 /* The longest run of ` in it is shorter than its fence. */
-static void put_code(const struct form *f, const char *s)
+static void put_code(const struct form *f, const char *text)
 {
+	_cleanup_strbuf_ struct strbuf visible = STRBUF_INIT;
 	size_t run = 0, longest = 0;
 
 	if (f->html) {
 		strbuf_adds(f->out, "<code>");
-		put_text(f, s);
+		put_text(f, text);
 		strbuf_adds(f->out, "</code>");
 		return;
 	}
-	for (const char *at = s; *at; at++) {
+	add_visible(&visible, text);
+	for (const char *at = strbuf_str(&visible); *at; at++) {
 		run = *at == '`' ? run + 1 : 0;
 		longest = MAX(longest, run);
 	}
 	for (size_t i = 0; i <= longest; i++)
 		strbuf_addc(f->out, '`');
-	strbuf_addf(f->out, " %s ", s);
+	strbuf_addf(f->out, " %s ", strbuf_str(&visible));
 	for (size_t i = 0; i <= longest; i++)
 		strbuf_addc(f->out, '`');
 }
@@ -239,6 +252,7 @@ void report_put_markdown(struct strbuf *out, const struct report *r)
 
 void report_put_html(struct strbuf *out, const struct report *r)
 {
+	const struct form f = { .html = true, .out = out };
 	static const char style[] =
 		"body{font:16px/1.5 system-ui,sans-serif;max-width:70em;margin:2em auto;padding:0 "
 		"1em}"
@@ -250,9 +264,10 @@ void report_put_html(struct strbuf *out, const struct report *r)
 	strbuf_addf(out,
 		    "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
 		    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none';"
-		    " style-src 'unsafe-inline'\"><title>Session %s</title><style>%s</style></head>"
-		    "<body>\n",
-		    r->session->name, style);
-	put_story(&(struct form) { .html = true, .out = out }, r);
+		    " style-src 'unsafe-inline'\"><style>%s</style><title>Session ",
+		    style);
+	put_text(&f, r->session->name);
+	strbuf_adds(out, "</title></head><body>\n");
+	put_story(&f, r);
 	strbuf_adds(out, "</body></html>\n");
 }

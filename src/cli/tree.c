@@ -68,7 +68,9 @@ static void print_head(const struct tree_session *s)
 {
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 
-	strbuf_addf(&out, "session %s of ", s->name);
+	strbuf_adds(&out, "session ");
+	record_add_command(&out, s->name, SIZE_MAX);
+	strbuf_adds(&out, " of ");
 	escape_bytes(&out, s->agent ? s->agent : "-", strlen(s->agent ? s->agent : "-"));
 	if (s->host) {
 		strbuf_adds(&out, " on ");

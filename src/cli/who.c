@@ -92,7 +92,9 @@ static void add_escaped(struct strbuf *out, const char *s)
 static void add_what(struct strbuf *out, const struct trail_entry *e)
 {
 	add_time(out, member_uint(e->event, "time"));
-	strbuf_addf(out, " %s ", word_of(e));
+	strbuf_addc(out, ' ');
+	add_escaped(out, word_of(e));
+	strbuf_addc(out, ' ');
 	if (is_deletion(e))
 		add_escaped(out, text(json_object_get(e->event, "file"), "path"));
 	else
@@ -264,7 +266,7 @@ static int print_entry(const struct trail_entry *e, bool json)
 	if (json) {
 		json_t *o = entry_to_json(e);
 
-		json_dumpf(o, stdout, JSON_COMPACT);
+		json_dumpf(o, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
 		putchar('\n');
 		json_decref(o);
 		return 0;

@@ -234,3 +234,36 @@ def test_what_retention_took(build, tmp_path):
     subprocess.run([f"{build}/backstop", "serve", "--once", *options], check=True, timeout=60)
     newest = log("-n", "1")
     assert json.loads(newest.stdout)["message"] == "event 31" and not newest.stderr, newest
+
+
+TRAP = "a\u001b[31m\u009b1m\u007f\u202e\n\n</title><i>`"
+
+
+def trapped():
+    """Lines of a host that says what it likes: each text that there is room for is a trap."""
+    for number, (kind, more) in enumerate([
+            (1007, {}), (1001, {"file": {"path": "/srv/x" + TRAP}}), (2004, {"disposition_id": 2}),
+            (4001, {"dst_endpoint": {"ip": TRAP, "port": 1, "hostname": TRAP}})], 1):
+        details = {name: TRAP for name in ("session", "agent", "signature", "severity", "verdict", "why", "instead", "by",
+                                           "reason", "context", "carrier", "deletion", "inner")}
+        process = {"pid": 7, "uid": "p:7", "name": TRAP, "cmd_line": TRAP, "working_directory": TRAP,
+                   "user": {"uid": TRAP, "name": TRAP}, "ancestry": [{"pid": 6, "cmd_line": TRAP}]}
+        yield json.dumps({"class_uid": kind, "activity_id": 1, "time": 1795000000000 + number, "message": "denied: " + TRAP,
+                          "device": {"hostname": TRAP, "uid": TRAP}, "disposition_id": 1, "process": process,
+                          "actor": {"process": process, "user": process["user"]},
+                          "unmapped": {"backstop": {"event": 1, "run": "r", "argv": ["rm", TRAP], **details}}, **more},
+                         separators=(",", ":"))
+
+
+@pytest.mark.parametrize("question", ["log", "log --format ecs", "log --fleet", "tree", "tree --json", "report", "report --html",
+                                      "who /srv", "who /srv --json", "who 7", "who 7 --json", "stats", "stats --json",
+                                      f"replay --policy {PACKS}", f"replay --json --policy {PACKS}"])
+def test_traps(build, journal, question):
+    """Nothing that a record says moves a cursor, bends a line, or is an element of a report."""
+    journal.write(*trapped())
+    where = [journal.path] if question.startswith("replay") else ["--dir", journal.path]
+    done = subprocess.run([f"{build}/backstop", *question.split(), *where], capture_output=True, text=True, timeout=60, check=True)
+    assert "31m" in done.stdout
+    assert not re.search("[\u0000-\u0009\u000b-\u001f\u0080-\u009f\u202e]", done.stdout), done.stdout
+    if "report" in question:
+        assert not re.search("\n\n</title>|Session a.*</title><i>", done.stdout), done.stdout
