@@ -65,11 +65,16 @@ struct qstr {
 	const unsigned char *name;
 };
 
+struct file_system_type {
+	const char *name;
+};
+
 struct dentry;
 struct super_block {
 	u32 s_dev;
 	unsigned long s_magic;
 	struct dentry *s_root;
+	struct file_system_type *s_type;
 };
 
 struct inode {
@@ -103,13 +108,14 @@ struct dentry {
 
 struct vfsmount {
 	struct dentry *mnt_root;
+	struct super_block *mnt_sb;
 };
 
 struct mount {
 	struct mount *mnt_parent;
 	struct dentry *mnt_mountpoint;
 	struct vfsmount mnt;
-	int mnt_group_id;
+	int mnt_id, mnt_group_id;
 };
 
 struct path {
@@ -290,6 +296,21 @@ struct msghdr {
 
 struct bpf_iter__task {
 	struct task_struct *task;
+};
+
+struct vm_area_struct {
+	unsigned long vm_start;
+	struct file *vm_file;
+};
+
+struct seq_file;
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
+
+struct bpf_iter__task_vma {
+	struct bpf_iter_meta *meta;
+	struct vm_area_struct *vma;
 };
 
 struct linux_binprm {

@@ -443,6 +443,13 @@ struct bs_send_event {
 	u8 data[];	       /* without a gap: the kernel scans tail and data as one */
 };
 
+/* A file that a process has mapped. */
+struct bs_mapped {
+	u64 start;
+	u32 mount; /* its number, as STATX_MNT_ID is */
+	u32 fuse;  /* a process serves it, which may never answer */
+};
+
 #define BS_NAMES_MAX 4096 /* bytes of an answer */
 
 struct bs_names_event {

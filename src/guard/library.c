@@ -1,5 +1,6 @@
 #include "guard/library.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -43,15 +44,16 @@ static bool look_at(struct guard *g, u32 tgid, const struct mapping *m)
 	u64 dev = (u64)m->major << 20 | m->minor;
 	u64 key = dev << 40 ^ m->inode;
 	const void *known;
-	char path[96];
 	int r;
 
 	known = map_get(&g->libraries, key);
 	if (known)
 		return known == &probed;
-	snprintf(path, sizeof(path), "/proc/%u/map_files/%lx-%lx", tgid, m->start, m->end);
-	r = kernel_watch_library(g->kernel, path, dev, m->inode);
-	if (r < 0)
+	r = kernel_watch_library(g->kernel, tgid, m->start, m->end, dev, m->inode);
+	if (r == -EREMOTE)
+		log_debug("what is given to %s is not seen before it is encrypted: it is of a FUSE",
+			  m->path);
+	else if (r < 0)
 		log_errno(r, "what is given to %s is not seen before it is encrypted", m->path);
 	else if (r > 0)
 		log_debug("what is given to %s is seen before it is encrypted", m->path);

@@ -45,6 +45,10 @@ int kernel_attach_libraries(struct kernel *k, struct backstop_bpf *s, u32 genera
 void kernel_free_libraries(struct kernel *k);
 void kernel_drop_libraries(struct kernel *k); /* they are probed no more */
 
+/* mapped.c: opens what the process has mapped there, to read it. -EREMOTE: it is of a FUSE; or
+ * another negative errno. */
+int kernel_open_mapped(const struct kernel *k, u32 tgid, u64 start, u64 end);
+
 /* The file descriptor of the root of cgroup2, or a negative errno. */
 int kernel_open_cgroup(void);
 /* send_maps.c: what looks at packets, for all of the host. 0 or a negative errno. */

@@ -1,6 +1,5 @@
 /* The libraries that encrypt, which are probed where they are given plain text. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -139,7 +138,7 @@ void kernel_drop_libraries(struct kernel *k)
 	kernel_free_libraries(k);
 }
 
-int kernel_watch_library(struct kernel *k, const char *path, u64 dev, u64 inode)
+int kernel_watch_library(struct kernel *k, u32 tgid, u64 start, u64 end, u64 dev, u64 inode)
 {
 	struct library *l;
 	int r;
@@ -154,8 +153,8 @@ int kernel_watch_library(struct kernel *k, const char *path, u64 dev, u64 inode)
 		return -ENOMEM;
 	l->dev = dev;
 	l->inode = inode;
-	l->fd = open(path, O_RDONLY | O_CLOEXEC);
-	r = l->fd < 0 ? -errno : attach(k, k->skel, k->generation, l);
+	l->fd = kernel_open_mapped(k, tgid, start, end);
+	r = l->fd < 0 ? l->fd : attach(k, k->skel, k->generation, l);
 	if (r > 0)
 		LIST_INSERT_HEAD(&k->libraries, l, entry);
 	else

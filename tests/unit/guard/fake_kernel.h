@@ -157,8 +157,8 @@ int kernel_next_process(const struct kernel *k _unused_, u32 *tgid _unused_)
 	return -ENOENT;
 }
 
-int kernel_watch_library(struct kernel *k _unused_, const char *path _unused_, u64 dev _unused_,
-			 u64 inode _unused_)
+int kernel_watch_library(struct kernel *k _unused_, u32 tgid _unused_, u64 start _unused_,
+			 u64 end _unused_, u64 dev _unused_, u64 inode _unused_)
 {
 	return 0;
 }
