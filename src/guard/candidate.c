@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "guard/fetch.h"
 #include "guard/figures.h"
 #include "guard/hold.h"
 #include "guard/slot.h"
@@ -323,7 +324,7 @@ void candidate_missed(struct guard *g, const struct exec *x)
 
 bool candidate_is_known(const struct guard *g, u32 slot, u32 ticket, bool asks)
 {
-	if (hold_has_slot(g, slot, ticket))
+	if (hold_has_slot(g, slot, ticket) || fetch_has_slot(g, slot, ticket))
 		return true;
 	return !asks && slot_state(&kernel_slots(g->kernel)[slot], ticket) == BS_SLOT_FREE;
 }
@@ -414,7 +415,8 @@ bool candidate_sweep(struct guard *g, u64 end)
 		u32 word = __atomic_load_n(&s->word, __ATOMIC_SEQ_CST), ticket = word >> 3;
 
 		waits |= waits_for_guard(word);
-		if (BS_SLOT_STATE(word) == BS_SLOT_STOPPED && !hold_has_slot(g, i, ticket))
+		if (BS_SLOT_STATE(word) == BS_SLOT_STOPPED && !hold_has_slot(g, i, ticket) &&
+		    !fetch_has_slot(g, i, ticket))
 			waits |= sweep_stopped(g, i, ticket);
 		i = (i + 1) % BS_SLOTS;
 	} while (i && boot_ns() < end);

@@ -12,6 +12,7 @@
 
 #include "base/io.h"
 #include "base/log.h"
+#include "guard/fetch.h"
 #include "guard/hold.h"
 #include "guard/resolved.h"
 #include "guard/library.h"
@@ -508,6 +509,7 @@ static void finish(struct guard *g, int r)
 static void guard_free(struct guard *g)
 {
 	unseen_forget_all(g);
+	fetch_forget(g, 0);
 	control_close(g->control);
 	protect_end(g);
 	hold_free_all(g);

@@ -2,82 +2,33 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
-#include "guard/urgent.h"
+#include "guard/aside.h"
 #include "kernel/kernel.h"
 
-#define GUESSES_MAX 8 /* threads, of which some may hang */
+#define GUESSES_MAX 8 /* children, of which some may hang */
 
 struct guess {
-	int refs; /* the thread's, and that of who asks */
-	int file, done /* eventfd */;
-	volatile bool stop;
-	const char *library;
-	struct loop_source *source;
+	const char *library; /* the child's is at the same address */
+	struct aside *aside;
 	guess_fn fn;
 	void *data;
 };
 
-static int running;
+static unsigned int running;
 
-static void unref(struct guess *g)
-{
-	if (__atomic_sub_fetch(&g->refs, 1, __ATOMIC_ACQ_REL))
-		return;
-	close_fd(&g->file);
-	close_fd(&g->done);
-	free(g);
-}
-
-static void *run(void *data)
+static void run(void *data)
 {
 	struct guess *g = data;
-	char path[32];
-	int fd;
+	int fd = open("/proc/self/fd/0", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
-	urgent_bind(0, -1); /* the guard's CPU is for what is urgent */
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", g->file);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd >= 0)
-		g->library = kernel_guess_library(fd, &g->stop);
-	close_fd(&fd);
-	eventfd_write(g->done, 1);
-	unref(g);
-	__atomic_sub_fetch(&running, 1, __ATOMIC_RELAXED);
-	return NULL;
+		g->library = kernel_guess_library(fd);
 }
 
-static int start(struct guess *g)
-{
-	pthread_attr_t detached;
-	sigset_t all, before;
-	pthread_t thread;
-	int r;
-
-	pthread_attr_init(&detached);
-	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	g->refs++;
-	__atomic_add_fetch(&running, 1, __ATOMIC_RELAXED);
-	r = pthread_create(&thread, &detached, run, g);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&detached);
-	if (r) {
-		g->refs--;
-		__atomic_sub_fetch(&running, 1, __ATOMIC_RELAXED);
-	}
-	return -r;
-}
-
-static void on_done(void *data, _unused_ uint32_t events)
+static void on_done(void *data)
 {
 	struct guess *g = data;
 	const char *library = g->library;
@@ -94,18 +45,14 @@ int guess_start(struct loop *loop, int file, guess_fn fn, void *data, struct gue
 	struct guess *g;
 	int r;
 
-	if (__atomic_load_n(&running, __ATOMIC_RELAXED) >= GUESSES_MAX)
+	if (running >= GUESSES_MAX || !aside_has_room())
 		return -EAGAIN;
-	g = calloc(1, sizeof(*g));
-	if (!g)
-		return -ENOMEM;
-	*g = (struct guess) { .refs = 1, .file = TAKE_FD(mine), .fn = fn, .data = data };
-	g->done = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	r = g->done < 0 ? -errno : 0;
-	if (!r)
-		r = loop_add_fd(loop, g->done, EPOLLIN, on_done, g, &g->source);
-	if (!r)
-		r = start(g);
+	g = mmap(NULL, sizeof(*g), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (g == MAP_FAILED)
+		return -errno;
+	*g = (struct guess) { .fn = fn, .data = data };
+	running++;
+	r = aside_start(loop, mine, run, on_done, g, &g->aside);
 	if (r)
 		guess_end(g);
 	else
@@ -117,7 +64,7 @@ void guess_end(struct guess *g)
 {
 	if (!g)
 		return;
-	g->stop = true;
-	loop_remove(g->source);
-	unref(g);
+	aside_end(g->aside);
+	munmap(g, sizeof(*g));
+	running--;
 }

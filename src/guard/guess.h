@@ -1,4 +1,4 @@
-/* With what a program encrypts: its file is read by a thread, for a disk, or whoever serves the
+/* With what a program encrypts: its file is read by a child, for a disk, or whoever serves the
  * file, may take long. */
 #ifndef GUARD_GUESS_H
 #define GUARD_GUESS_H

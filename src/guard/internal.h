@@ -162,6 +162,7 @@ LIST_HEAD(reading_list, reading); /* workspace.c */
 LIST_HEAD(pass_list, pass);	  /* pass.c */
 LIST_HEAD(remark_list, remark);	  /* delete.c */
 LIST_HEAD(unseen_list, unseen);	  /* unseen.c */
+LIST_HEAD(fetch_list, fetch);	  /* fetch.c */
 
 /* Which events of the kernel's stand in the journal. */
 struct recorded {
@@ -248,6 +249,7 @@ struct guard {
 	struct map libraries;	       /* library.c: files that were looked at */
 	struct streams streams;	       /* send.c */
 	struct unseen_list unseen;     /* unseen.c */
+	struct fetch_list fetches;     /* fetch.c */
 	struct resolved *resolved;     /* names.c */
 	struct pass_list passes;       /* pass.c */
 	struct remark_list remarks;    /* delete.c */
@@ -364,8 +366,18 @@ size_t names_of(const struct guard *g, u64 session, const struct bs_dest *d, con
 /* send.c */
 void send_start(struct guard *g);
 void send_event(struct guard *g, const struct bs_send_event *e);
+/* What fetch.c has read of the memory that an event tells of. */
+struct fetched {
+	const char *bytes;
+	size_t len;
+	bool whole;
+	bool refused; /* it was not even tried */
+};
+/* The event, with that; NULL: nothing had to be read. */
+void send_fetched(struct guard *g, const struct bs_send_event *e, const struct fetched *rest);
 /* NULL: no memory. */
-struct exec *send_decode(struct guard *g, const struct bs_send_event *e);
+struct exec *send_decode(struct guard *g, const struct bs_send_event *e,
+			 const struct fetched *rest);
 /* For events, and for people. */
 struct ocsf_sending send_shown(const struct exec *x);
 /* Before the answer: what is said of the stream. */

@@ -4,13 +4,13 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/escape.h"
 #include "base/log.h"
 #include "base/proc.h"
 #include "guard/candidate.h"
+#include "guard/fetch.h"
 #include "guard/resolved.h"
 #include "guard/internal.h"
 #include "guard/library.h"
@@ -25,7 +25,7 @@
 #define NAMES_MAX   8
 #define TEXT_MAX    300			/* bytes of a message that are shown */
 #define MASKED_MAX  4096		/* bytes of it in which secrets are looked for */
-#define READ_MAX    (4UL * 1024 * 1024) /* bytes of a write that are read from its process */
+#define MORE_MAX    (4UL * 1024 * 1024) /* bytes of a write that are told behind its first */
 #define RETRIES_NS  5000000000ULL /* for so long a first write that was let go may come again */
 
 /* One direction of a connection. */
@@ -303,7 +303,7 @@ static void gather_more(struct guard *g, const struct bs_send_event *e)
 	if (s->more_at != e->send.position)
 		strbuf_reset(&s->more);
 	s->more_at = e->send.position;
-	if (s->more.len < READ_MAX)
+	if (s->more.len < MORE_MAX)
 		strbuf_add(&s->more, (const char *)e->data, e->copied);
 }
 
@@ -312,19 +312,6 @@ static void take_more(struct stream *s, const struct bs_send_event *e, struct st
 	if (s->more_at == e->send.position && s->more.len)
 		strbuf_add(to, strbuf_str(&s->more), MIN(s->more.len, (size_t)e->size - e->copied));
 	strbuf_free(&s->more);
-}
-
-/* What the event has no room for, from the process, which waits; its first thread may have ended.
- */
-static void read_rest(const struct bs_send_event *e, struct strbuf *to)
-{
-	size_t len = e->buffer && e->size > e->copied ? MIN(e->size - e->copied, READ_MAX) : 0;
-	_cleanup_free_ char *rest = len ? malloc(len) : NULL;
-	struct iovec mine = { rest, len }, its = { (void *)(e->buffer + e->copied), len };
-	ssize_t n = rest ? process_vm_readv((pid_t)e->head.tid, &mine, 1, &its, 1, 0) : 0;
-
-	if (n > 0)
-		strbuf_add(to, rest, (size_t)n);
 }
 
 /* How many bytes before the event's own were not told, and are in its tail: they passed, as they
@@ -373,20 +360,23 @@ static bool is_database(enum wire_protocol p)
 	return p == WIRE_POSTGRES || p == WIRE_MYSQL || p == WIRE_REDIS || p == WIRE_MONGO;
 }
 
-/* `count` bytes of the write that nobody has seen: they may be more statements. */
-static void judge_rest(struct judging *j, u64 count)
+/* `count` bytes of the write that nobody has seen: they may be more statements. `refused`: as its
+ * session has too many of them. */
+static void judge_rest(struct judging *j, u64 count, bool refused)
 {
 	struct wire_stream *w = j->stream->wire;
 	struct finding f;
 
-	if (!wire_stream_lost(w, count) || !is_database(wire_likely(wire_stream_wire(w))))
+	if (!wire_stream_lost(w, count) ||
+	    !(refused || is_database(wire_likely(wire_stream_wire(w)))))
 		return;
 	policy_too_long(&f);
 	if (is_graver(&f, &j->x->sent.finding))
 		j->x->sent.finding = f;
 }
 
-static int feed(struct stream *s, const struct bs_send_event *e, struct judging *j)
+static int feed(struct stream *s, const struct bs_send_event *e, const struct fetched *rest,
+		struct judging *j)
 {
 	_cleanup_strbuf_ struct strbuf bytes = STRBUF_INIT;
 	size_t before = untold(s, e);
@@ -394,14 +384,15 @@ static int feed(struct stream *s, const struct bs_send_event *e, struct judging 
 
 	strbuf_add(&bytes, (const char *)e->data, e->copied);
 	take_more(s, e, &bytes);
-	read_rest(e, &bytes);
+	if (rest)
+		strbuf_add(&bytes, rest->bytes, rest->len);
 	r = strbuf_error(&bytes)
 		    ?: wire_stream_write(s->wire, find_retry(s, e, &bytes, j), strbuf_str(&bytes),
 					 bytes.len, on_message, j);
 	if (!r && before && j->raw)
 		judge_raw(j, e, &bytes, before);
 	if (r || bytes.len < e->size)
-		judge_rest(j, r ? e->size : e->size - bytes.len);
+		judge_rest(j, r ? e->size : e->size - bytes.len, rest && rest->refused);
 	return r;
 }
 
@@ -464,7 +455,8 @@ static void match_names(struct judging *j, const char *const *names)
 	sent->again = j->host;
 }
 
-static void judge(struct guard *g, struct exec *x, const struct bs_send_event *e)
+static void judge(struct guard *g, struct exec *x, const struct bs_send_event *e,
+		  const struct fetched *rest)
 {
 	struct stream *s = stream_of(g, e);
 	struct judging j = { .g = g, .x = x, .stream = s };
@@ -477,7 +469,7 @@ static void judge(struct guard *g, struct exec *x, const struct bs_send_event *e
 		return;
 	}
 	x->dest = s->dest;
-	r = feed(s, e, &j);
+	r = feed(s, e, rest, &j);
 	read_quic(&j, e);
 	list_names(&j, names);
 	if (e->source != BS_SEND_TLS)
@@ -521,28 +513,7 @@ static void look_at_packets(struct guard *g)
 		log_errno(r, "what is sent from files is not seen");
 }
 
-/* That brings it to where the kernel can read it. False: nobody can, and so it does not go. */
-static bool read_away(const struct bs_send_event *e)
-{
-	struct iovec its[BS_SEND_DATA / sizeof(struct iovec)];
-	size_t n = MIN(e->copied, sizeof(its)) / sizeof(*its), len = 0;
-	_cleanup_free_ char *bytes = NULL;
-	struct iovec mine;
-
-	memcpy(its, e->data, n * sizeof(*its));
-	for (size_t i = 0; i < n; i++) {
-		its[i].iov_len = MIN(its[i].iov_len, READ_MAX - len);
-		len += its[i].iov_len;
-	}
-	bytes = malloc(len + 1);
-	mine = (struct iovec) { bytes, len };
-	if (bytes && process_vm_readv((pid_t)e->head.tid, &mine, 1, its, n, 0) == (ssize_t)len)
-		return true;
-	log_debug("process %u: what it is about to send cannot be read: refused", e->head.tgid);
-	return false;
-}
-
-struct exec *send_decode(struct guard *g, const struct bs_send_event *e)
+struct exec *send_decode(struct guard *g, const struct bs_send_event *e, const struct fetched *rest)
 {
 	_cleanup_(exec_free_ptr) struct exec *x = calloc(1, sizeof(*x));
 
@@ -568,7 +539,7 @@ struct exec *send_decode(struct guard *g, const struct bs_send_event *e)
 	else if (e->source == BS_SEND_UNIX)
 		match_socket(g, x, e);
 	else if (!(e->flags & BS_SEND_AWAY))
-		judge(g, x, e);
+		judge(g, x, e, rest);
 	if (exec_is_sending(x) && kernel_say(g->kernel, &e->send, x->sent.say))
 		log_debug("all that stream %llu sends next is asked about", e->send.stream);
 	/* most are harmless, and nobody asks who they are */
@@ -577,21 +548,24 @@ struct exec *send_decode(struct guard *g, const struct bs_send_event *e)
 	return TAKE_PTR(x);
 }
 
-void send_event(struct guard *g, const struct bs_send_event *e)
+/* It was read, and so it is where the kernel can read it; or nobody can, and it does not go. */
+static void settle_memory(struct guard *g, const struct bs_send_event *e,
+			  const struct fetched *rest, const struct exec *x)
+{
+	if (!rest->whole)
+		log_debug("process %u: what it is about to send cannot be read: refused",
+			  e->head.tgid);
+	candidate_settle(g, x, rest->whole);
+}
+
+void send_fetched(struct guard *g, const struct bs_send_event *e, const struct fetched *rest)
 {
 	_cleanup_(exec_free_ptr) struct exec *x = NULL;
 	bool probed = false;
-	bool asks = e->flags & (BS_SEND_FIXED | BS_SEND_TRACED);
 
-	if (e->flags & BS_SEND_MORE) {
-		gather_more(g, e);
-		return;
-	}
-	if (e->slot < BS_SLOTS && candidate_is_known(g, e->slot, e->ticket, asks))
-		return;
 	if (e->flags & BS_SEND_FIRST && e->source != BS_SEND_TLS && e->source != BS_SEND_UNIX)
 		probed = library_look(g, e->head.tgid);
-	x = send_decode(g, e);
+	x = send_decode(g, e, rest);
 	if (!x)
 		return; /* as in connect_event() */
 	if (x->sent.opaque)
@@ -601,9 +575,20 @@ void send_event(struct guard *g, const struct bs_send_event *e)
 	else if (e->slot >= BS_SLOTS)
 		candidate_missed(g, x);
 	else if (e->flags & BS_SEND_AWAY)
-		candidate_settle(g, x, read_away(e));
+		settle_memory(g, e, rest, x);
 	else
 		candidate_decide(g, TAKE_PTR(x));
+}
+
+void send_event(struct guard *g, const struct bs_send_event *e)
+{
+	bool asks = e->flags & (BS_SEND_FIXED | BS_SEND_TRACED);
+
+	if (e->flags & BS_SEND_MORE)
+		gather_more(g, e);
+	else if ((e->slot >= BS_SLOTS || !candidate_is_known(g, e->slot, e->ticket, asks)) &&
+		 !fetch_start(g, e))
+		send_fetched(g, e, NULL);
 }
 
 void send_released(struct guard *g, const struct exec *x)

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "guard/burst.h"
+#include "guard/fetch.h"
 #include "guard/resolved.h"
 #include "guard/internal.h"
 #include "guard/library.h"
@@ -451,6 +452,7 @@ void session_end(struct guard *g, u64 id)
 		return;
 	session_leave_holds(g, s);
 	kernel_remove_session(g->kernel, id);
+	fetch_forget(g, id);
 	send_forget(g, id);
 	unseen_forget(g, id);
 	resolved_forget(g->resolved, id);

@@ -49,12 +49,12 @@ static size_t find_mark(const char *data, size_t len, size_t best)
 }
 
 /* A mark may lie on the boundary of two reads. */
-static size_t search(int fd, char *buf, const volatile bool *stop)
+static size_t search(int fd, char *buf)
 {
 	size_t best = ARRAY_SIZE(marks), kept = 0;
 	ssize_t n;
 
-	for (off_t at = 0; at < (off_t)FILE_MAX && best && !*stop; at += n) {
+	for (off_t at = 0; at < (off_t)FILE_MAX && best; at += n) {
 		size_t len;
 
 		n = pread(fd, buf + kept, CHUNK, at);
@@ -68,7 +68,7 @@ static size_t search(int fd, char *buf, const volatile bool *stop)
 	return best;
 }
 
-const char *kernel_guess_library(int fd, const volatile bool *stop)
+const char *kernel_guess_library(int fd)
 {
 	_cleanup_free_ char *buf = NULL;
 	size_t found;
@@ -76,6 +76,6 @@ const char *kernel_guess_library(int fd, const volatile bool *stop)
 	if (is_go(fd))
 		return "Go's crypto/tls";
 	buf = malloc(CHUNK + MARK_MAX);
-	found = buf ? search(fd, buf, stop) : ARRAY_SIZE(marks);
+	found = buf ? search(fd, buf) : ARRAY_SIZE(marks);
 	return found < ARRAY_SIZE(marks) ? marks[found].library : NULL;
 }

@@ -144,8 +144,8 @@ int kernel_look_at_packets(struct kernel *k);
  * errno. */
 int kernel_watch_library(struct kernel *k, u32 tgid, u64 start, u64 end, u64 dev, u64 inode);
 /* With what the program in this file encrypts, by what it has of it, where nothing in it can be
- * probed; NULL: nobody knows. Reads all of it, unless `*stop` becomes true; for any thread. */
-const char *kernel_guess_library(int fd, const volatile bool *stop);
+ * probed; NULL: nobody knows. Reads all of it. */
+const char *kernel_guess_library(int fd);
 /* A connection that waits with its packets: they leave, up to the sequence number `end`. 0 or a
  * negative errno. */
 int kernel_let_go_packets(struct kernel *k, u64 cookie, u32 end);

@@ -69,7 +69,7 @@ static struct bs_send_event *event_of(u64 position, const char *data, size_t len
 
 static struct exec *decoded(struct bs_send_event *e)
 {
-	struct exec *x = send_decode(&guard, e);
+	struct exec *x = send_decode(&guard, e, NULL);
 
 	free(e);
 	assert_non_null(x);
@@ -265,7 +265,7 @@ static struct exec *encrypted(u64 position, const char *data)
 	e->source = BS_SEND_TLS;
 	e->flags = BS_SEND_CANDIDATE | BS_SEND_BEGUN;
 	memcpy(e->data, data, len);
-	x = send_decode(&guard, e);
+	x = send_decode(&guard, e, NULL);
 	free(e);
 	assert_non_null(x);
 	return x;
