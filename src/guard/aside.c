@@ -1,6 +1,7 @@
 #include "guard/aside.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -67,6 +68,13 @@ int aside_start(struct loop *loop, int file, void (*run)(void *data), void (*don
 	else
 		*ret = a;
 	return r;
+}
+
+bool aside_wait(const struct aside *a, int ms)
+{
+	struct pollfd p = { .fd = a->pidfd, .events = POLLIN };
+
+	return poll(&p, 1, ms) > 0;
 }
 
 void aside_end(struct aside *a)

@@ -15,6 +15,8 @@ bool aside_has_room(void);
  * that they share. 0 or a negative errno. */
 int aside_start(struct loop *loop, int file, void (*run)(void *data), void (*done)(void *data),
 		void *data, struct aside **ret);
+/* Waits for its end, but no longer than that. True: `done` is called soon. */
+bool aside_wait(const struct aside *a, int ms);
 /* `done` is not called any more. Needed behind that, too. NULL is fine. */
 void aside_end(struct aside *a);
 

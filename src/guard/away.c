@@ -3,13 +3,17 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "guard/aside.h"
 #include "guard/away.h"
 
 #define LOOK_NS	  (200 * 1000000ULL) /* others wait to be decided */
+#define WAIT_MS	  500		     /* with its start */
 #define DEPTH_MAX 64
 
 struct look {
@@ -61,7 +65,7 @@ static int look_in(struct look *l, int dir)
 	size_t len = l->path.len;
 	struct dirent *e;
 
-	if (!d || explain_may_block(dir) || l->depth == DEPTH_MAX) {
+	if (!d || l->depth == DEPTH_MAX) {
 		if (d)
 			closedir(d);
 		else
@@ -93,12 +97,59 @@ static int open_moved(u32 tid, const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
+struct found {
+	int r; /* of look_in() */
+	char path[PATH_MAX];
+};
+
+/* In a child: directories may be of a FUSE, and of whatever else lets others wait. */
+struct finder {
+	const struct guard *g;
+	const struct deletion *question;
+	u32 tid;
+	struct found *found;
+};
+
+static void find(void *data)
+{
+	const struct finder *f = data;
+	_cleanup_close_ int dir = open_moved(f->tid, f->question->path);
+	struct look l = { .g = f->g, .question = f->question, .end = boot_ns() + LOOK_NS };
+	int r = dir;
+
+	strbuf_adds(&l.path, f->question->path);
+	if (dir >= 0)
+		r = look_in(&l, dir);
+	else if (dir == -ENOTDIR || dir == -ELOOP)
+		r = 0;
+	snprintf(f->found->path, sizeof(f->found->path), "%s", r > 0 ? strbuf_str(&l.path) : "");
+	f->found->r = r;
+}
+
+static void on_found(_unused_ void *data)
+{
+}
+
+/* 1: it is in `ret`; 0: there is nothing; or a negative errno. */
+static int find_aside(struct finder *f)
+{
+	struct aside *a = NULL;
+	int r = aside_has_room() ? 0 : -EAGAIN;
+
+	f->found->r = -ETIME;
+	r = r ?: aside_start(f->g->loop, -1, find, on_found, f, &a);
+	if (!r)
+		aside_wait(a, WAIT_MS);
+	aside_end(a);
+	return r ?: f->found->r;
+}
+
 char *away_find(const struct guard *g, u32 tid, const struct deletion *question)
 {
-	_cleanup_close_ int dir = open_moved(tid, question->path);
 	struct deletion q = *question;
-	struct look l = { .g = g, .question = &q, .end = boot_ns() + LOOK_NS };
-	char *found = NULL;
+	struct look own = { .g = g, .question = &q };
+	struct finder f = { .g = g, .question = &q, .tid = tid };
+	char *path = NULL;
 	int r;
 
 	/* whoever removes it then */
@@ -107,14 +158,18 @@ char *away_find(const struct guard *g, u32 tid, const struct deletion *question)
 	q.argv = NULL;
 	q.behind = NULL;
 	q.inner = NULL;
-	strbuf_adds(&l.path, question->path);
-	r = is_protected(&l);
-	if (!r && dir >= 0)
-		r = look_in(&l, dir);
-	else if (!r && dir != -ENOTDIR && dir != -ELOOP)
-		r = dir;
+	strbuf_adds(&own.path, question->path);
+	r = is_protected(&own);
+	strbuf_free(&own.path);
 	if (r)
-		found = r > 0 ? strdup(strbuf_str(&l.path)) : strdup("");
-	strbuf_free(&l.path);
-	return found;
+		return strdup(question->path);
+	f.found = mmap(NULL, sizeof(*f.found), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		       -1, 0);
+	if (f.found == MAP_FAILED)
+		return strdup("");
+	r = find_aside(&f);
+	if (r)
+		path = strdup(r > 0 ? f.found->path : "");
+	munmap(f.found, sizeof(*f.found));
+	return path;
 }

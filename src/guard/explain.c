@@ -5,14 +5,17 @@
 #include <limits.h>
 #include <linux/magic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include "base/escape.h"
 #include "base/path.h"
+#include "guard/aside.h"
 #include "guard/internal.h"
 
 #define COMMAND_MAX 400 /* bytes of the command that is shown */
@@ -28,7 +31,19 @@ static ssize_t write_reopened(int fd, const char *text, size_t len)
 	return own < 0 ? -1 : write(own, text, MIN(len, (size_t)PIPE_BUF));
 }
 
-bool explain_may_block(int fd)
+#define TELLING_MS  20 /* others wait to be decided */
+#define TELLING_MAX 8  /* children, of which some may hang */
+
+/* Into a file: whose file system it is is asked by a child, as a FUSE may not even answer that. */
+struct telling {
+	struct aside *aside;
+	size_t len;
+	char text[PIPE_BUF];
+};
+static unsigned int tellings;
+
+/* A write that waits for a network, or for another program, would keep the task from its end. */
+static bool is_remote(int fd)
 {
 	static const long remote[] = { NFS_SUPER_MAGIC,	 FUSE_SUPER_MAGIC, SMB2_SUPER_MAGIC,
 				       CIFS_SUPER_MAGIC, CEPH_SUPER_MAGIC, V9FS_MAGIC,
@@ -43,17 +58,52 @@ bool explain_may_block(int fd)
 	return false;
 }
 
-static ssize_t write_by_type(int fd, const char *text, size_t len)
+static void write_aside(void *data)
 {
-	struct stat st;
+	const struct telling *t = data;
 
-	if (fstat(fd, &st) || (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
+	if (is_remote(0) || write(0, t->text, t->len) != (ssize_t)t->len)
+		_exit(1);
+}
+
+static void telling_end(void *data)
+{
+	struct telling *t = data;
+
+	aside_end(t->aside);
+	free(t);
+	tellings--;
+}
+
+static ssize_t write_file(struct loop *loop, int fd, const char *text, size_t len)
+{
+	struct telling *t = tellings < TELLING_MAX && aside_has_room() ? malloc(sizeof(*t)) : NULL;
+
+	if (!t)
 		return -1;
-	if (S_ISSOCK(st.st_mode))
+	tellings++;
+	t->aside = NULL;
+	t->len = MIN(len, sizeof(t->text));
+	memcpy(t->text, text, t->len);
+	if (aside_start(loop, fd, write_aside, telling_end, t, &t->aside)) {
+		telling_end(t);
+		return -1;
+	}
+	return aside_wait(t->aside, TELLING_MS) ? (ssize_t)len : -1;
+}
+
+static ssize_t write_by_type(struct loop *loop, int fd, const char *text, size_t len)
+{
+	struct statx st;
+
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st) ||
+	    (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
+		return -1;
+	if (S_ISSOCK(st.stx_mode))
 		return send(fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode))
+	if (S_ISFIFO(st.stx_mode) || S_ISCHR(st.stx_mode))
 		return write_reopened(fd, text, len);
-	return S_ISREG(st.st_mode) && !explain_may_block(fd) ? write(fd, text, len) : -1;
+	return S_ISREG(st.stx_mode) ? write_file(loop, fd, text, len) : -1;
 }
 
 /* What cannot be said at once is not said, and counted. */
@@ -61,7 +111,7 @@ static void say(struct guard *g, int pidfd, const struct strbuf *text)
 {
 	_cleanup_close_ int fd = pidfd_getfd(pidfd, STDERR_FILENO, 0);
 
-	if (fd < 0 || write_by_type(fd, strbuf_str(text), text->len) != (ssize_t)text->len)
+	if (fd < 0 || write_by_type(g->loop, fd, strbuf_str(text), text->len) != (ssize_t)text->len)
 		g->explanations_lost++;
 }
 

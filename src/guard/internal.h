@@ -482,8 +482,6 @@ bool guard_pause(struct guard *g, int fd, int ms);
 
 /* explain.c: on the task's own stderr, without ever waiting */
 void explain_start(struct guard *g, const struct hold *h);
-/* Could what is done to this file wait for a network or for another program? */
-bool explain_may_block(int fd);
 void explain_end(struct guard *g, const struct hold *h);
 /* Where there is no hold. */
 void explain_action(struct guard *g, const struct exec *x, const struct decision *d);

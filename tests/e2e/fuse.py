@@ -1,5 +1,5 @@
-"""A file system in user space (FUSE) that never answers when it is asked for certain names. It may have one file, and fall silent
-when that is opened or read once more."""
+"""A file system in user space (FUSE) that never answers when it is asked for certain names ("directory": when its root is opened;
+"attributes": for those of its file). It may have one file, and fall silent when that is written, or opened or read once more."""
 import contextlib
 import ctypes
 import errno
@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-LOOKUP, FORGET, GETATTR, OPEN, READ, STATFS, RELEASE, FLUSH, INIT, OPENDIR, INTERRUPT = 1, 2, 3, 14, 15, 17, 18, 25, 26, 27, 36
+LOOKUP, FORGET, GETATTR, OPEN, READ, WRITE, STATFS, RELEASE, FLUSH, INIT, OPENDIR, INTERRUPT = 1, 2, 3, 14, 15, 16, 17, 18, 25, 26, 27, 36
 ROOT, FILE = 1, 2  # their numbers
 PAGE = 4096
 MNT_DETACH = 2
@@ -55,9 +55,15 @@ def answer(opcode, node, request, silent, file):
     if opcode == INIT:
         ahead = 1 << 20 if file.size is None else 0  # bytes that the kernel reads though nobody asked
         return struct.pack("<4I2H2I9I", 7, 31, ahead, 0, 12, 8, 65536, 1, *[0] * 9)
+    if opcode == GETATTR and node == FILE and "attributes" in silent:
+        print("attributes", flush=True)
+        return None
     if opcode == GETATTR:
         return struct.pack("<Q2I", 0, 0, 0) + file.attributes(node)
     if opcode == OPENDIR:
+        print("directory", flush=True)
+        if "directory" in silent:
+            return None
         return struct.pack("<Q2I", 1, 0, 0)
     if opcode == OPEN:
         return file.open()
@@ -73,7 +79,7 @@ def answer(opcode, node, request, silent, file):
         if file.name and name == file.name:
             return struct.pack("<4Q2I", FILE, 0, 0, 0, 0, 0) + file.attributes(FILE)
         return None if name in silent else -errno.ENOENT
-    return None if opcode in (FORGET, INTERRUPT) else -errno.ENOSYS
+    return None if opcode in (WRITE, FORGET, INTERRUPT) else -errno.ENOSYS
 
 
 def serve(directory, file, silent):

@@ -135,3 +135,33 @@ def test_guard_ends(lab, place, what):
         until(own.answers, own.log)
         agent.end()
     until(lambda: not own.status()["sessions"], own.status)
+
+
+WRITES = "import os, sys; os.dup2(os.open(sys.argv[1], os.O_WRONLY), 2); os.execv(sys.argv[2], sys.argv[2:])"
+
+
+def test_stderr(lab, place):
+    """Nothing is told there, and nobody asks for anything of it."""
+    data = os.path.join(lab.dir, "data")
+    with open(data, "wb") as f:
+        f.write(bytes(PAGE))
+    with fuse.mounted(place, "attributes", file=data) as mount:
+        agent = lab.run([PYTHON, "-c", WRITES, f"{place}/data", *lab.words("victim-deny")])
+        until_asked(mount, "open")
+        assert agent.finish() == 126, agent.all
+        assert lab.run(lab.words("victim-deny")).finish() == 126
+
+
+def test_directory(wire):
+    """One is moved to where nothing is protected: the guard would look for what is in it."""
+    if not refuses(wire.guard):
+        pytest.skip("no security hook here: what is moved is not looked at")
+    with tempfile.TemporaryDirectory(prefix="backstop-e2e-", dir="/srv") as above:
+        silent, moved = f"{above}/tree/silent", f"{wire.dir}/tree"
+        os.makedirs(silent)
+        with fuse.mounted(silent, "directory") as mount:
+            agent = wire.run([PYTHON, "-c", "import os, sys; os.rename(*sys.argv[1:])", f"{above}/tree", moved])
+            until_asked(mount, "directory")
+            others_are_decided(wire)
+            agent.end()
+        fuse.LIBC.umount2(f"{moved}/silent".encode(), fuse.MNT_DETACH)

@@ -1,7 +1,9 @@
 /* What is protected below a directory, whoever removes it. */
 #include "fixture.h"
+#include "base/loop.h"
 #include "fake_kernel.h"
 #include "guard/away.h"
+#include "guard/reaper.h"
 
 #include <sys/stat.h>
 
@@ -21,6 +23,7 @@ static int set_up(void **state)
 	memset(&fake, 0, sizeof(fake));
 	if (guard_set_up(state))
 		return -1;
+	guard.loop = loop_new();
 	policy_free(guard.policy);
 	guard.policy = sample_policy(pack);
 	snprintf(top, sizeof(top), "/opt/test-away-XXXXXX");
@@ -34,6 +37,9 @@ static int tear_down(void **state)
 	char command[128];
 
 	snprintf(command, sizeof(command), "rm -rf '%s'", top[0] ? top : "/nonexistent");
+	reaper_forget_all();
+	loop_free(guard.loop);
+	guard.loop = NULL;
 	return system(command) || guard_tear_down(state);
 }
 

@@ -1,5 +1,7 @@
 /* What a stopped child finds on its stderr. A write that waits ends in SIGALRM. */
 #include "fixture.h"
+#include "base/loop.h"
+#include "guard/reaper.h"
 #include "fake_kernel.h"
 
 #include <pty.h>
@@ -198,6 +200,30 @@ static void assert_file(const char *want)
 
 	assert_reads(fd, want);
 	close(fd);
+}
+
+static int set_up_loop(void **state)
+{
+	if (guard_set_up(state))
+		return -1;
+	guard.loop = loop_new();
+	return guard.loop ? 0 : -1;
+}
+
+static void quit(void *data)
+{
+	loop_quit(data, 0);
+}
+
+/* Its children are through. */
+static int tear_down_loop(void **state)
+{
+	int r = loop_add_timer(guard.loop, 100000, quit, guard.loop, NULL) ?: loop_run(guard.loop);
+
+	reaper_forget_all();
+	loop_free(guard.loop);
+	guard.loop = NULL;
+	return r ?: guard_tear_down(state);
 }
 
 static void test_file(void **state _unused_)
@@ -404,7 +430,7 @@ int main(void)
 		GUARD_TEST(test_socket_that_nobody_reads),
 		GUARD_TEST(test_tty),
 		GUARD_TEST(test_stopped_tty),
-		GUARD_TEST(test_file),
+		cmocka_unit_test_setup_teardown(test_file, set_up_loop, tear_down_loop),
 		GUARD_TEST(test_read_only_file),
 		GUARD_TEST(test_read_only_pipe),
 		GUARD_TEST(test_null_device),

@@ -161,6 +161,27 @@ static void test_not_all_was_seen(void **state _unused_)
 	assert_found(decoded(e), "too-long", "SELECT 1");
 }
 
+#define POST "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\nbody"
+
+/* Whatever else is sent goes, unless its session hinders that it is read. */
+static void test_not_all_was_read(void **state _unused_)
+{
+	static const struct fetched rests[] = { { .bytes = "" }, { .bytes = "", .refused = true } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rests); i++) {
+		struct bs_send_event *e = event_of(0, POST, strlen(POST));
+		struct exec *x;
+
+		e->send.stream = 8 + i;
+		e->dest.port = 80;
+		e->size += 99;
+		x = send_decode(&guard, e, &rests[i]);
+		free(e);
+		assert_non_null(x);
+		assert_found(x, rests[i].refused ? "too-long" : NULL, NULL);
+	}
+}
+
 /* It comes again where it was refused, and is judged again; another may come in its place. */
 static void test_refused(void **state _unused_)
 {
@@ -307,6 +328,7 @@ int main(void)
 		TEST(test_datagrams_to_where_it_is_allowed),
 		TEST(test_more_than_an_event_has),
 		TEST(test_not_all_was_seen),
+		TEST(test_not_all_was_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
