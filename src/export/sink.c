@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "export/nats.h"
 #include "export/sink_type.h"
 
 static const struct sink_type *const types[] = { &sink_file,	 &sink_stdout, &sink_udp,
@@ -94,13 +95,14 @@ static int select_events(struct sink *s)
 	return !r && severity ? selection_set_severity(&s->selection, severity) : r;
 }
 
-/* "user:password@host:1,host:2/path" without what may be secret */
-static void add_servers(struct strbuf *out, const char *place)
+/* "user:password@host:1,host:2/path" without what may be secret; a password of a sink with one
+ * server may have commas */
+static void add_servers(struct strbuf *out, const char *place, bool several)
 {
 	const char *end = place + strcspn(place, "/?");
 
 	while (place < end) {
-		size_t len = strcspn(place, ",/?");
+		size_t len = strcspn(place, several ? ",/?" : "/?");
 		const char *at = memrchr(place, '@', len), *host = at ? at + 1 : place;
 
 		strbuf_add(out, host, place + len - host);
@@ -116,7 +118,7 @@ static int make_name(struct sink *s, const char *place)
 
 	strbuf_adds(&name, s->type->scheme);
 	if (strstr(s->type->scheme, "://"))
-		add_servers(&name, place);
+		add_servers(&name, place, nats_is(s));
 	else
 		strbuf_adds(&name, place);
 	s->name = strbuf_take(&name);

@@ -1,6 +1,8 @@
 /* Files and standard output. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,6 +11,7 @@
 #include "export/sink_type.h"
 
 #define FILE_MODE 0640
+#define POLL_MS	  100
 
 struct file_sink {
 	struct sink base;
@@ -44,11 +47,30 @@ static int set_up_stdout(struct sink *base, const char *rest)
 	return *rest ? -EINVAL : 0;
 }
 
-/* Half a line that an earlier write left would run into the next. */
-static int append(int fd, const char *lines, size_t len)
+/* Whoever reads a pipe may stop reading: it is waited for, until we are to end. */
+static int write_all(struct file_sink *s, const char *data, size_t len)
 {
+	while (len) {
+		struct pollfd p = { .fd = s->fd, .events = POLLOUT };
+		int ready = poll(&p, 1, POLL_MS);
+		ssize_t n = ready > 0 ? write(s->fd, data, MIN(len, (size_t)PIPE_BUF)) : 0;
+
+		if (ready <= 0 && s->base.cancelled)
+			return -ECANCELED;
+		if (n < 0 && errno != EAGAIN && errno != EINTR)
+			return -errno;
+		data += MAX(n, 0);
+		len -= (size_t)MAX(n, 0);
+	}
+	return 0;
+}
+
+/* Half a line that an earlier write left would run into the next. */
+static int append(struct file_sink *s, const char *lines, size_t len)
+{
+	int fd = s->fd;
 	off_t before = lseek(fd, 0, SEEK_END);
-	int r = io_write_all(fd, lines, len);
+	int r = write_all(s, lines, len);
 
 	if (!r && fdatasync(fd) < 0 && errno != EINVAL && errno != EROFS)
 		r = -errno;
@@ -95,7 +117,9 @@ static int open_file(struct file_sink *s)
 		close_file(s);
 	if (s->fd >= 0)
 		return 0;
-	s->fd = open(s->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
+	/* a pipe that nobody reads fails, and is tried again */
+	s->fd = open(s->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
+		     FILE_MODE);
 	r = s->fd < 0 ? -errno : end_line(s->fd, s->path);
 	if (r && s->fd >= 0)
 		close_file(s);
@@ -109,7 +133,7 @@ static int send_file(struct sink *base, const char *lines, size_t len)
 
 	if (r)
 		return r;
-	r = append(s->fd, lines, len);
+	r = append(s, lines, len);
 	if (r)
 		close_file(s);
 	return r;
@@ -117,7 +141,7 @@ static int send_file(struct sink *base, const char *lines, size_t len)
 
 static int send_stdout(struct sink *base, const char *lines, size_t len)
 {
-	return io_write_all(((struct file_sink *)base)->fd, lines, len);
+	return write_all((struct file_sink *)base, lines, len);
 }
 
 const struct sink_type sink_file = {

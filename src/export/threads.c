@@ -162,9 +162,14 @@ void export_specs_free(struct export_specs *s)
 int export_specs_add(struct export_specs *s, const char *spec)
 {
 	_cleanup_(sink_free_ptr) struct sink *sink = NULL;
-	int r = s->count < EXPORT_SINKS_MAX ? sink_new(spec, &sink) : -E2BIG;
-	char *copy = r ? NULL : strdup(spec);
+	int r;
+	char *copy;
 
+	for (size_t i = 0; i < s->count; i++)
+		if (strcmp(s->specs[i], spec) == 0)
+			return 0; /* both would keep one cursor, and each event come twice */
+	r = s->count < EXPORT_SINKS_MAX ? sink_new(spec, &sink) : -E2BIG;
+	copy = r ? NULL : strdup(spec);
 	if (copy)
 		s->specs[s->count++] = copy;
 	return r ? r : copy ? 0 : -ENOMEM;

@@ -1,12 +1,16 @@
 """What the journal has, each sink gets: at least once, in order, however long it was away."""
+import fcntl
 import os
 import re
+import signal
 import socket
+import struct
 import subprocess
+import termios
 
 import pytest
 
-from feeds import Journal, event, expect_at_least_once, serves, stop
+from feeds import Journal, event, expect_at_least_once, serves, stop, takes_signals
 from lab import until
 
 
@@ -18,6 +22,11 @@ def fixture_own(lab):
 @pytest.fixture(name="serve")
 def fixture_serve(build, own, tmp_path):
     yield from serves(build, f"{own.state}/journal", tmp_path)
+
+
+def is_full(fd):
+    """The pipe, but for less than what is written at once."""
+    return struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, bytes(4)))[0] > 60000
 
 
 def read(path):
@@ -153,10 +162,29 @@ def test_what_is_no_sink(serve, tmp_path):
         _, err = process.communicate(timeout=20)
         assert process.returncode == 2 and err.count(b"\n") == 1 and b"is none of file:/PATH" in err, err
         assert b"secret" not in err
-    process = serve(*["stdout:"] * 17)
+    process = serve(*[f"file:{tmp_path}/{i}" for i in range(17)])
     _, err = process.communicate(timeout=20)
     assert process.returncode == 2 and err == b"backstop: export: 16 sinks at most\n", err
     assert not [p for p in tmp_path.iterdir() if p.name.startswith("record.db")]
+
+
+@pytest.mark.parametrize("where", ["stdout:", "file:fifo", "file:fifo that is open"])
+def test_nobody_reads(build, tmp_path, where):
+    """It ends when it is asked to, whoever does not read what it writes."""
+    journal, fifo = Journal(f"{tmp_path}/journal", 200).add(3000), f"{tmp_path}/fifo"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK) if "open" in where else None
+    for start in serves(build, journal.path, tmp_path):
+        process = start(where if where == "stdout:" else f"file:{fifo}")
+        until(lambda: (tmp_path / "record.db").exists() and takes_signals(process), "it is up")
+        if where == "file:fifo":
+            until(lambda: b"takes nothing" in process.stderr.readline(), "it says that nobody reads")
+        else:
+            until(lambda: is_full(reader or process.stdout.fileno()), "all is full")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    if reader is not None:
+        os.close(reader)
 
 
 def test_cursor_of_no_use(lab, own, serve, tmp_path):

@@ -109,6 +109,7 @@ static void test_names(void **state _unused_)
 		{ "nats://me:secret@a:1,b:2/S#creds=/x", "nats://a:1,b:2" },
 		{ "nats://token@a:1,you:p@ss@b:2", "nats://a:1,b:2" },
 		{ "https://me:secret@a:1/b/secret#key=/x", "https://a:1" },
+		{ "https://me:sec,ret@a:1/", "https://a:1" },
 		{ "http://127.0.0.1?secret", "http://127.0.0.1" },
 	};
 

@@ -15,6 +15,7 @@
 static void test_specs(void **state _unused_)
 {
 	_cleanup_(export_specs_free) struct export_specs s = { 0 };
+	char more[32];
 
 	assert_int_equal(export_specs_add(&s, "udp://a:1"), -EINVAL);
 	assert_int_equal(export_specs_add(&s, "stdout:,file:/x"), -EINVAL);
@@ -23,11 +24,15 @@ static void test_specs(void **state _unused_)
 	assert_string_equal(s.specs[0], "file:/a,b");
 	assert_string_equal(s.specs[1], "tls://a:1,b:2#ca=/c");
 	assert_string_equal(s.specs[2], "stdout:");
+	assert_int_equal(export_specs_parse(&s, "file:/b,file:/b,stdout:"), 0); /* no event twice */
+	assert_int_equal(s.count, 4);
 	assert_int_equal(export_specs_parse(&s, "stdout:,file:b"), -EINVAL);
-	while (s.count < EXPORT_SINKS_MAX)
-		assert_int_equal(export_specs_add(&s, "stdout:"), 0);
-	assert_int_equal(export_specs_add(&s, "stdout:"), -E2BIG);
-	assert_int_equal(export_specs_parse(&s, "stdout:"), -E2BIG);
+	while (s.count < EXPORT_SINKS_MAX) {
+		snprintf(more, sizeof(more), "file:/%zu", s.count);
+		assert_int_equal(export_specs_add(&s, more), 0);
+	}
+	assert_int_equal(export_specs_add(&s, "file:/more"), -E2BIG);
+	assert_int_equal(export_specs_parse(&s, "file:/more"), -E2BIG);
 }
 
 static void remove_all(const char *dir)
