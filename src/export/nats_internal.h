@@ -17,7 +17,7 @@ struct nats_sink {
 	char *stream;
 	natsConnection *connection; /* NULL: none */
 	jsCtx *js;
-	unsigned int taken; /* classes of which the stream took one since it was connected to */
+	unsigned int taken;   /* classes of which the stream took one since it was connected to */
 	pthread_mutex_t lock; /* of what follows, which the library's threads write */
 	natsStatus status;    /* of the batch: the first that went wrong */
 	jsErrCode code;

@@ -170,7 +170,7 @@ static void refuse_call(struct guard *g, const struct exec *x, const struct deci
 	if (d->verdict == VERDICT_KILL)
 		kill(x->tgid, SIGKILL);
 	candidate_settle(g, x, false);
-	send_refused(x);
+	send_refused(g, x);
 	report_blocked(g, x, d);
 	if (!d->again)
 		report_sync(g);

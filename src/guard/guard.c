@@ -510,6 +510,7 @@ static void guard_free(struct guard *g)
 {
 	unseen_forget_all(g);
 	fetch_forget(g, 0);
+	send_forget_refusals(g);
 	control_close(g->control);
 	protect_end(g);
 	hold_free_all(g);

@@ -159,7 +159,7 @@ static void answer_call(struct hold *h, bool release)
 {
 	candidate_answer(h->guard, h->exec, release ? BS_ANSWER_PASS : BS_ANSWER_REFUSE);
 	if (!release)
-		send_refused(h->exec);
+		send_refused(h->guard, h->exec);
 }
 
 /* Carries out the outcome; the task has trapped. A killed one is freed when its death is reported.

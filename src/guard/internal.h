@@ -163,6 +163,7 @@ LIST_HEAD(pass_list, pass);	  /* pass.c */
 LIST_HEAD(remark_list, remark);	  /* delete.c */
 LIST_HEAD(unseen_list, unseen);	  /* unseen.c */
 LIST_HEAD(fetch_list, fetch);	  /* fetch.c */
+LIST_HEAD(refusal_list, refusal); /* send_socket.c */
 
 /* Which events of the kernel's stand in the journal. */
 struct recorded {
@@ -250,6 +251,7 @@ struct guard {
 	struct streams streams;	       /* send.c */
 	struct unseen_list unseen;     /* unseen.c */
 	struct fetch_list fetches;     /* fetch.c */
+	struct refusal_list refusals;  /* send_socket.c */
 	struct resolved *resolved;     /* names.c */
 	struct pass_list passes;       /* pass.c */
 	struct remark_list remarks;    /* delete.c */
@@ -393,8 +395,10 @@ void send_forget_all(struct guard *g);
 void send_keep_back(struct exec *x);
 /* And did not wait for that: its packets are sent at once. */
 void send_push(const struct exec *x);
-/* Its refusal is on the way. */
-void send_refused(const struct exec *x);
+/* Its refusal is on the way. A client of PostgreSQL that sends nothing more for a second is told.
+ */
+void send_refused(struct guard *g, const struct exec *x);
+void send_forget_refusals(struct guard *g); /* their clients are told now */
 
 /* delete.c */
 void delete_start(struct guard *g); /* the kernel is open */

@@ -416,6 +416,16 @@ static bool on_hello(const struct wire_message *m, void *data)
 	return true;
 }
 
+/* Its bytes say nothing to a person. */
+static void say_quic(struct judging *j)
+{
+	struct sent *sent = &j->x->sent;
+
+	sent->protocol = "quic";
+	free(sent->text);
+	sent->text = strdup("QUIC");
+}
+
 static void read_quic(struct judging *j, const struct bs_send_event *e)
 {
 	struct stream *s = j->stream;
@@ -425,6 +435,8 @@ static void read_quic(struct judging *j, const struct bs_send_event *e)
 	s->quic = s->quic ?: quic_new();
 	if (s->quic)
 		j->quic = quic_write(s->quic, e->data, e->copied, on_hello, j);
+	if (j->quic != QUIC_NOTHING && !j->x->sent.finding.id)
+		say_quic(j);
 }
 
 /* Those for which the other end stands; NULL ends. */

@@ -92,6 +92,7 @@ def test_quic(wire, net, holds_sends):
         agent = wire.run(quic(wire, name, 7001), net=net)
         agent.finish()
         assert ("Operation not permitted" in agent.all) == refused, agent.all
+        assert ("send QUIC to " in agent.err) == refused, agent.err
         assert (len(net.got(7001, "udp")) == 1) == refused, agent.all  # it still says that it ends, without a name
 
 
