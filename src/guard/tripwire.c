@@ -53,16 +53,18 @@ static bool any_is_frozen(const struct guard *g)
 	return false;
 }
 
-/* It is lowered first: what the kernel stops meanwhile is found, or raises it again. */
+/* What the kernel stopped meanwhile is found behind it, or raises it again. */
 static void lower(void *data)
 {
 	struct guard *g = data;
 
 	g->fence_rest = NULL;
-	__atomic_store_n(&kernel_shared(g->kernel)->state.frozen, 0, __ATOMIC_SEQ_CST);
-	if (!any_is_frozen(g))
-		return;
-	fence_raise(g);
+	if (!any_is_frozen(g)) {
+		__atomic_store_n(&kernel_shared(g->kernel)->state.frozen, 0, __ATOMIC_SEQ_CST);
+		if (!any_is_frozen(g))
+			return;
+		fence_raise(g);
+	}
 	fence_rest(g);
 }
 

@@ -113,7 +113,7 @@ def test_fence_stands_as_long_as_something_is_held(lab):
         time.sleep(0.1)
     lab.guard.kill_child()
     assert fence(lab.guard)
-    until(lambda: lab.guard.holds(), "the next guard has it")
+    lab.guard.wait_for_holds()
     assert fence(lab.guard)
     lab.guard.deny(hold)
     assert agent.finish() == 126
