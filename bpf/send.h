@@ -130,10 +130,10 @@ int pages_judge(struct send_work *w);
 int pages_fetch(struct send_work *w);	/* data[] lists what is to be in memory */
 int names_ask(u64 cookie, u64 session); /* names.bpf.c: answers are listened to */
 int send_take(struct send_work *w, const struct stream *s); /* it is of that stream */
-int send_tail(struct send_work *w);    /* begins the scan */
-int send_look(struct send_work *w);    /* scans what data[] has */
-int send_scanned(struct send_work *w); /* ends it; 1: a candidate */
-int send_again(struct send_work *w);   /* data[] has the first of its bytes */
+int send_tail(struct send_work *w);			    /* begins the scan */
+int send_look(struct send_work *w);			    /* scans what data[] has */
+int send_scanned(struct send_work *w);			    /* ends it; 1: a candidate */
+int send_again(struct send_work *w);			    /* data[] has the first of its bytes */
 int send_more(struct send_work *w);    /* tells those behind, where the guard cannot read them */
 int send_advance(struct send_work *w); /* it goes */
 int send_observe(struct send_work *w); /* observe.bpf.c: tells of a candidate, which goes */

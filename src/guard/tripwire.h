@@ -8,10 +8,12 @@ void tripwire_set(struct guard *g);
 /* Takes it away, a little later: it may be wanted again. */
 void tripwire_rest(struct guard *g);
 
-/* Before the guard has a task stopped: from here on the security hooks look whether what runs is held.
+/* Before the guard has a task stopped: from here on the security hooks look whether what runs is
+ * held.
  */
 void fence_raise(struct guard *g);
-/* The kernel may have raised it, too. It is lowered a little later, unless something is held then. */
+/* The kernel may have raised it, too. It is lowered a little later, unless something is held then.
+ */
 void fence_rest(struct guard *g);
 
 #endif
