@@ -17,7 +17,7 @@
 #include "backstop/ends.h"
 #include "backstop/match.h"
 
-#define BS_QUICK	16		      /* bytes of a step */
+#define BS_QUICK	32		      /* bytes of a step */
 #define BS_QUICK_BEFORE BS_BLOCK	      /* bytes that stand before the first */
 #define BS_QUICK_BLOCKS 5		      /* as far as the scan goes back */
 #define BS_NOWHERE	0xb5297a4d3f84d5b5ULL /* a word that no needle begins with */
