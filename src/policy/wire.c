@@ -176,7 +176,9 @@ static size_t decide(struct wire *w, const u8 *p, size_t len)
 	w->protocol = found == WIRE_UNDECIDED ? WIRE_UNKNOWN : found;
 	w->begun = false;
 	w->fresh = false;
-	w->torn |= found == WIRE_UNKNOWN && protocol_of(w->port) != WIRE_UNKNOWN;
+	/* what took so long may be blanks before any of them */
+	w->torn |= found == WIRE_UNDECIDED ||
+		   (found == WIRE_UNKNOWN && protocol_of(w->port) != WIRE_UNKNOWN);
 	return 0;
 }
 
@@ -193,7 +195,7 @@ static void keep_tail(struct wire *w, const u8 *p, size_t len)
 /* It began before we listened. */
 static bool resume(struct wire *w, const u8 *p, size_t len)
 {
-	enum wire_protocol found = guess(w, p, len);
+	enum wire_protocol found = w->adrift ? WIRE_UNKNOWN : guess(w, p, len);
 
 	if (found == WIRE_UNKNOWN || found == WIRE_UNDECIDED)
 		return false;
@@ -202,6 +204,24 @@ static bool resume(struct wire *w, const u8 *p, size_t len)
 	w->torn = false;
 	w->tail_len = 0;
 	return true;
+}
+
+/* On a port of which nothing is known a server of Redis may have passed over what came first. Of
+ * `text` the last `fresh` bytes are new. */
+static void tell_lines(struct wire *w, const struct strbuf *text, size_t fresh)
+{
+	const char *line = text->data, *end = line + text->len, *next;
+
+	for (; (next = memchr(line, '\n', (size_t)(end - line))); line = next) {
+		struct wire_message m = { .protocol = WIRE_REDIS,
+					  .kind = WIRE_RAW,
+					  .text = { line, (size_t)(++next - line) },
+					  .uncertain = true };
+
+		if ((size_t)(end - next) < fresh &&
+		    wire_redis_parser.probe((const u8 *)line, m.text.len, true) == WIRE_YES)
+			w->fn(&m, w->arg);
+	}
 }
 
 static size_t take_raw(struct wire *w, const u8 *p, size_t len)
@@ -215,6 +235,8 @@ static size_t take_raw(struct wire *w, const u8 *p, size_t len)
 	strbuf_add(&text, p, len);
 	tell_raw(w, strbuf_error(&text) ? p : (const u8 *)text.data,
 		 strbuf_error(&text) ? len : text.len);
+	if (!w->torn && !strbuf_error(&text))
+		tell_lines(w, &text, len);
 	len = MIN(len, WIRE_TAIL);
 	keep_tail(w, p + end - len, len);
 	return end;
@@ -284,10 +306,11 @@ static void feed(struct wire *w, const void *data, size_t len)
 }
 
 /* A server of Redis passes over lines that it does not know, so who speaks to one may only pretend
- * to encrypt: text among ciphertext is no chance. */
+ * to encrypt, or to speak HTTP: text among ciphertext is no chance. */
 static bool may_pretend(const struct wire *w)
 {
-	return w->blind && w->protocol == WIRE_TLS && protocol_of(w->port) == WIRE_REDIS;
+	return protocol_of(w->port) == WIRE_REDIS &&
+	       ((w->blind && w->protocol == WIRE_TLS) || w->protocol == WIRE_HTTP);
 }
 
 #define TEXT_LEAST 9 /* "FLUSHDB\r\n" */

@@ -44,6 +44,8 @@ struct wire_slice {
 	size_t len;
 };
 
+bool wire_is(struct wire_slice s, const char *word); /* in either case */
+
 struct wire_message {
 	enum wire_protocol protocol;
 	enum wire_kind kind;

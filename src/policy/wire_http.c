@@ -11,6 +11,23 @@
 
 static const char preface[] = "PRI * HTTP/2.0\r\n";
 
+/* Some servers take any. */
+static bool is_blank(u8 c)
+{
+	return c == ' ' || c == '\t' || c == '\v' || c == '\f';
+}
+
+/* Behind a blank of the line, the first byte of which is something else. */
+static bool has_version(const u8 *line, const u8 *end, const char *version)
+{
+	const u8 *p = line;
+
+	do {
+		p = memmem(p + 1, (size_t)(end - p - 1), version, strlen(version));
+	} while (p && !is_blank(p[-1]));
+	return p != NULL;
+}
+
 /* METHOD TARGET HTTP/1.x, perhaps behind empty lines. */
 static enum wire_guess probe(const u8 *p, size_t len, bool begun)
 {
@@ -23,13 +40,13 @@ static enum wire_guess probe(const u8 *p, size_t len, bool begun)
 	if (word == p + len)
 		return begun ? WIRE_MAYBE : WIRE_NO;
 	eol = memchr(p, '\n', len);
-	if (word == p || *word != ' ')
+	if (word == p || !is_blank(*word))
 		return WIRE_NO;
 	if (!eol && begun)
 		return len < WIRE_HEAD_MAX ? WIRE_MAYBE : WIRE_YES;
 	if (!eol)
 		return WIRE_NO;
-	return memmem(word, (size_t)(eol - word), " HTTP/1.", 8) ? WIRE_YES : WIRE_NO;
+	return has_version(word, eol, "HTTP/1.") ? WIRE_YES : WIRE_NO;
 }
 
 /* --- the headers */
@@ -68,39 +85,48 @@ static void take_header(struct wire_http *h, const char *line, const char *end)
 		return;
 	name = trim(line, colon);
 	value = trim(colon + 1, end);
-	if (wire_is(name, "content-length") && h->state == HTTP_HEAD && read_length(value)) {
+	if (wire_is(name, "content-length")) {
+		h->doubtful |= h->encoded || (h->stated && h->left != read_length(value));
+		h->stated = true;
 		h->left = read_length(value);
-		h->state = HTTP_LENGTH;
-	} else if (wire_is(name, "transfer-encoding") && ends_with(value, "chunked")) {
-		h->state = HTTP_CHUNK;
+		if (h->state == HTTP_HEAD && h->left)
+			h->state = HTTP_LENGTH;
+	} else if (wire_is(name, "transfer-encoding")) {
+		h->doubtful |= h->stated;
+		h->encoded = true;
+		if (ends_with(value, "chunked"))
+			h->state = HTTP_CHUNK;
 	} else {
 		wire_request_header(&h->request, name, value);
 	}
 }
 
-static bool is_version(const char *p, const char *end)
-{
-	return end - p > 6 && memcmp(p, " HTTP/", 6) == 0;
-}
-
 /* METHOD TARGET HTTP/1.x, of which the end is missing where it is `cut`; false where it is none. */
 static bool take_first(struct wire_request *r, const char *line, const char *end, bool cut)
 {
+	static const char version[] = "HTTP/";
 	struct wire_slice s = trim(line, end);
-	const char *blank = memchr(s.s, ' ', s.len), *last = memrchr(s.s, ' ', s.len);
+	const char *method = s.s, *last = s.s + s.len;
 
-	if (cut)
-		last = s.s + s.len;
-	if (!blank || last == blank || (!cut && !is_version(last, end)))
+	while (s.s < last && !is_blank((u8)*s.s))
+		s.s++;
+	wire_request_set(r, HTTP_METHOD, method, (size_t)(s.s - method));
+	end = last;
+	while (!cut && last > s.s && !is_blank((u8)last[-1]))
+		last--;
+	while (s.s < last && is_blank((u8)*s.s))
+		s.s++;
+	s = trim(s.s, last);
+	if (!s.len || (!cut && ((size_t)(end - last) < sizeof(version) ||
+				memcmp(last, version, sizeof(version) - 1) != 0)))
 		return false;
-	wire_request_set(r, HTTP_METHOD, s.s, (size_t)(blank - s.s));
-	s = trim(blank, last);
 	wire_request_set(r, HTTP_PATH, s.s, s.len);
 	return true;
 }
 
 static bool take_head(struct wire_http *h, const char *p, const char *end)
 {
+	h->stated = h->encoded = h->doubtful = false;
 	for (bool first = true; p < end; first = false) {
 		const char *eol = memchr(p, '\n', (size_t)(end - p));
 
@@ -157,13 +183,23 @@ static void break_off(struct wire *w)
 	end_request(w);
 }
 
+/* Where the body ends servers do not agree: by RFC 9112 6.3 no client may leave that open. What
+ * follows may be requests at any place. */
+static void end_doubtful(struct wire *w)
+{
+	end_request(w);
+	wire_lose(w);
+	w->begun = false;
+	w->adrift = true;
+}
+
 /* May these bytes yet become the first line of a request? What else a peer takes is not waited for.
  */
 static bool is_first(const u8 *p, size_t len)
 {
 	const u8 *eol = memchr(p, '\n', len);
 
-	return !eol || memmem(p, (size_t)(eol - p), " HTTP/", 6);
+	return !eol || has_version(p, eol, "HTTP/");
 }
 
 static size_t step_head(struct wire *w, const u8 *p, size_t len)
@@ -186,8 +222,10 @@ static size_t step_head(struct wire *w, const u8 *p, size_t len)
 		return wire_lose(w);
 	}
 	h->request.open = true;
-	h->request.cut = !end;
-	if (h->state == HTTP_HEAD || !end)
+	h->request.cut = !end || h->doubtful;
+	if (h->doubtful)
+		end_doubtful(w);
+	else if (h->state == HTTP_HEAD || !end)
 		end_request(w);
 	return end ? (size_t)(end - p) : len;
 }

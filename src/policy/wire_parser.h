@@ -74,7 +74,9 @@ enum http_state { HTTP_HEAD, HTTP_LENGTH, HTTP_CHUNK, HTTP_DATA, HTTP_DATA_END, 
 
 struct wire_http {
 	enum http_state state;
-	u64 left; /* of the body or the chunk */
+	u64 left;	      /* of the body or the chunk */
+	bool stated, encoded; /* Content-Length, Transfer-Encoding */
+	bool doubtful;	      /* … both, or two that differ */
 	struct wire_request request;
 };
 
@@ -96,6 +98,7 @@ struct wire {
 	u16 port;
 	bool begun;  /* the next byte is a connection's first, perhaps one inside of another */
 	bool torn;   /* what comes next need not begin a message */
+	bool adrift; /* … from now on */
 	bool doubt;  /* see wire_doubt() */
 	bool blind;  /* nothing more can be seen */
 	bool cut;    /* no more of this message is kept: take what is there */
@@ -146,7 +149,6 @@ bool wire_tell(struct wire *w, struct wire_message *m);
 bool wire_tell_sql(struct wire *w, const char *text, size_t len, bool prepared, bool uncertain);
 void wire_tell_name(struct wire *w, struct wire_slice name);
 void wire_set_fact(char *fact, struct wire_slice s);
-bool wire_is(struct wire_slice s, const char *word); /* in either case */
 int wire_strbuf_clone(struct strbuf *to, const struct strbuf *from);
 
 /* --- requests, of HTTP/1 and HTTP/2 */

@@ -38,6 +38,55 @@ static void bodies(void **state _unused_)
 	wire_expect(0, BYTES("GET / HTTP/1.1\r\nContent-Length: 0\r\n\r\n"), "request GET /\n");
 }
 
+/* Which of two lengths a server follows nobody knows: all behind the head may be requests. */
+static void bodies_of_two_lengths(void **state _unused_)
+{
+	static const char *const heads[] = {
+		"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n",
+		"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n",
+		"Content-Length: 4\r\nTransfer-Encoding: xchunked\r\n",
+		"Content-Length: 4\r\nContent-Length: 40\r\n",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(heads); i++) {
+		_cleanup_(wire_free_ptr) struct wire *w = wire_new(0, true);
+		_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+
+		strbuf_addf(&b, "POST / HTTP/1.1\r\n%s\r\n19\r\nDELETE /x HTTP/1.1\r\n\r\n",
+			    heads[i]);
+		wire_next(w, b.data, b.len,
+			  "request uncertain POST /\n"
+			  "raw uncertain 19\r\nDELETE /x HTTP/1.1\r\n\r\n\n");
+		wire_next(w, BYTES("GET / HTTP/1.1\r\n\r\n"),
+			  "raw uncertain 19\r\nDELETE /x HTTP/1.1\r\n\r\n"
+			  "GET / HTTP/1.1\r\n\r\n\n");
+	}
+	wire_expect(0, BYTES("POST / HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nab"),
+		    "request POST / : ab\n");
+}
+
+static void other_blanks(void **state _unused_)
+{
+	wire_expect(0, BYTES("DELETE\t/v1/x\tHTTP/1.1\r\n\r\nGET \v /y \f HTTP/1.1\r\n\r\n"),
+		    "request DELETE /v1/x\nrequest GET /y\n");
+}
+
+/* So many empty lines may be before anything. */
+static void empty_lines(void **state _unused_)
+{
+	_cleanup_(wire_free_ptr) struct wire *w = wire_new(0, true);
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+	struct heard h = { .raw = true };
+
+	for (int i = 0; i < 35000; i++)
+		strbuf_adds(&b, "\r\n");
+	strbuf_adds(&b, "DELETE /x HTTP/1.1\r\n\r\n");
+	wire_hear(w, b.data, b.len, 1000, 1000, &h);
+	assert_non_null(strstr(h.text.data, "raw uncertain \r\n"));
+	assert_non_null(strstr(h.text.data, "DELETE /x"));
+	strbuf_free(&h.text);
+}
+
 static void other_methods(void **state _unused_)
 {
 	wire_expect(0, BYTES("POST /v1/x HTTP/1.1\r\nX-HTTP-Method-Override: DELETE\r\n\r\n"),
@@ -185,6 +234,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(requests),
 		cmocka_unit_test(bodies),
+		cmocka_unit_test(bodies_of_two_lengths),
+		cmocka_unit_test(other_blanks),
+		cmocka_unit_test(empty_lines),
 		cmocka_unit_test(other_methods),
 		cmocka_unit_test(long_chunk_lines),
 		cmocka_unit_test(proxies),

@@ -51,8 +51,23 @@ static void what_is_before_a_command(void **state _unused_)
 
 	wire_expect(0, BYTES("\r\n \"FLUSHALL\"\r\n"), "command FLUSHALL\n");
 	wire_next(w, BYTES("no command\r\n"), "raw uncertain no command\r\n\n");
-	wire_next(v, BYTES("GET / HTTP/1.1\r\n\r\n"), "request GET /\n");
-	wire_next(v, BYTES("FLUSHALL\r\n"), "raw uncertain FLUSHALL\r\n\n");
+	wire_next(v, BYTES("GET / HTTP/1.1\r\n\r\n"),
+		  "request GET /\nraw uncertain GET / HTTP/1.1\r\n\r\n\n");
+	wire_next(v, BYTES("FLUSHALL\r\n"), "raw uncertain GET / HTTP/1.1\r\n\r\nFLUSHALL\r\n\n");
+}
+
+/* … which it takes on any port, and behind what looks like a request. */
+static void what_is_before_it_elsewhere(void **state _unused_)
+{
+	_cleanup_(wire_free_ptr) struct wire *w = wire_new(7777, true), *v = wire_new(6379, true);
+
+	wire_next(w, BYTES("foo\r\nFLUSHALL\r\nx FLUSHALL\r\nflush"),
+		  "raw foo\r\nFLUSHALL\r\nx FLUSHALL\r\nflush\nraw uncertain FLUSHALL\r\n\n");
+	wire_next(w, BYTES("all async\r\n"),
+		  "raw foo\r\nFLUSHALL\r\nx FLUSHALL\r\nflushall async\r\n\n"
+		  "raw uncertain flushall async\r\n\n");
+	wire_next(v, BYTES("PUT / HTTP/1.1\r\nFLUSHALL\r\n\r\n"),
+		  "request PUT /\nraw uncertain PUT / HTTP/1.1\r\nFLUSHALL\r\n\r\n\n");
 }
 
 static void long_commands(void **state _unused_)
@@ -108,10 +123,15 @@ static void half_an_end_of_line(void **state _unused_)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(commands),	      cmocka_unit_test(lines),
-		cmocka_unit_test(passwords),	      cmocka_unit_test(what_is_before_a_command),
-		cmocka_unit_test(long_commands),      cmocka_unit_test(listening_from_the_middle),
-		cmocka_unit_test(what_is_no_command), cmocka_unit_test(half_an_end_of_line),
+		cmocka_unit_test(commands),
+		cmocka_unit_test(lines),
+		cmocka_unit_test(passwords),
+		cmocka_unit_test(what_is_before_a_command),
+		cmocka_unit_test(what_is_before_it_elsewhere),
+		cmocka_unit_test(long_commands),
+		cmocka_unit_test(listening_from_the_middle),
+		cmocka_unit_test(what_is_no_command),
+		cmocka_unit_test(half_an_end_of_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
