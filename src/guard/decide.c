@@ -20,7 +20,8 @@ static void match_connect(struct guard *g, const struct exec *x, struct finding 
 	struct connection c = { .dest = x->dest };
 	const char *names[RESOLVED_NAMES_MAX + 1];
 
-	if (names_of(g, x->session_id, &x->dest, names))
+	c.sure = (u32)names_of(g, x->session_id, &x->dest, names);
+	if (c.sure)
 		c.names = names;
 	policy_match_connect(g->policy, &c, ret);
 	if (ret->verdict == VERDICT_ALLOW || !connect_is_own(x))

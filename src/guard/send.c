@@ -39,9 +39,11 @@ struct stream {
 	u64 more_at;
 	u64 ahead;		    /* bytes that the kernel counted more than once */
 	u64 let_go;		    /* when; 0: never */
-	char *names[NAMES_MAX + 1]; /* that its messages told, small letters */
+	char *names[NAMES_MAX + 1]; /* in small letters: what its messages told … */
+	u32 sure;		    /* … behind the first ones, that name servers told */
+	bool unsure;		    /* it may go elsewhere than to this address */
 	char address[INET6_ADDRSTRLEN];
-	const char *places[3]; /* see struct sending; none of a connection through a proxy */
+	const char *places[3]; /* see struct sending */
 };
 
 static void stream_free(struct guard *g, struct stream *s)
@@ -111,17 +113,22 @@ static void learn_names(const struct guard *g, struct stream *s)
 
 	for (size_t i = 0; i < n; i++)
 		learn_name(s, (struct wire_slice) { names[i], strlen(names[i]) });
+	while (s->names[s->sure])
+		s->sure++;
 }
 
 /* Of what is inside of TLS, or began before we listened, nobody is sure; an allow rule must be. */
+static bool is_unsure(const struct bs_send_event *e)
+{
+	return e->source == BS_SEND_TLS || !(e->flags & BS_SEND_BEGUN) || e->send.position;
+}
+
 static void learn_places(struct stream *s, const struct bs_send_event *e)
 {
 	const u8 *addr = s->dest.addr;
 	bool v4 = destination_covers((const u8 *)"\0\0\0\0\0\0\0\0\0\0\xff\xff", 96, addr);
 	size_t n = 0;
 
-	if (e->source == BS_SEND_TLS || !(e->flags & BS_SEND_BEGUN) || e->send.position)
-		return;
 	if (!*e->path && inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? addr + 12 : addr, s->address,
 				   sizeof(s->address)))
 		s->places[n++] = s->address;
@@ -138,6 +145,7 @@ static struct stream *stream_new(struct guard *g, const struct bs_send_event *e)
 	s->id = e->send.stream;
 	s->session = e->head.session;
 	s->dest = e->source == BS_SEND_TLS ? connect_last(g, e->head.tgid) : e->dest;
+	s->unsure = is_unsure(e);
 	s->wire = wire_stream_new(s->dest.port, e->flags & BS_SEND_BEGUN && !e->send.position,
 				  e->send.position);
 	if (!s->wire || map_set(&g->streams.by_id, s->id, s)) {
@@ -164,6 +172,8 @@ static void turn(struct guard *g, struct stream *s, const struct bs_send_event *
 		free(s->names[i]);
 		s->names[i] = NULL;
 	}
+	s->sure = 0;
+	s->unsure = is_unsure(e);
 	memset(s->places, 0, sizeof(s->places));
 	learn_names(g, s);
 	learn_places(s, e);
@@ -270,17 +280,20 @@ static bool on_message(const struct wire_message *m, void *data)
 	struct sent *sent = &j->x->sent;
 	struct sending s = { .message = m,
 			     .names = (const char *const *)j->stream->names,
-			     .places = j->stream->places,
 			     .project = j->x->session ? j->x->session->project : NULL };
 	struct finding f;
 
+	/* what comes is passed on to where these say */
+	j->stream->unsure |= m->kind == WIRE_NAME || is_connect(m);
+	if (!j->stream->unsure) {
+		s.sure = j->stream->sure;
+		s.places = j->stream->places;
+	}
 	j->raw |= m->kind == WIRE_RAW;
 	j->tls |= m->kind == WIRE_BLIND && m->protocol == WIRE_TLS;
 	note_statement(j, &s);
 	if (m->kind == WIRE_NAME || m->kind == WIRE_REQUEST)
 		learn_name(j->stream, m->kind == WIRE_NAME ? m->text : m->host);
-	if (m->kind == WIRE_NAME || is_connect(m))
-		j->stream->places[0] = NULL;
 	policy_match_send(j->g->policy, &s, &f);
 	if (m->prepared)
 		return f.verdict > VERDICT_ALLOW;
@@ -454,7 +467,7 @@ static void list_names(const struct judging *j, const char *ret[NAMES_MAX + 2])
 /* A rule about names that could not be asked when it connected, as none was known. */
 static void match_names(struct judging *j, const char *const *names)
 {
-	struct connection c = { .dest = j->stream->dest, .names = names };
+	struct connection c = { .dest = j->stream->dest, .names = names, .sure = j->stream->sure };
 	struct sent *sent = &j->x->sent;
 	struct finding f;
 

@@ -23,12 +23,12 @@ static bool has_protocol(const struct image_dest *d, u8 protocol)
 	return !d->protocol || protocol == d->protocol;
 }
 
-static bool name_matches(const char *glob, const struct connection *c)
+static bool name_matches(const char *glob, const struct connection *c, bool allow)
 {
 	if (*c->name && glob_match(glob, c->name, true))
 		return true;
-	for (const char *const *name = c->names; name && *name; name++)
-		if (glob_match(glob, *name, true))
+	for (u32 i = 0; c->names && c->names[i] && (!allow || i < c->sure); i++)
+		if (glob_match(glob, c->names[i], true))
 			return true;
 	return false;
 }
@@ -40,7 +40,7 @@ static bool dest_matches(const struct image *im, const struct image_dest *d,
 		return *c->path && d->path != IMAGE_NONE &&
 		       glob_match_path(im->strings + d->path, c->path);
 	if (d->name != IMAGE_NONE)
-		return name_matches(im->strings + d->name, c) &&
+		return name_matches(im->strings + d->name, c, d->signature == IMAGE_NONE) &&
 		       has_protocol(d, c->dest.protocol) && has_port(im, d, c->dest.port);
 	return destination_covers(d->addr, d->bits, c->dest.addr) && !(d->remote && c->own) &&
 	       has_protocol(d, c->dest.protocol) && has_port(im, d, c->dest.port);

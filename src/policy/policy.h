@@ -150,6 +150,8 @@ struct connection {
 		     included */
 	char name[CONNECTION_NAME]; /* for which it stands, in small letters; "": not known */
 	const char *const *names;   /* more of them, NULL behind the last; NULL: none */
+	u32 sure;		    /* of these, the first ones, that name servers told: what the
+				       client says by itself earns no allow rule */
 	char path[CONNECTION_NAME]; /* of a Unix socket, then nothing else counts; behind @ an
 				       abstract name; "": it is none */
 };

@@ -8,6 +8,7 @@
 #include "backstop/class.h"
 #include "policy/glob.h"
 #include "policy/graphql.h"
+#include "policy/request.h"
 #include "policy/scan.h"
 #include "policy/search.h"
 #include "policy/sql.h"
@@ -34,37 +35,31 @@ static bool doubt(const struct looking *l)
 	return !l->allow;
 }
 
-/* A string of it, where no NUL is in the way; false: it does not fit. */
-static bool as_text(struct wire_slice s, char *ret, size_t size)
-{
-	if (!s.s || s.len >= size)
-		return false;
-	memcpy(ret, s.s, s.len);
-	ret[s.len] = '\0';
-	for (size_t i = 0; i < s.len; i++)
-		if (!ret[i])
-			ret[i] = ' ';
-	return true;
-}
-
-static bool slice_matches(const char *glob, struct wire_slice s, bool nocase)
-{
-	char text[8192];
-
-	return as_text(s, text, sizeof(text)) && glob_match(glob, text, nocase);
-}
-
 /* --- the other end */
 
-static bool is_there(const struct looking *l)
+/* For an allow rule: its address is there, and what the client says of it does not differ. */
+static bool is_surely_there(const struct looking *l, const char *to)
 {
-	const char *const *names = l->s->names, *const *places = l->s->places, *to;
+	const char *const *places = l->s->places, *const *names = l->s->names;
+	bool hosted = l->m->kind == WIRE_REQUEST && l->m->host.len;
+	bool there = false, agrees = !hosted || request_slice_matches(to, l->m->host, true);
+
+	for (; places && *places; places++) {
+		there |= glob_match(to, *places, true);
+		agrees |= wire_is(l->m->host, *places);
+	}
+	for (u32 i = 0; names && names[i] && i < l->s->sure; i++)
+		there |= glob_match(to, names[i], true);
+	return there && agrees;
+}
+
+/* For a signature: that, or what the client says, or nobody knows. */
+static bool may_be_there(const struct looking *l, const char *to)
+{
+	const char *const *names = l->s->names, *const *places = l->s->places;
 	bool hosted = l->m->kind == WIRE_REQUEST && l->m->host.len, known = hosted;
 
-	if (l->rule->to == IMAGE_NONE)
-		return true;
-	to = l->im->strings + l->rule->to;
-	if (hosted && slice_matches(to, l->m->host, true))
+	if (hosted && request_slice_matches(to, l->m->host, true))
 		return true;
 	for (; !hosted && places && *places; places++)
 		if (glob_match(to, *places, true))
@@ -74,7 +69,16 @@ static bool is_there(const struct looking *l)
 		if (glob_match(to, *names, true))
 			return true;
 	}
-	return !known && doubt(l);
+	return !known;
+}
+
+static bool is_there(const struct looking *l)
+{
+	const char *to = l->im->strings + l->rule->to;
+
+	if (l->rule->to == IMAGE_NONE)
+		return true;
+	return l->allow ? is_surely_there(l, to) : may_be_there(l, to);
 }
 
 /* --- SQL */
@@ -202,7 +206,7 @@ static bool fits_at(const struct looking *l, u32 at)
 	bool fits = true;
 
 	while (fits && next_word(&words, word)) {
-		fits = at < l->m->words_count && slice_matches(word, l->m->words[at], true);
+		fits = at < l->m->words_count && request_slice_matches(word, l->m->words[at], true);
 		at++;
 	}
 	return fits;
@@ -238,63 +242,21 @@ static bool document_matches(const struct looking *l)
 		return false;
 	if (m->uncertain && !m->method.s)
 		return doubt(l);
-	return slice_matches(what(l), m->method, false) &&
+	return request_slice_matches(what(l), m->method, false) &&
 	       (!l->rule->everything || m->everything || (m->uncertain && doubt(l)));
 }
 
 /* --- requests */
 
-static int hex(char c)
+/* Does it state this method for that of its first line? Of a request that was told before its body
+ * alone is new. */
+static bool overrides(const struct wire_message *m, const char *method)
 {
-	return isdigit((unsigned char)c) ? c - '0' : (tolower((unsigned char)c) - 'a') + 10;
-}
+	bool posts = wire_is(m->method, "POST");
 
-/* A path as servers read it: without %XX, doubled slashes, and dots. */
-static void clean_path(struct wire_slice s, struct strbuf *ret)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		char c = s.s[i];
-
-		if (c == '%' && i + 2 < s.len && isxdigit((unsigned char)s.s[i + 1]) &&
-		    isxdigit((unsigned char)s.s[i + 2])) {
-			c = (char)(hex(s.s[i + 1]) << 4 | hex(s.s[i + 2]));
-			i += 2;
-		}
-		if (c == '/' && ret->len && ret->data[ret->len - 1] == '/')
-			continue;
-		strbuf_addc(ret, c ? c : ' ');
-		if (ret->len >= 3 && memcmp(ret->data + ret->len - 3, "/./", 3) == 0)
-			strbuf_truncate(ret, ret->len - 2);
-		if (ret->len >= 4 && memcmp(ret->data + ret->len - 4, "/../", 4) == 0) {
-			strbuf_truncate(ret, ret->len - 4);
-			while (ret->len && ret->data[ret->len - 1] != '/')
-				strbuf_truncate(ret, ret->len - 1);
-			if (!ret->len)
-				strbuf_addc(ret, '/');
-		}
-	}
-}
-
-static bool path_matches(const char *glob, struct wire_slice path)
-{
-	_cleanup_strbuf_ struct strbuf clean = STRBUF_INIT;
-
-	if (slice_matches(glob, path, false))
-		return true;
-	clean_path(path, &clean);
-	return glob_match(glob, strbuf_str(&clean), false);
-}
-
-static bool override_matches(const char *glob, struct wire_slice words)
-{
-	for (size_t at = 0, end; at < words.len; at = end + 1) {
-		const char *blank = memchr(words.s + at, ' ', words.len - at);
-
-		end = blank ? (size_t)(blank - words.s) : words.len;
-		if (slice_matches(glob, (struct wire_slice) { words.s + at, end - at }, true))
-			return true;
-	}
-	return false;
+	return (!m->again && request_override_matches(method, m->override)) ||
+	       (!m->again && posts && request_form_overrides(method, m->query)) ||
+	       (posts && request_form_overrides(method, m->text));
 }
 
 static bool request_matches(const struct looking *l)
@@ -303,14 +265,22 @@ static bool request_matches(const struct looking *l)
 	const char *path = l->im->strings + l->rule->path;
 	bool method, there;
 
-	/* with its body it says the same */
-	if (m->kind != WIRE_REQUEST || m->again)
+	if (m->kind == WIRE_RAW)
+		return may_be(m, WIRE_HTTP) && doubt(l) &&
+		       request_line_matches(what(l), path, m->text);
+	if (m->kind != WIRE_REQUEST)
 		return false;
-	method = m->method.s ? slice_matches(what(l), m->method, true) ||
-				       override_matches(what(l), m->override)
-			     : doubt(l);
-	there = m->path.s ? path_matches(path, m->path) : doubt(l);
+	method = m->method.s ? request_slice_matches(what(l), m->method, true) : doubt(l);
+	method &= !m->again;
+	method = doubt(l) ? method || overrides(m, what(l)) : method && !overrides(m, "*");
+	there = m->path.s ? request_path_matches(path, m->path) : doubt(l);
 	return method && there;
+}
+
+/* Its body may say anything. */
+static bool is_unreadable(const struct wire_message *m)
+{
+	return m->packed || has_word(m->type, "utf-16") || has_word(m->type, "utf-32");
 }
 
 static bool field_matches(const struct looking *l)
@@ -325,7 +295,7 @@ static bool field_matches(const struct looking *l)
 		graphql_form_selects(m->text.s, m->text.len, what(l))) ||
 	       (has_word(m->type, "application/graphql") &&
 		graphql_selects(m->text.s, m->text.len, what(l))) ||
-	       (m->uncertain && doubt(l) && has_word(m->path, "graphql"));
+	       ((m->uncertain || is_unreadable(m)) && doubt(l) && has_word(m->path, "graphql"));
 }
 
 static bool text_matches(const struct looking *l)
@@ -338,7 +308,7 @@ static bool text_matches(const struct looking *l)
 	text = malloc(len + 1);
 	if (!text)
 		return doubt(l);
-	return as_text(l->m->text, text, len + 1) && glob_match(what(l), text, true);
+	return request_text(l->m->text, text, len + 1) && glob_match(what(l), text, true);
 }
 
 /* --- rules */

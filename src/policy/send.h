@@ -9,6 +9,9 @@ struct sending {
 	const struct wire_message *message;
 	/* for which the connection stands, small letters, NULL behind the last; NULL: not known */
 	const char *const *names;
+	/* of these, the first ones, that name servers told of its address: no others earn an allow
+	 * rule, as they are what the client says */
+	u32 sure;
 	/* what it is called without a name: its address, localhost; NULL behind the last; NULL: not
 	 * known. A rule may state it, and no rule about names is settled by it. */
 	const char *const *places;

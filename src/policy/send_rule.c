@@ -240,6 +240,21 @@ static bool add_sql(struct needles *n)
 	return added;
 }
 
+/* Bodies that nobody can search. */
+static bool add_unreadable(struct needles *n)
+{
+	static const char *const marks[] = { "content-encoding", "utf-16", "utf-32" };
+	bool added = true;
+
+	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
+		struct choice both[] = { word_choice(n, "graphql", false),
+					 word_choice(n, marks[i], true) };
+
+		added &= needles_add_choices(n, both, ARRAY_SIZE(both));
+	}
+	return added;
+}
+
 static bool freeze(struct needles *n, const struct send_rule *rule)
 {
 	const char *words[WORDS_MAX] = { rule->what, rule->path };
@@ -256,9 +271,10 @@ static bool freeze(struct needles *n, const struct send_rule *rule)
 		}
 		return add_words(n, words, count, true, 0, "x");
 	case SEND_HTTP:
-		return add_words(n, words, 2, true, 1, "");
+		return add_words(n, words, 2, true, 1, "") &&
+		       add_words(n, (const char *[]) { "_method", rule->path }, 2, true, 1, "");
 	case SEND_GRAPHQL:
-		return add_words(n, words, 1, false, 0, "u00");
+		return add_words(n, words, 1, false, 0, "u00") && add_unreadable(n);
 	case SEND_TEXT:
 		return needles_add_path(n, rule->what);
 	case SEND_MONGO:

@@ -100,6 +100,32 @@ def test_gnutls(wire, web):
     assert "/v1/volumes/1" in web.said.text()
 
 
+RAW = {
+    "tabs": "DELETE\\t/v1/volumes/1\\tHTTP/1.1\\r\\nHost: a\\r\\n\\r\\n",
+    "two lengths": "POST /x HTTP/1.1\\r\\nHost: a\\r\\nContent-Length: 90\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n0\\r\\n\\r\\n"
+                   "DELETE /v1/volumes/1 HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n",
+}
+SEND_RAW = "import socket, sys; s = socket.create_connection((sys.argv[1], int(sys.argv[2]))); s.sendall(b'%s'); s.settimeout(1)\n" \
+           "try:\n while s.recv(999): pass\nexcept TimeoutError: pass"
+
+
+@BOTH
+@pytest.mark.parametrize("name", RAW)
+def test_raw(wire, web, name, answer):
+    """What some servers take, and no usual client writes."""
+    words = [PYTHON, "-c", SEND_RAW % RAW[name], HOST, web.plain.rpartition(":")[2]]
+    check_request(wire, web, wire.run(words), answer, "http", "/v1/volumes/1")
+
+
+@BOTH
+def test_form(wire, web, answer):
+    """A method that frameworks take from a form."""
+    url = f"{web.plain}/v1/volumes/1"
+    expect_unasked(wire, wire.run([*CURL, "-d", "_method=PUT", url]), "{}")
+    web.said.data = b""
+    check_request(wire, web, wire.run([*CURL, "-d", "a=b&_method=delete", url]), answer, "http", "/v1/volumes/1")
+
+
 BODIES = {
     "curl": lambda url, body: [*CURL, *JSON, "-d", body, url],
     "fetch": lambda url, body: client("request.js", "fetch", "POST", url, body),

@@ -73,6 +73,22 @@ def test_host(wire, net, split):
     check_name(wire, net, split, lambda name: f"GET / HTTP/1.1\r\nAccept: */*\r\nHost: {name}\r\n\r\n".encode())
 
 
+def test_a_claim_allows_nothing(wire, net):
+    """What may go to localhost does not go elsewhere because a header says so."""
+    wire.guard.write_settings(allow=[{"send": {"http": "DELETE *", "to": "localhost"}}])
+    try:
+        assert wire.guard.cli("policy", "reload").returncode == 0
+        net.clear()
+        request = b"DELETE /v1/volumes/1 HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        agent = wire.run([PYTHON, "-c", SENDS, HOST, "7001", request.hex()], net=net)
+        judge(wire, agent, "deny", signature="wiretest.http")
+        agent.finish()
+        assert not sum(size for _, _, _, size in net.got(7001)), agent.all
+    finally:
+        wire.guard.write_settings(allow=[])
+        assert wire.guard.cli("policy", "reload").returncode == 0
+
+
 # --- QUIC
 
 def quic(wire, name, port):

@@ -83,11 +83,16 @@ static void what_the_kernel_asks_about(void **state _unused_)
 		{ "PREPARE s FROM @a", true },
 		{ "execute immediate concat('dr', 'op table a')", true },
 		{ "execute s", false },
+		{ "POST /v1/volumes/7 HTTP/1.1\r\n\r\n_method=%44ELETE", true },
+		{ "POST /graphql HTTP/1.1\r\nContent-Encoding: gzip\r\n\r\n\1", true },
+		{ "POST /graphql HTTP/1.1\r\nAccept-Encoding: gzip\r\n\r\n\1", false },
+		{ "POST /graphql HTTP/1.1\r\nContent-Type: a/b; charset=utf-16\r\n\r\n\1", true },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		assert_true(policy_is_send_candidate(policy, cases[i].text,
-						     strlen(cases[i].text)) == cases[i].asked);
+		if (policy_is_send_candidate(policy, cases[i].text, strlen(cases[i].text)) !=
+		    cases[i].asked)
+			fail_msg("%s", cases[i].text);
 }
 
 static void what_is_uncertain(void **state _unused_)
@@ -208,6 +213,65 @@ static void requests(void **state _unused_)
 	assert_string_equal(ask(&m, "b.test"), "http");
 }
 
+/* Frameworks take it from a form, whose body may come later, or from the query. */
+static void other_methods(void **state _unused_)
+{
+	static const struct {
+		const char *body, *found;
+	} bodies[] = {
+		{ "_method=DELETE", "http" },
+		{ "a=b&_method=delete&c=d", "http" },
+		{ "%5Fm%65thod=%44ELETE", "http" },
+		{ "--x\r\nContent-Disposition: form-data; name=\"_method\"\r\n\r\nDELETE\r\n",
+		  "http" },
+		{ "{\"_method\": \"DELETE\"}", "http" },
+		{ "_method=PUT", "" },
+		{ "method=DELETE", "" },
+		{ "note=the _method is DELETED", "" },
+	};
+	struct wire_message m = { .kind = WIRE_REQUEST,
+				  .method = SLICE("POST"),
+				  .host = SLICE("a.test"),
+				  .path = SLICE("/v1/volumes/7") };
+
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(bodies); i++) {
+		m.text = (struct wire_slice) { bodies[i / 2].body, strlen(bodies[i / 2].body) };
+		m.again = i % 2;
+		assert_string_equal(ask(&m, NULL), bodies[i / 2].found);
+	}
+	m.text.len = 0;
+	m.query = (struct wire_slice)SLICE("_method=DELETE");
+	assert_string_equal(ask(&m, NULL), ""); /* that was asked about */
+	m.again = false;
+	assert_string_equal(ask(&m, NULL), "http");
+	m.method = (struct wire_slice)SLICE("GET");
+	assert_string_equal(ask(&m, NULL), "");
+}
+
+static void requests_among_raw_bytes(void **state _unused_)
+{
+	struct wire_message m = { .kind = WIRE_RAW,
+				  .protocol = WIRE_HTTP,
+				  .uncertain = true,
+				  .text = SLICE("x\r\n\1DELETE /v1/volumes/7?a HTTP/1.1\r\n") };
+
+	assert_string_equal(ask(&m, NULL), "http");
+	m.text = (struct wire_slice)SLICE(
+		"GET / HTTP/1.1\nDELETE\thttp://b/v1/volumes/7 \t HTTP/1.0");
+	assert_string_equal(ask(&m, NULL), "http");
+	m.text =
+		(struct wire_slice)SLICE("DELETE /v1/other HTTP/1.1\nGET /v1/volumes/7 HTTP/1.1\n");
+	assert_string_equal(ask(&m, NULL), "");
+	m.text = (struct wire_slice)SLICE("DELETE /v1/volumes/7");
+	assert_string_equal(ask(&m, NULL), "");
+	m.text = (struct wire_slice)SLICE("DELETE /v1/volumes/7 HTTP/1.1\n");
+	m.protocol = WIRE_REDIS;
+	assert_string_equal(ask(&m, NULL), "");
+	m.protocol = WIRE_HTTP;
+	m.uncertain = false;
+	assert_string_equal(ask(&m, NULL), "");
+}
+
 static void fields(void **state _unused_)
 {
 	struct wire_message m = { .kind = WIRE_REQUEST,
@@ -237,6 +301,15 @@ static void fields(void **state _unused_)
 	assert_string_equal(ask(&m, NULL), "field");
 	m.path = (struct wire_slice)SLICE("/upload");
 	assert_string_equal(ask(&m, NULL), "");
+	m.uncertain = false;
+	m.packed = true;
+	assert_string_equal(ask(&m, NULL), "");
+	m.path = (struct wire_slice)SLICE("/v1/graphql");
+	assert_string_equal(ask(&m, NULL), "field");
+	m.packed = false;
+	assert_string_equal(ask(&m, NULL), "");
+	m.type = (struct wire_slice)SLICE("application/json; charset=UTF-16");
+	assert_string_equal(ask(&m, NULL), "field");
 }
 
 static void raw_text(void **state _unused_)
@@ -256,12 +329,16 @@ static void allow_rules(void **state _unused_)
 	_cleanup_(policy_free_ptr) struct policy *p = sample_policy(allowing);
 	struct wire_message m = { .kind = WIRE_SQL, .text = SLICE("drop table a") };
 	const char *names[] = { "db.dev.test", NULL };
-	struct sending s = { .message = &m, .names = names };
+	struct sending s = { .message = &m, .names = names, .sure = 1 };
 	struct finding f;
 
 	policy_match_send(p, &s, &f);
 	assert_int_equal(f.verdict, VERDICT_ALLOW);
 	assert_string_equal(f.pack, "t");
+	s.sure = 0; /* the client says so */
+	policy_match_send(p, &s, &f);
+	assert_string_equal(f.id, "sql");
+	s.sure = 1;
 	s.names = NULL; /* nobody knows where it goes */
 	policy_match_send(p, &s, &f);
 	assert_string_equal(f.id, "sql");
@@ -303,6 +380,20 @@ static void places(void **state _unused_)
 	request.host = (struct wire_slice)SLICE("api.prod.test"); /* a proxy is there */
 	policy_match_send(p, &s, &f);
 	assert_null(f.pack);
+	request.host = (struct wire_slice)SLICE("127.0.0.1");
+	policy_match_send(p, &s, &f);
+	assert_non_null(f.pack);
+	request.host = (struct wire_slice)SLICE("localhost");
+	policy_match_send(p, &s, &f);
+	assert_non_null(f.pack);
+	s.places = there; /* where it only says so */
+	policy_match_send(p, &s, &f);
+	assert_null(f.pack);
+	s.places = here;
+	request.method = (struct wire_slice)SLICE("DELETE");
+	request.override = (struct wire_slice)SLICE("PUT"); /* which is not allowed */
+	policy_match_send(p, &s, &f);
+	assert_null(f.pack);
 }
 
 int main(void)
@@ -315,6 +406,8 @@ int main(void)
 		cmocka_unit_test(documents),
 		cmocka_unit_test(paths),
 		cmocka_unit_test(requests),
+		cmocka_unit_test(other_methods),
+		cmocka_unit_test(requests_among_raw_bytes),
 		cmocka_unit_test(fields),
 		cmocka_unit_test(raw_text),
 		cmocka_unit_test(allow_rules),
