@@ -36,11 +36,22 @@ static ssize_t write_reopened(int fd, const char *text, size_t len)
 
 /* Into a file: whose file system it is is asked by a child, as a FUSE may not even answer that. */
 struct telling {
+	LIST_ENTRY(telling) entry;
 	struct aside *aside;
 	size_t len;
 	char text[PIPE_BUF];
 };
-static unsigned int tellings;
+static LIST_HEAD(telling_list, telling) tellings = LIST_HEAD_INITIALIZER(tellings);
+
+static unsigned int count_tellings(void)
+{
+	const struct telling *t;
+	unsigned int n = 0;
+
+	LIST_FOREACH (t, &tellings, entry)
+		n++;
+	return n;
+}
 
 /* A write that waits for a network, or for another program, would keep the task from its end. */
 static bool is_remote(int fd)
@@ -71,17 +82,24 @@ static void telling_end(void *data)
 	struct telling *t = data;
 
 	aside_end(t->aside);
+	LIST_REMOVE(t, entry);
 	free(t);
-	tellings--;
+}
+
+void explain_forget_all(void)
+{
+	while (!LIST_EMPTY(&tellings))
+		telling_end(LIST_FIRST(&tellings));
 }
 
 static ssize_t write_file(struct loop *loop, int fd, const char *text, size_t len)
 {
-	struct telling *t = tellings < TELLING_MAX && aside_has_room() ? malloc(sizeof(*t)) : NULL;
+	bool has_room = count_tellings() < TELLING_MAX && aside_has_room();
+	struct telling *t = has_room ? malloc(sizeof(*t)) : NULL;
 
 	if (!t)
 		return -1;
-	tellings++;
+	LIST_INSERT_HEAD(&tellings, t, entry);
 	t->aside = NULL;
 	t->len = MIN(len, sizeof(t->text));
 	memcpy(t->text, text, t->len);

@@ -515,6 +515,7 @@ static void guard_free(struct guard *g)
 	protect_end(g);
 	hold_free_all(g);
 	workspace_end_all(g);
+	explain_forget_all();
 	reaper_forget_all();
 	link_close(g);
 	kernel_close(g->kernel);

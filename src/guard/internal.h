@@ -486,6 +486,7 @@ bool guard_pause(struct guard *g, int fd, int ms);
 
 /* explain.c: on the task's own stderr, without ever waiting */
 void explain_start(struct guard *g, const struct hold *h);
+void explain_forget_all(void); /* what is still being written */
 void explain_end(struct guard *g, const struct hold *h);
 /* Where there is no hold. */
 void explain_action(struct guard *g, const struct exec *x, const struct decision *d);

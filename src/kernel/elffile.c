@@ -58,9 +58,12 @@ const Elf64_Shdr *elffile_of_type(const struct elffile *f, Elf64_Word type)
 
 static bool ends(const struct elffile *f, size_t at, const char *end)
 {
-	size_t left = at < f->names_size ? f->names_size - at : 0;
-	size_t max = MIN(left, (size_t)NAME_LIMIT), len = strnlen(f->names + at, max);
+	size_t max, len;
 
+	if (at >= f->names_size)
+		return false;
+	max = MIN(f->names_size - at, (size_t)NAME_LIMIT);
+	len = strnlen(f->names + at, max);
 	return len < max && len >= strlen(end) && !strcmp(f->names + at + len - strlen(end), end);
 }
 

@@ -220,6 +220,7 @@ static int tear_down_loop(void **state)
 {
 	int r = loop_add_timer(guard.loop, 100000, quit, guard.loop, NULL) ?: loop_run(guard.loop);
 
+	explain_forget_all();
 	reaper_forget_all();
 	loop_free(guard.loop);
 	guard.loop = NULL;

@@ -8,6 +8,7 @@
 
 #include "guard/hold.h"
 #include "guard/link.h"
+#include "guard/reaper.h"
 #include "guard/slot.h"
 
 #define SLOT   9
@@ -34,6 +35,8 @@ static int tear_down(void **state)
 	link_close(&guard);
 	close(keeper);
 	pass_forget_all(&guard);
+	explain_forget_all();
+	reaper_forget_all();
 	loop_free(guard.loop);
 	return guard_tear_down(state);
 }

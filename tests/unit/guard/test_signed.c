@@ -7,6 +7,7 @@
 #include "guard/approval.h"
 #include "guard/hold.h"
 #include "guard/link.h"
+#include "guard/reaper.h"
 
 #define HOST "4f2c8d1e"
 
@@ -72,6 +73,8 @@ static int tear_down(void **state)
 	link_close(&guard);
 	close(keeper);
 	pass_forget_all(&guard);
+	explain_forget_all();
+	reaper_forget_all();
 	loop_free(guard.loop);
 	return guard_tear_down(state);
 }
