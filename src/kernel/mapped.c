@@ -29,9 +29,8 @@ static int find_row(int fd, u64 start, struct bs_mapped *ret)
 static int look_up(const struct kernel *k, u32 tgid, u64 start, struct bs_mapped *ret)
 {
 	union bpf_iter_link_info of = { .task.tid = tgid };
-	const struct bpf_iter_attach_opts opts = { .sz = sizeof(opts),
-						   .link_info = &of,
-						   .link_info_len = sizeof(of) };
+	/* sets what is behind the last field to zero, too, without which it is refused */
+	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &of, .link_info_len = sizeof(of));
 	struct bpf_link *link = bpf_program__attach_iter(k->skel->progs.mapped_list, &opts);
 	_cleanup_close_ int fd = -1;
 	int r;
