@@ -116,6 +116,7 @@ struct mount {
 	struct dentry *mnt_mountpoint;
 	struct vfsmount mnt;
 	int mnt_id, mnt_group_id;
+	struct mnt_namespace *mnt_ns;
 };
 
 struct path {

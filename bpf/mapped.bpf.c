@@ -5,7 +5,8 @@
 #include "shared.h"
 
 #define FUSE_MAGIC    0x65735546 /* include/uapi/linux/magic.h */
-#define FMODE_BACKING 0x2000000	 /* a stacked file system's: its own path stands behind the file */
+#define FMODE_BACKING 0x3000000	 /* a stacked file system's: bit 25, since 6.14 bit 24 */
+#define MAX_ERRNO     4095
 
 /* virtiofs has the same magic: the host serves it, as it does the disks. */
 static __always_inline bool is_fuse(struct super_block *sb)
@@ -18,12 +19,21 @@ static __always_inline bool is_fuse(struct super_block *sb)
 	return name[0] == 'f' && name[1] == 'u' && name[2] == 's' && name[3] == 'e';
 }
 
-/* By which it was opened; up to 6.7 a stacked file system left it in f_path. */
-static __always_inline struct path path_of(struct file *file, struct super_block *real)
+/* In no name space: the kernel's own, as those of an overlay's layers. */
+static __always_inline bool is_inner(struct vfsmount *mnt)
+{
+	struct mount *mount = (void *)mnt - bpf_core_field_offset(struct mount, mnt);
+	u64 ns = (u64)BPF_CORE_READ(mount, mnt_ns);
+
+	return !ns || ns >= (u64)-MAX_ERRNO;
+}
+
+/* By which it was opened: since 6.8 a stacked file system has that behind the file. */
+static __always_inline struct path path_of(struct file *file)
 {
 	struct path p = BPF_CORE_READ(file, f_path);
 
-	if (BPF_CORE_READ(file, f_mode) & FMODE_BACKING && BPF_CORE_READ(p.mnt, mnt_sb) == real)
+	if (BPF_CORE_READ(file, f_mode) & FMODE_BACKING && is_inner(p.mnt))
 		bpf_probe_read_kernel(&p, sizeof(p),
 				      (void *)file + bpf_core_type_size(struct file));
 	return p;
@@ -42,7 +52,7 @@ int mapped_list(struct bpf_iter__task_vma *ctx)
 	if (!file)
 		return 0;
 	real = BPF_CORE_READ(file, f_inode, i_sb);
-	path = path_of(file, real);
+	path = path_of(file);
 	mount = (void *)path.mnt - bpf_core_field_offset(struct mount, mnt);
 	row.start = BPF_CORE_READ(vma, vm_start);
 	row.mount = BPF_CORE_READ(mount, mnt_id);
