@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,12 +30,16 @@ static int find_row(int fd, u64 start, struct bs_mapped *ret)
 static int look_up(const struct kernel *k, u32 tgid, u64 start, struct bs_mapped *ret)
 {
 	union bpf_iter_link_info of = { .task.tid = tgid };
-	/* sets what is behind the last field to zero, too, without which it is refused */
-	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &of, .link_info_len = sizeof(of));
-	struct bpf_link *link = bpf_program__attach_iter(k->skel->progs.mapped_list, &opts);
+	struct bpf_iter_attach_opts opts;
+	struct bpf_link *link;
 	_cleanup_close_ int fd = -1;
 	int r;
 
+	memset(&opts, 0, sizeof(opts)); /* what is behind the last field, too: else it is refused */
+	opts.sz = sizeof(opts);
+	opts.link_info = &of;
+	opts.link_info_len = sizeof(of);
+	link = bpf_program__attach_iter(k->skel->progs.mapped_list, &opts);
 	if (!link)
 		return -errno;
 	fd = bpf_iter_create(bpf_link__fd(link));
