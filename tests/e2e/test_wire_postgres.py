@@ -54,21 +54,6 @@ def test_psycopg2(wire, users, mode, answer):
     check_loss(wire, users, agent, answer, mode == "require")
 
 
-def test_overlay(wire, users, tmp_path):
-    """Libraries that lie as a container's do are probed."""
-    needs(modules=["psycopg2"])
-    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(tmp_path)], check=True)
-    try:
-        for name in ("root", "upper", "work"):
-            (tmp_path / name).mkdir()
-        options = f"lowerdir=/,upperdir={tmp_path}/upper,workdir={tmp_path}/work"
-        subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, f"{tmp_path}/root"], check=True)
-        words = client("psycopg2_.py", "plain", users.conninfo("sslmode=require"), LOSSES["delete"])
-        check_loss(wire, users, wire.run(["chroot", f"{tmp_path}/root", *words]), "deny", True)
-    finally:
-        subprocess.run(["umount", "-l", "-R", str(tmp_path)], check=True)
-
-
 @BOTH
 @TLS
 def test_dbi(wire, users, mode, answer):
