@@ -174,11 +174,12 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_SRC) $(wildcard include/backstop/*.h src/
 fuzz: $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 	tests/run fuzz $(BUILD)
 
-$(BUILD)/bench/hosts: tests/bench/hosts.c $(ARCHIVES)
+BENCH := $(patsubst %,$(BUILD)/bench/%,attach hosts)
+$(BENCH): $(BUILD)/bench/%: tests/bench/%.c $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $< $(ALL_LIBS)
 
-bench: all $(VICTIMS) $(BUILD)/tests/unit/kernel/test_cost $(BUILD)/bench/hosts
+bench: all $(VICTIMS) $(BUILD)/tests/unit/kernel/test_cost $(BENCH)
 	tests/bench/bench $(BUILD)
 	tests/bench/sends $(BUILD)
 	tests/bench/programs $(BUILD)
