@@ -5,7 +5,6 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <poll.h>
-#include <signal.h>
 
 #include "export/dial.h"
 
@@ -32,16 +31,6 @@ void tls_free(struct tls *t)
 }
 
 DEFINE_CLEANUP(struct tls, tls_free);
-
-/* OpenSSL writes to sockets as to files. */
-static void block_sigpipe(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGPIPE);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
-}
 
 static int say_error(struct strbuf *why, int err)
 {
@@ -130,7 +119,6 @@ int tls_connect(int fd, const char *host, const char *ca, struct tls **ret, stru
 	_cleanup_(tls_free_ptr) struct tls *t = NULL;
 	int r;
 
-	block_sigpipe();
 	t = calloc(1, sizeof(*t));
 	if (!t)
 		return -ENOMEM;

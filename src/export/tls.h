@@ -1,4 +1,5 @@
-/* TLS to a server whose certificate is checked, with OpenSSL, which is loaded when it is needed. */
+/* TLS to a server whose certificate is checked, with OpenSSL, which is loaded when it is needed. It
+ * writes to sockets as to files: SIGPIPE has to be ignored. */
 #ifndef EXPORT_TLS_H
 #define EXPORT_TLS_H
 

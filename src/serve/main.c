@@ -98,11 +98,14 @@ static int drop_privileges(const char *database, bool usual)
 
 /* ---- following */
 
+/* Whoever reads what is exported may go away, on any thread that writes: libraries do so as to
+ * files. */
 static int open_signals(void)
 {
 	sigset_t set;
 	int fd;
 
+	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);

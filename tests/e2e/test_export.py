@@ -4,13 +4,14 @@ import os
 import re
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import termios
 
 import pytest
 
-from feeds import Journal, event, expect_at_least_once, serves, stop, takes_signals
+from feeds import Authority, Journal, cursor_is_at_end, event, expect_at_least_once, serves, stop, takes_signals
 from lab import until
 
 
@@ -185,6 +186,52 @@ def test_nobody_reads(build, tmp_path, where):
         assert process.wait(10) == 0
     if reader is not None:
         os.close(reader)
+
+
+@pytest.mark.parametrize("where", ["stdout:", "file:fifo"])
+def test_reader_goes_away(build, tmp_path, where):
+    """It says so and goes on; whoever reads a FIFO next gets what is left."""
+    journal, fifo = Journal(f"{tmp_path}/journal", 200).add(3000), f"{tmp_path}/fifo"
+    os.mkfifo(fifo)
+    for start in serves(build, journal.path, tmp_path):
+        if where == "stdout:":
+            process = start(where)
+            reader = process.stdout.fileno()
+        else:
+            reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+            process = start(f"file:{fifo}")
+        until(lambda: is_full(reader), "it writes")
+        if where == "stdout:":
+            process.stdout.close()
+        else:
+            os.close(reader)
+        until(lambda: b"takes nothing" in process.stderr.readline(), "it says that nobody reads")
+        if where != "stdout:":
+            with open(fifo, encoding="utf-8") as again:
+                lines = [again.readline()[:-1] for _ in range(3000)]
+            assert lines[0] == event(1, 200) and lines[-1] == event(3000, 200)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+
+
+def test_receiver_resets(build, tmp_path):
+    """What says goodbye in the end says it to nobody."""
+    journal, ca = Journal(f"{tmp_path}/journal").add(10), Authority(str(tmp_path))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*reversed(ca.sign("server", "IP:127.0.0.1")))
+    for start in serves(build, journal.path, tmp_path):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            process = start(f"syslog+tls://127.0.0.1:{server.getsockname()[1]}#ca={ca.pem}")
+            connection, _ = server.accept()
+        connection = context.wrap_socket(connection, server_side=True)
+        got = b""
+        while b'"line":10}' not in got:
+            got += connection.recv(65536)
+        until(lambda: cursor_is_at_end(journal, tmp_path), "it waits for more")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
 
 
 def test_cursor_of_no_use(lab, own, serve, tmp_path):
