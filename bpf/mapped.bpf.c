@@ -45,18 +45,19 @@ int mapped_list(struct bpf_iter__task_vma *ctx)
 	struct vm_area_struct *vma = ctx->vma;
 	struct file *file = vma ? BPF_CORE_READ(vma, vm_file) : NULL;
 	struct bs_mapped row = {};
-	struct super_block *real;
+	struct inode *real;
 	struct mount *mount;
 	struct path path;
 
 	if (!file)
 		return 0;
-	real = BPF_CORE_READ(file, f_inode, i_sb);
+	real = BPF_CORE_READ(file, f_inode);
 	path = path_of(file);
 	mount = (void *)path.mnt - bpf_core_field_offset(struct mount, mnt);
 	row.start = BPF_CORE_READ(vma, vm_start);
+	row.real = (u64)real;
 	row.mount = BPF_CORE_READ(mount, mnt_id);
-	row.fuse = is_fuse(real) || is_fuse(BPF_CORE_READ(path.mnt, mnt_sb));
+	row.fuse = is_fuse(BPF_CORE_READ(real, i_sb)) || is_fuse(BPF_CORE_READ(path.mnt, mnt_sb));
 	bpf_seq_write(ctx->meta->seq, &row, sizeof(row));
 	return 0;
 }

@@ -446,6 +446,7 @@ struct bs_send_event {
 /* A file that a process has mapped. */
 struct bs_mapped {
 	u64 start;
+	u64 real;  /* the address of its inode: of an overlay's file, that of the layer's */
 	u32 mount; /* its number, as STATX_MNT_ID is */
 	u32 fuse;  /* a process serves it, which may never answer */
 };

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 
 #include "base/io.h"
 #include "base/log.h"
@@ -37,19 +39,35 @@ static bool is_library(const char *path)
 
 static char probed, passed_over; /* what is noted of a file */
 
+#define TICK 2 /* seconds: FAT tells no shorter times */
+
+/* Which file it is, and with which content. 0: it is not known, or may be changed once more and
+ * tell the same time. Nobody is asked for more than is cached. */
+static u64 key_of(u32 tgid, const struct mapping *m)
+{
+	u64 dev = (u64)m->major << 20 | m->minor, changed;
+	struct statx st;
+	char path[96];
+
+	snprintf(path, sizeof(path), "/proc/%u/map_files/%lx-%lx", tgid, m->start, m->end);
+	if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_CTIME, &st) ||
+	    st.stx_ctime.tv_sec + TICK >= time(NULL))
+		return 0;
+	changed = (u64)st.stx_ctime.tv_sec * 1000000000 + st.stx_ctime.tv_nsec;
+	return dev << 40 ^ m->inode ^ changed * 0x9e3779b97f4a7c15;
+}
+
 /* A program may have the library's functions in itself, as node has. What its file is, is found out
- * once. True: it is probed. */
+ * once, as long as nobody writes to it. True: it is probed. */
 static bool look_at(struct guard *g, u32 tgid, const struct mapping *m)
 {
-	u64 dev = (u64)m->major << 20 | m->minor;
-	u64 key = dev << 40 ^ m->inode;
-	const void *known;
+	u64 key = key_of(tgid, m);
+	const void *known = key ? map_get(&g->libraries, key) : NULL;
 	int r;
 
-	known = map_get(&g->libraries, key);
 	if (known)
 		return known == &probed;
-	r = kernel_watch_library(g->kernel, tgid, m->start, m->end, dev, m->inode);
+	r = kernel_watch_library(g->kernel, tgid, m->start, m->end);
 	if (r == -EREMOTE)
 		log_debug("what is given to %s is not seen before it is encrypted: it is of a FUSE",
 			  m->path);
@@ -57,7 +75,7 @@ static bool look_at(struct guard *g, u32 tgid, const struct mapping *m)
 		log_errno(r, "what is given to %s is not seen before it is encrypted", m->path);
 	else if (r > 0)
 		log_debug("what is given to %s is seen before it is encrypted", m->path);
-	if (r >= 0)
+	if (key && r >= 0)
 		map_set(&g->libraries, key, r > 0 ? &probed : &passed_over);
 	return r > 0;
 }

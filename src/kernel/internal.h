@@ -32,6 +32,7 @@ struct kernel {
 	char *refused; /* what was said of the first program of a hook that was refused */
 	u32 demand;    /* enum tier_demand: which hooks are needed now */
 	struct library_list libraries;
+	u32 library_count; /* that ever were, for the names of pins */
 	bool has_late; /* what is passed over has a second program */
 };
 
@@ -45,9 +46,10 @@ int kernel_attach_libraries(struct kernel *k, struct backstop_bpf *s, u32 genera
 void kernel_free_libraries(struct kernel *k);
 void kernel_drop_libraries(struct kernel *k); /* they are probed no more */
 
-/* mapped.c: opens what the process has mapped there, to read it. -EREMOTE: it is of a FUSE; or
- * another negative errno. */
-int kernel_open_mapped(const struct kernel *k, u32 tgid, u64 start, u64 end);
+/* mapped.c: opens what the process has mapped there, to read it. `real`: which inode of the kernel
+ * it is, whatever way leads there, as long as it is open. -EREMOTE: it is of a FUSE; or another
+ * negative errno. */
+int kernel_open_mapped(const struct kernel *k, u32 tgid, u64 start, u64 end, u64 *real);
 
 /* The file descriptor of the root of cgroup2, or a negative errno. */
 int kernel_open_cgroup(void);

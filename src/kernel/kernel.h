@@ -139,10 +139,10 @@ int kernel_watch_packets(struct kernel *k, bool on);
  * read. 0 or a negative errno. */
 int kernel_look_at_packets(struct kernel *k);
 /* A file that the process has mapped there: where it is a library that encrypts, what is given to
- * it is looked at from now on. 1: it is, and will be after a reload; 0: it is none, or the policy
- * does not look at what is sent; -EREMOTE: a FUSE has it, and it is not opened; or another negative
- * errno. */
-int kernel_watch_library(struct kernel *k, u32 tgid, u64 start, u64 end, u64 dev, u64 inode);
+ * it is looked at from now on, as the file is now. 1: it is, and will be after a reload; 0: it is
+ * none, or the policy does not look at what is sent; -EREMOTE: a FUSE has it, and it is not opened;
+ * or another negative errno. */
+int kernel_watch_library(struct kernel *k, u32 tgid, u64 start, u64 end);
 /* With what the program in this file encrypts, by what it has of it, where nothing in it can be
  * probed; NULL: nobody knows. Reads all of it. */
 const char *kernel_guess_library(int fd);

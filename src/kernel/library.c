@@ -1,6 +1,7 @@
 /* The libraries that encrypt, which are probed where they are given plain text. */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "kernel/internal.h"
@@ -22,10 +23,14 @@ static const struct probe probes[] = {
 	{ "crypto/tls.(*Conn).clientHandshake", true, true }, /* the first of a connection */
 };
 
+/* One for each inode: what two mounts have in common, as those of two containers, is probed once.
+ */
 struct library {
 	LIST_ENTRY(library) entry;
-	u64 dev, inode;
+	u64 real;
 	int fd;
+	u32 number;
+	u64 at[ARRAY_SIZE(probes)]; /* in the file; 0: there is no such symbol */
 	struct bpf_link *links[ARRAY_SIZE(probes)];
 };
 
@@ -47,8 +52,7 @@ static void library_free(struct library *l)
 /* bpffs takes no dot in a name. */
 static void pin_name(u32 generation, const struct library *l, size_t probe, char *buf, size_t size)
 {
-	snprintf(buf, size, "g%u_tls_%llx_%llx_%zu", generation, (unsigned long long)l->dev,
-		 (unsigned long long)l->inode, probe);
+	snprintf(buf, size, "g%u_tls_%u_%zu", generation, l->number, probe);
 }
 
 static int pin(const struct kernel *k, u32 generation, const struct library *l, size_t probe)
@@ -70,38 +74,41 @@ static void unpin(const struct kernel *k, const struct library *l)
 		}
 }
 
-/* 1: it is attached; 0: there is no such symbol; or a negative errno. */
+static bool find_symbols(struct library *l)
+{
+	u64 found = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(probes); i++) {
+		l->at[i] = probes[i].go ? kernel_find_go(l->fd, probes[i].symbol)
+					: kernel_find_function(l->fd, probes[i].symbol);
+		found |= l->at[i];
+	}
+	return found;
+}
+
 static int attach_one(const struct kernel *k, const struct backstop_bpf *s, u32 generation,
 		      struct library *l, size_t probe)
 {
-	const char *symbol = probes[probe].symbol;
-	bool go = probes[probe].go;
-	const struct bpf_uprobe_opts opts = { .sz = sizeof(opts), .bpf_cookie = go };
-	u64 at = go ? kernel_find_go(l->fd, symbol) : kernel_find_function(l->fd, symbol);
+	const struct bpf_uprobe_opts opts = { .sz = sizeof(opts), .bpf_cookie = probes[probe].go };
 	struct bpf_program *p = probes[probe].frees ? s->progs.tls_free : s->progs.tls_write;
 	char path[32];
-	int r;
 
-	if (!at)
-		return 0;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", l->fd);
-	l->links[probe] = bpf_program__attach_uprobe_opts(p, -1, path, at, &opts);
+	l->links[probe] = bpf_program__attach_uprobe_opts(p, -1, path, l->at[probe], &opts);
 	if (!l->links[probe])
 		return -errno;
-	r = pin(k, generation, l, probe);
-	return r ?: 1;
+	return pin(k, generation, l, probe);
 }
 
 static int attach(const struct kernel *k, const struct backstop_bpf *s, u32 generation,
 		  struct library *l)
 {
-	int r = 0, count = 0;
+	int r = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(probes) && r >= 0; i++) {
-		r = attach_one(k, s, generation, l, i);
-		count += r;
-	}
-	return r < 0 ? r : count > 0;
+	for (size_t i = 0; i < ARRAY_SIZE(probes) && !r; i++)
+		if (l->at[i])
+			r = attach_one(k, s, generation, l, i);
+	return r;
 }
 
 /* The links of the former generation go with their pins. */
@@ -112,11 +119,11 @@ int kernel_attach_libraries(struct kernel *k, struct backstop_bpf *s, u32 genera
 
 	if (!s->rodata->send_tables)
 		return 0;
-	for (l = LIST_FIRST(&k->libraries); l && r >= 0; l = LIST_NEXT(l, entry)) {
+	for (l = LIST_FIRST(&k->libraries); l && !r; l = LIST_NEXT(l, entry)) {
 		free_links(l);
 		r = attach(k, s, generation, l);
 	}
-	return MIN(r, 0);
+	return r;
 }
 
 void kernel_free_libraries(struct kernel *k)
@@ -138,26 +145,55 @@ void kernel_drop_libraries(struct kernel *k)
 	kernel_free_libraries(k);
 }
 
-int kernel_watch_library(struct kernel *k, u32 tgid, u64 start, u64 end, u64 dev, u64 inode)
+static struct library *open_library(struct kernel *k, u32 tgid, u64 start, u64 end, int *error)
 {
-	struct library *l;
+	struct library *l = calloc(1, sizeof(*l));
+
+	*error = -ENOMEM;
+	if (!l)
+		return NULL;
+	l->fd = kernel_open_mapped(k, tgid, start, end, &l->real);
+	if (l->fd >= 0)
+		return l;
+	*error = l->fd;
+	library_free(l);
+	return NULL;
+}
+
+static void drop(struct kernel *k, struct library *l)
+{
+	LIST_REMOVE(l, entry);
+	unpin(k, l);
+	library_free(l);
+}
+
+/* What is written into a library that is probed moves its functions: it is probed anew. */
+int kernel_watch_library(struct kernel *k, u32 tgid, u64 start, u64 end)
+{
+	struct library *l, *known;
+	bool any, same;
 	int r;
 
-	LIST_FOREACH (l, &k->libraries, entry)
-		if (l->dev == dev && l->inode == inode)
-			return 1;
 	if (!k->skel->rodata->send_tables)
 		return 0;
-	l = calloc(1, sizeof(*l));
+	l = open_library(k, tgid, start, end, &r);
 	if (!l)
-		return -ENOMEM;
-	l->dev = dev;
-	l->inode = inode;
-	l->fd = kernel_open_mapped(k, tgid, start, end);
-	r = l->fd < 0 ? l->fd : attach(k, k->skel, k->generation, l);
-	if (r > 0)
-		LIST_INSERT_HEAD(&k->libraries, l, entry);
-	else
+		return r;
+	any = find_symbols(l);
+	LIST_FOREACH (known, &k->libraries, entry)
+		if (known->real == l->real)
+			break;
+	same = known && !memcmp(known->at, l->at, sizeof(l->at));
+	if (known && !same)
+		drop(k, known);
+	if (same || !any) {
 		library_free(l);
-	return r;
+		return any;
+	}
+	l->number = k->library_count++;
+	LIST_INSERT_HEAD(&k->libraries, l, entry);
+	r = attach(k, k->skel, k->generation, l);
+	if (r)
+		drop(k, l);
+	return r ?: 1;
 }

@@ -50,7 +50,7 @@ static int look_up(const struct kernel *k, u32 tgid, u64 start, struct bs_mapped
 
 /* Nobody is asked for what O_PATH opens, and it keeps its mount, and so the mount's number: what
  * the process may map there meanwhile is another's. */
-int kernel_open_mapped(const struct kernel *k, u32 tgid, u64 start, u64 end)
+int kernel_open_mapped(const struct kernel *k, u32 tgid, u64 start, u64 end, u64 *real)
 {
 	_cleanup_close_ int fd = -1;
 	struct bs_mapped row = { 0 };
@@ -68,6 +68,7 @@ int kernel_open_mapped(const struct kernel *k, u32 tgid, u64 start, u64 end)
 		return r;
 	if (row.fuse || row.mount != st.stx_mnt_id)
 		return -EREMOTE;
+	*real = row.real;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	r = open(path, O_RDONLY | O_CLOEXEC);
 	return r < 0 ? -errno : r;

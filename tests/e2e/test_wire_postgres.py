@@ -1,6 +1,8 @@
 """What PostgreSQL's clients send: held before it leaves, let go unchanged, or refused."""
 import os
+import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -20,6 +22,12 @@ def check_loss(wire, users, agent, answer, tls=False):
     else:
         expect_denied(wire, agent, tls)
         assert users.rows() == "1"
+
+
+def find_library(name):
+    """Where the dynamic linker finds it."""
+    known = subprocess.run(["ldconfig", "-p"], capture_output=True, text=True, check=True).stdout
+    return next(line.split("=> ")[1] for line in known.splitlines() if line.split()[:1] == [name])
 
 
 @BOTH
@@ -52,6 +60,35 @@ def test_psycopg2(wire, users, mode, answer):
     needs(modules=["psycopg2"])
     agent = wire.run(client("psycopg2_.py", "plain", users.conninfo(f"sslmode={mode}"), LOSSES["delete"]))
     check_loss(wire, users, agent, answer, mode == "require")
+
+
+def test_overlay(wire, users, tmp_path):
+    """A library that lies as a container's do is probed, and once: it is the host's, too, which was there before."""
+    needs(modules=["psycopg2"])
+    words = client("psycopg2_.py", "plain", users.conninfo("sslmode=require"))
+    expect_unasked(wire, wire.run([*words, "select 1"]))
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(tmp_path)], check=True)
+    try:
+        for name in ("root", "upper", "work"):
+            (tmp_path / name).mkdir()
+        options = f"lowerdir=/,upperdir={tmp_path}/upper,workdir={tmp_path}/work"
+        subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, f"{tmp_path}/root"], check=True)
+        for answer in ("deny", "approve"):
+            check_loss(wire, users, wire.run(["chroot", f"{tmp_path}/root", *words, LOSSES["delete"]]), answer, True)
+    finally:
+        subprocess.run(["umount", "-l", "-R", str(tmp_path)], check=True)
+
+
+def test_rewritten_library(wire, users, tmp_path):
+    """What a file was found to be counts until somebody writes to it."""
+    needs(modules=["psycopg2"])
+    library = tmp_path / "libssl-own.so"
+    words = ["env", f"LD_PRELOAD={library}", *client("psycopg2_.py", "plain", users.conninfo("sslmode=require"))]
+    shutil.copyfile(find_library("libz.so.1"), library)
+    time.sleep(3)  # what has just been written may be written once more within the tick of its clock
+    expect_unasked(wire, wire.run([*words, "select 1"]))
+    shutil.copyfile(find_library("libssl.so.3"), library)
+    check_loss(wire, users, wire.run([*words, LOSSES["delete"]]), "deny", True)
 
 
 @BOTH

@@ -158,7 +158,7 @@ int kernel_next_process(const struct kernel *k _unused_, u32 *tgid _unused_)
 }
 
 int kernel_watch_library(struct kernel *k _unused_, u32 tgid _unused_, u64 start _unused_,
-			 u64 end _unused_, u64 dev _unused_, u64 inode _unused_)
+			 u64 end _unused_)
 {
 	return 0;
 }
