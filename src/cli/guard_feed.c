@@ -38,15 +38,11 @@ static void show_session(const json_t *s)
 }
 
 /* Those that were there before the feed began. */
-static void show_sessions(const char *socket)
+static void show_sessions(const json_t *status)
 {
-	_cleanup_json_ json_t *reply = NULL;
-	const json_t *sessions, *s;
+	const json_t *sessions = json_object_get(status, "sessions"), *s;
 	size_t i;
 
-	if (client_request(socket, json_pack("{ss}", "op", "status"), &reply))
-		return;
-	sessions = json_object_get(reply, "sessions");
 	json_array_foreach(sessions, i, s)
 	{
 		show_session(s);
@@ -71,6 +67,12 @@ static void show_feed(struct client *c, bool colour)
 	}
 }
 
+/* Where another guard has the socket, the keeper's ends soon. */
+static bool is_of(const json_t *status, pid_t keeper)
+{
+	return member_uint(status, "keeper") == (uint64_t)keeper;
+}
+
 /* The other side of `life` is open in the keeper, and in the guard, which does not outlive it. */
 static bool has_ended(int life)
 {
@@ -79,18 +81,21 @@ static bool has_ended(int life)
 	return poll(&p, 1, RETRY_MS) > 0;
 }
 
-static _Noreturn void be_feed(const char *socket, int life)
+static _Noreturn void be_feed(const char *socket, pid_t keeper, int life)
 {
 	bool colour = isatty(STDOUT_FILENO), first = true;
 
 	signal(SIGINT, SIG_IGN); /* Ctrl-C stops the guard, and how that ends is shown too */
 	do {
 		_cleanup_client_ struct client c = CLIENT_INIT;
+		_cleanup_json_ json_t *status = NULL;
 
-		if (client_watch(socket, &c))
+		if (client_watch(socket, &c) ||
+		    client_request(socket, json_pack("{ss}", "op", "status"), &status) ||
+		    !is_of(status, keeper))
 			continue;
 		if (first)
-			show_sessions(socket);
+			show_sessions(status);
 		first = false;
 		show_feed(&c, colour);
 	} while (!has_ended(life));
@@ -100,7 +105,7 @@ static _Noreturn void be_feed(const char *socket, int life)
 void guard_feed_start(const char *socket)
 {
 	int life[2]; /* the side that is written to is closed by this process's end */
-	pid_t pid;
+	pid_t keeper = getpid(), pid;
 
 	if (pipe2(life, O_CLOEXEC)) {
 		log_errno(-errno, "cannot show what is found");
@@ -110,7 +115,7 @@ void guard_feed_start(const char *socket)
 	if (pid == 0) {
 		close(life[1]);
 		if (fork() == 0) /* nobody's child: whom the keeper reaps is its own */
-			be_feed(socket, life[0]);
+			be_feed(socket, keeper, life[0]);
 		_exit(0);
 	}
 	close(life[0]);

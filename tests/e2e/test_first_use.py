@@ -73,6 +73,17 @@ def test_foreground_shows_what_it_finds(lab, profiles):
     until(lambda: "the guard stopped" in guard.log(), lambda: "its end is shown: " + guard.log())
 
 
+def test_a_guard_that_is_refused_shows_nothing(lab):
+    """A guard runs already: what it finds is not shown by the one that may not."""
+    guard = lab.new_guard()
+    refused = lab.plain([lab.backstop, "guard", "--foreground", *guard.common, "--state-dir", guard.state,
+                         "--settings", guard.settings_file])
+    assert refused.finish() == 1 and "a guard runs already" in refused.err, refused.all
+    assert lab.run(["true"], guard=guard).finish() == 0
+    until(lambda: not refused.readers[0].is_alive(), lambda: "nobody shows anything more: " + refused.out)
+    assert refused.out == ""
+
+
 def test_a_terminal_that_is_not_read_holds_nothing_up(lab):
     """More than a pipe takes is written to it, and nobody reads."""
     guard = lab.make_guard("--foreground")
