@@ -91,6 +91,17 @@ int io_replace_file(const char *path, const void *data, size_t len, mode_t mode)
 	return err;
 }
 
+int io_write_output(const char *path, const void *data, size_t len, mode_t mode)
+{
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+
+	if (lstat(path, &st) || S_ISREG(st.st_mode))
+		return io_replace_file(path, data, len, mode);
+	fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOCTTY);
+	return fd < 0 ? -errno : io_write_all(fd, data, len);
+}
+
 int io_mkdir_p(const char *path, mode_t mode)
 {
 	_cleanup_free_ char *copy = strdup(path);

@@ -22,6 +22,10 @@ int io_write_all(int fd, const void *data, size_t len);
  * errno. */
 int io_replace_file(const char *path, const void *data, size_t len, mode_t mode);
 
+/* The same for a path that a user gave: what is no plain file there (a device, a pipe, a link)
+ * stays, and is written to. */
+int io_write_output(const char *path, const void *data, size_t len, mode_t mode);
+
 /* mkdir -p. Directories that are there already are left as they are. 0 or a negative errno. */
 int io_mkdir_p(const char *path, mode_t mode);
 

@@ -70,7 +70,7 @@ static int run_compile(const struct options *o, int argc, char **argv)
 		log_error("%s is left as it was", o->output);
 		return EXIT_FAILURE;
 	}
-	err = io_replace_file(o->output, image.data, image.len, 0644);
+	err = io_write_output(o->output, image.data, image.len, 0644);
 	if (err)
 		log_errno(err, "cannot write %s, it is left as it was", o->output);
 	return err ? EXIT_FAILURE : EXIT_SUCCESS;

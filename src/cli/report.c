@@ -69,7 +69,7 @@ static int write_out(const struct options *o, const struct strbuf *text)
 	int r = strbuf_error(text);
 
 	if (!r && o->output)
-		r = io_replace_file(o->output, text->data, text->len, FILE_MODE);
+		r = io_write_output(o->output, text->data, text->len, FILE_MODE);
 	else if (!r)
 		r = fwrite(text->data, 1, text->len, stdout) == text->len ? 0 : -EIO;
 	return r ? log_errno(r, "report: cannot write %s", o->output ? o->output : "it") : 0;

@@ -153,6 +153,10 @@ def test_report(lab, own, record, tmp_path):
     out = tmp_path / "report.html"
     assert record.ask("report", "--html", "-o", str(out), session) == ""
     assert out.read_text() == page
+    link = tmp_path / "link"  # as /dev/stdout is one
+    link.symlink_to(out)
+    assert record.ask("report", "-o", str(link), session) == ""
+    assert link.is_symlink() and out.read_text() == text
 
 
 def test_stats(lab, own, record):

@@ -83,6 +83,31 @@ static void test_failed_replacement_leaves_nothing(void **state _unused_)
 	assert_int_equal(rmdir("d"), 0);
 }
 
+static void test_output_goes_to_what_is_there(void **state _unused_)
+{
+	_cleanup_strbuf_ struct strbuf got = STRBUF_INIT;
+	char piped[2] = "";
+	struct stat st;
+	int fifo;
+
+	assert_int_equal(io_write_output("plain", "a long text", 11, 0604), 0);
+	assert_int_equal(stat("plain", &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0604);
+	assert_int_equal(symlink("plain", "to"), 0);
+	assert_int_equal(io_write_output("to", "short", 5, 0600), 0);
+	assert_int_equal(lstat("to", &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+	assert_int_equal(io_read_file(AT_FDCWD, "plain", 100, &got), 0);
+	assert_string_equal(got.data, "short");
+	assert_int_equal(mkfifo("fifo", 0600), 0);
+	fifo = open("fifo", O_RDWR | O_CLOEXEC);
+	assert_int_equal(io_write_output("fifo", "x", 1, 0600), 0);
+	assert_int_equal(read(fifo, piped, 1), 1);
+	assert_string_equal(piped, "x");
+	close(fifo);
+	assert_int_equal(io_write_output(".", "x", 1, 0600), -EISDIR);
+}
+
 /* A pipe takes 64 KiB at a time, so that writing more means short writes. */
 static void test_write_all_through_a_pipe(void **state _unused_)
 {
@@ -169,6 +194,7 @@ int main(void)
 		cmocka_unit_test(test_read_empty_file),
 		cmocka_unit_test(test_replace_file),
 		cmocka_unit_test(test_failed_replacement_leaves_nothing),
+		cmocka_unit_test(test_output_goes_to_what_is_there),
 		cmocka_unit_test(test_write_all_through_a_pipe),
 		cmocka_unit_test(test_mkdir_p),
 		cmocka_unit_test(test_readlink),
