@@ -216,6 +216,7 @@ static int parse_word(struct parser *p, char *word)
 static int check_operands(struct parser *p)
 {
 	const struct command *c = p->command;
+	const char *arguments = c->arguments ?: "";
 	unsigned int n = p->operands;
 
 	if (n >= c->min_operands && n <= c->max_operands)
@@ -226,7 +227,7 @@ static int check_operands(struct parser *p)
 		blame(p, p->argv[c->max_operands]);
 	if (n > c->max_operands)
 		strbuf_addf(p->err, " is one operand too many");
-	strbuf_addf(p->err, ": backstop %s %s", c->name, c->arguments ? c->arguments : "");
+	strbuf_addf(p->err, ": backstop %s%s%s", c->name, *arguments ? " " : "", arguments);
 	return -EINVAL;
 }
 

@@ -470,13 +470,14 @@ static void stop(struct guard *g)
 {
 	unsigned int denied = hold_end_all(g, "the guard stops");
 	const char *sessions = g->sessions.count ? ", its sessions go on unguarded" : "";
+	const char *were = denied == 1 ? " was" : "s were";
 
 	drain(g);
 	unseen_forget_all(g);
 	if (denied)
-		log_info("%u open hold%s denied", denied, denied == 1 ? " was" : "s were");
-	report_guard(g, NULL, "guard stopped", "the guard stopped, %u open holds were denied%s",
-		     denied, sessions);
+		log_info("%u open hold%s denied", denied, were);
+	report_guard(g, NULL, "guard stopped", "the guard stopped, %u open hold%s denied%s", denied,
+		     were, sessions);
 	report_sync(g);
 	kernel_unpin(g->kernel);
 }

@@ -243,6 +243,13 @@ def test_stop(lab, own, net, sig):
     assert any("2 open holds were denied" in line for line in own.lines()), own.lines()
 
 
+def test_one_hold_is_told_as_one(lab, own):
+    agent = lab.run(lab.words(), guard=own)
+    own.wait_for_holds()
+    assert own.stop() == 0 and agent.finish() == 126
+    assert any("1 open hold was denied" in line for line in own.lines()), own.lines()
+
+
 def own_programs(own):
     """The ids of what is loaded, found by what the guard has open."""
     from lab import programs_of

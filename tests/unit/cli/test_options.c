@@ -187,9 +187,12 @@ static void operands_are_counted(void **state)
 	struct command c = {
 		.name = "two", .arguments = "A B", .min_operands = 2, .max_operands = 2
 	};
+	struct command none = { .name = "none", .arguments = "" };
 	struct try t = { 0 };
 
 	(void)state;
+	assert_int_equal(parse(&t, &none, "a"), -EINVAL);
+	assert_string_equal(strbuf_str(&t.err), "none: a is one operand too many: backstop none");
 	assert_int_equal(parse(&t, &c, "a b"), 0);
 	assert_int_equal(parse(&t, &c, "a"), -EINVAL);
 	assert_string_equal(strbuf_str(&t.err), "two: an operand is missing: backstop two A B");
