@@ -40,7 +40,8 @@ static void begin_line(struct strbuf *line)
 /* One write, so that lines of several processes on one stderr do not mix. */
 static void end_line(struct strbuf *line)
 {
-	strbuf_addc(line, '\n');
+	if (line->len && line->data[line->len - 1] != '\n')
+		strbuf_addc(line, '\n');
 	if (!strbuf_error(line))
 		(void)io_write_all(STDERR_FILENO, line->data, line->len);
 }

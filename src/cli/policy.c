@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/io.h"
 #include "base/json.h"
@@ -67,7 +68,8 @@ static int run_compile(const struct options *o, int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	if (compile(o, argv, (size_t)argc, o->output, &image)) {
-		log_error("%s is left as it was", o->output);
+		if (!access(o->output, F_OK))
+			log_error("%s is left as it was", o->output);
 		return EXIT_FAILURE;
 	}
 	err = io_write_output(o->output, image.data, image.len, 0644);

@@ -78,15 +78,18 @@ static char *image_path(const struct guard *g)
 }
 
 /* A guard that comes up with the policy of before is better than none. */
-static void compile_first(struct guard *g)
+static int compile_first(struct guard *g)
 {
 	_cleanup_strbuf_ struct strbuf err = STRBUF_INIT;
+	int r = policy_fresh(g->image, g->options.settings) == 1 ? 0 : compile_policy(g, &err);
 
-	if (policy_fresh(g->image, g->options.settings) == 1 || !compile_policy(g, &err))
-		return;
+	if (!r)
+		return 0;
 	log_error("%s", strbuf_str(&err));
-	if (!access(g->image, R_OK))
-		log_warning("the policy that was compiled before is used");
+	if (access(g->image, R_OK))
+		return r;
+	log_warning("the policy that was compiled before is used");
+	return 0;
 }
 
 int reload_first(struct guard *g)
@@ -97,8 +100,9 @@ int reload_first(struct guard *g)
 	g->image = image_path(g);
 	if (!g->image)
 		return log_errno(-ENOMEM, "cannot start");
-	if (is_compiled(g))
-		compile_first(g);
+	r = is_compiled(g) ? compile_first(g) : 0;
+	if (r)
+		return r;
 	r = policy_open(g->image, &g->policy, &err);
 	if (r) {
 		log_error("%s", strbuf_str(&err));

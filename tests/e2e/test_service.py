@@ -348,6 +348,8 @@ def test_guard_does_not_start_with_bad_settings(lab):
     done = subprocess.run([own.backstop, "guard", *own.common, "--state-dir", own.state, "--settings", own.settings_file],
                           capture_output=True, text=True, timeout=20)
     assert done.returncode != 0 and "enforced" in done.stderr and "backstop.yaml:1" in done.stderr, done
+    # it speaks of the settings alone, and of no image that is not there
+    assert "policy.image" not in done.stderr and "\n\n" not in done.stderr, done.stderr
 
 
 def test_reload_under_load(lab, own, net):

@@ -44,6 +44,11 @@ static void say_info(void)
 	log_info("guard %d %s", 7, "ready");
 }
 
+static void say_words_of_a_child(void)
+{
+	log_error("%s", "x.yaml:1:1: no YAML\n");
+}
+
 static void say_debug(void)
 {
 	log_debug("ring full");
@@ -57,6 +62,7 @@ static void say_error(void)
 static void test_lines(void **state _unused_)
 {
 	assert_said(say_info, "guard 7 ready");
+	assert_said(say_words_of_a_child, "x.yaml:1:1: no YAML");
 	assert_said(say_error, "cannot open x: No such file or directory");
 }
 
