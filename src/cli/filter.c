@@ -211,9 +211,12 @@ static void add_path(struct where *w, struct query *q, const char *path)
 	    path);
 }
 
-/* What the rows say more coarsely (program, kind) filter_wants() looks at again. */
+/* What the rows say more coarsely (program, kind) filter_wants() looks at again. GLOB reads
+ * brackets and backslashes in another way than fnmatch(). */
 static void add_conditions(struct where *w, struct query *q, const struct filter *f)
 {
+	bool alike = !f->signature || !strpbrk(f->signature, "[\\");
+
 	add(w, "e.session IN (SELECT id FROM sessions WHERE name = ?)", f->session);
 	add(w,
 	    "e.id IN (SELECT event FROM findings WHERE verdict IN"
@@ -222,7 +225,7 @@ static void add_conditions(struct where *w, struct query *q, const struct filter
 	add(w,
 	    "e.id IN (SELECT event FROM findings WHERE signature IN"
 	    " (SELECT id FROM names WHERE text GLOB ?))",
-	    f->signature);
+	    alike ? f->signature : "*");
 	add_host(w, q, f->host);
 	add_path(w, q, f->path);
 	add_kind(w, q, f->kind);

@@ -63,7 +63,10 @@ def test_log(lab, own, record):
     denied = [json.loads(l) for l in record.both("log", "--json", "--verdict", "deny").splitlines()]
     assert [e["unmapped"]["backstop"]["session"] for e in denied] == [second]
     assert record.both("log", "--json", "--signature", "test.d*").count("\n") == 1
-    assert record.both("log", "--json", "--signature", "other.*") == ""
+    for pattern in ("test.[!x]eny", r"test\.deny", "test.[[:lower:]]eny"):
+        assert record.both("log", "--json", "--signature", pattern).count("\n") == 1
+    for pattern in ("other.*", "test.[!d]eny"):
+        assert record.both("log", "--json", "--signature", pattern) == ""
     assert record.both("log", "--kind", "exec", "--program", "echo").count("echo a") == 1
     assert record.both("log", "--json", "--agent", "test").count("\n") == len([l for l in lines if '"agent":"test"' in l])
     assert record.both("log", "--json", "--since", "1h").splitlines() == lines
