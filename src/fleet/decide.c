@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/escape.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "cli/client.h"
 #include "cli/feed.h"
@@ -133,6 +134,7 @@ static const char *remedy(natsStatus status)
 static int request(const char *op, natsConnection *connection, const char *host, const char *text,
 		   json_t **ret)
 {
+	_cleanup_strbuf_ struct strbuf word = STRBUF_INIT;
 	char subject[APPROVE_SUBJECT_MAX];
 	const char *denied = NULL; /* what the server does not permit, it says behind our back */
 	natsMsg *reply = NULL;
@@ -148,8 +150,9 @@ static int request(const char *op, natsConnection *connection, const char *host,
 		return 0;
 	if (status == NATS_TIMEOUT)
 		(void)natsConnection_GetLastError(connection, &denied);
-	log_error("%s: no answer of %s: %s%s", op, host, denied ? denied : nats_text(status),
-		  remedy(status));
+	escape_word(&word, host);
+	log_error("%s: no answer of %s: %s%s", op, strbuf_str(&word),
+		  denied ? denied : nats_text(status), remedy(status));
 	return -EIO;
 }
 
@@ -176,23 +179,38 @@ static int send_to(const char *op, const char *spec, const char *host, const jso
 	return r;
 }
 
+static void put_decision(struct strbuf *out, const struct held *h, const char *done)
+{
+	struct json j = JSON_INIT(out);
+
+	json_open_object(&j, NULL);
+	json_put_string(&j, "host", h->host);
+	json_put_uint(&j, "id", h->hold);
+	json_put_string(&j, "decision", done);
+	json_close_object(&j);
+}
+
 static int tell(const struct fleet_decision *d, const char *op, const struct held *h, json_t *reply)
 {
 	const char *done = !strcmp(op, "approve") ? "approved" : "denied";
 	const char *why = json_string_value(json_object_get(reply, "error"));
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
-	bool ok = json_is_true(json_object_get(reply, "ok"));
 
-	if (!ok) {
+	if (!json_is_true(json_object_get(reply, "ok"))) {
+		escape_word(&text, h->host);
+		strbuf_adds(&text, " refuses: ");
 		escape_bytes(&text, why ? why : "no reason given", why ? strlen(why) : 15);
-		log_error("%s: %s refuses: %s", op, h->host, strbuf_str(&text));
+		log_error("%s: %s", op, strbuf_str(&text));
 		return EXIT_FAILURE;
 	}
-	if (d->json)
-		printf("{\"host\":\"%s\",\"id\":%" PRIu64 ",\"decision\":\"%s\"}\n", h->host,
-		       h->hold, done);
-	else
-		printf("hold %s/%" PRIu64 ": %s\n", h->host, h->hold, done);
+	if (d->json) {
+		put_decision(&text, h, done);
+	} else {
+		strbuf_adds(&text, "hold ");
+		held_add_name(&text, h);
+		strbuf_addf(&text, ": %s", done);
+	}
+	puts(strbuf_str(&text));
 	return EXIT_SUCCESS;
 }
 

@@ -2,6 +2,7 @@
 import base64
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -43,11 +44,11 @@ class Bus(Nats):
 
 
 class Tap(threading.Thread):
-    """Sees each decision on its way."""
+    """Sees each decision on its way, and answers it, if that is asked for."""
 
     def __init__(self, port):
         super().__init__(daemon=True)
-        self.seen, self.socket = [], socket.create_connection(("127.0.0.1", port))
+        self.seen, self.answer, self.socket = [], None, socket.create_connection(("127.0.0.1", port))
         self.file = self.socket.makefile("rb")
         self.file.readline()
         self.socket.sendall(b'CONNECT {"verbose":false,"pedantic":false,"user":"owner","pass":"PASSWORD"}\r\n'
@@ -61,6 +62,8 @@ class Tap(threading.Thread):
             words = line.split()
             if words and words[0] == b"MSG":
                 self.seen.append(json.loads(self.file.read(int(words[-1]) + 2)))
+                if self.answer:
+                    self.socket.sendall(b"PUB %s %d\r\n%s\r\n" % (words[3], len(self.answer), self.answer))
 
 
 class Approver:
@@ -250,6 +253,33 @@ def test_what_is_shown_is_what_is_signed(lab, fleet):
     assert lab.ran() == 0
     fleet.guard.deny(fleet.guard.holds()[0])
     agent.finish()
+
+
+def test_what_a_host_calls_itself(lab, fleet):
+    """Moves no cursor, and is no JSON of its own."""
+    host = 'x\u001b[31m\u009b1m","y'
+    lab.run(lab.words(), guard=fleet.guard)
+    hold = fleet.guard.wait_for_holds()[0]
+    fleet.wait_for(1)
+    line = json.loads(next(m for m in fleet.owner.messages() if m[0].endswith(".finding"))[2])
+    line["device"].update(uid=host, hostname=host)
+    word = re.sub(r"\W", "_", json.dumps(host)[1:-1])
+    fleet.owner.request(f"backstop.{word}.finding", json.dumps(line).encode())
+    fleet.wait_for(2)
+    operand = f"{host}/{hold['id']}"
+    said = [fleet.decide("approve", operand)]
+    tap = Tap(fleet.bus.port)
+    for answer in ({"ok": False, "error": host}, {"ok": True}):
+        tap.answer = json.dumps(answer).encode()
+        said.append(fleet.decide("approve", operand))
+    decided = fleet.decide("approve", operand, None, "--json")
+    tap.socket.close()
+    assert [done.returncode for done in said] == [1, 1, 0], said
+    assert "no answer of $'x\\e[31m" in said[0].stderr and "refuses: x\\e[31m" in said[1].stderr, said
+    for done in [*said, decided]:
+        assert not set("\u001b\u009b") & set(done.stdout + done.stderr), done
+    assert json.loads(decided.stdout) == {"host": host, "id": hold["id"], "decision": "approved"}
+    fleet.guard.deny(hold)
 
 
 def test_rights_on_the_bus(lab, fleet):
