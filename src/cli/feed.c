@@ -34,6 +34,19 @@ json_t *feed_parse(const char *line, size_t len)
 	return NULL;
 }
 
+void feed_put_json(struct strbuf *out, const char *line, size_t len, const json_t *event,
+		   bool terminal)
+{
+	_cleanup_free_ char *ascii =
+		terminal ? json_dumps(event, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
+
+	if (terminal)
+		strbuf_adds(out, ascii ? ascii : "");
+	else
+		strbuf_add(out, line, len);
+	strbuf_addc(out, '\n');
+}
+
 const json_t *feed_details(const json_t *event)
 {
 	return json_object_get(json_object_get(event, "unmapped"), "backstop");

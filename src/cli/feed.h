@@ -16,6 +16,11 @@ void feed_format_event(struct strbuf *out, const json_t *event, bool colour);
 /* Both of the above: 0, -EINVAL where the line is no event (nothing is appended), or -ENOMEM. */
 int feed_format(struct strbuf *out, const char *line, size_t len, bool colour);
 
+/* Appends the event as JSON, ended by a newline: to a program the line as it stands; to a terminal,
+ * whose cursor a line of another host could move, in ASCII. */
+void feed_put_json(struct strbuf *out, const char *line, size_t len, const json_t *event,
+		   bool terminal);
+
 /* What the guard itself said of the event: session, verdict, argv …; NULL: nothing. */
 const json_t *feed_details(const json_t *event);
 

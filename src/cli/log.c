@@ -37,7 +37,7 @@ STAILQ_HEAD(kept_lines, kept_line);
 struct output {
 	const struct options *options;
 	struct filter filter;
-	bool colour;
+	bool terminal;
 	unsigned int keep, kept;
 	struct kept_lines lines;
 };
@@ -85,12 +85,11 @@ static int put_line(struct output *out, const char *line, size_t len, const json
 		ecs_put(&text, event);
 		strbuf_addc(&text, '\n');
 	} else if (out->options->json) {
-		strbuf_add(&text, line, len);
-		strbuf_addc(&text, '\n');
+		feed_put_json(&text, line, len, event, out->terminal);
 	} else {
 		if (out->options->place.fleet)
 			add_host(&text, event);
-		feed_format_event(&text, event, out->colour);
+		feed_format_event(&text, event, out->terminal);
 	}
 	if (strbuf_error(&text))
 		return strbuf_error(&text);
@@ -218,7 +217,7 @@ static int read_before(struct output *out, const char *dir, struct journal_reade
 static int print_journal(const struct options *o, const struct filter *filter, const char *dir)
 {
 	struct output out = {
-		.options = o, .filter = *filter, .colour = isatty(STDOUT_FILENO), .keep = o->count
+		.options = o, .filter = *filter, .terminal = isatty(STDOUT_FILENO), .keep = o->count
 	};
 	_cleanup_(journal_reader_close_ptr) struct journal_reader *r = NULL;
 	_cleanup_close_ int inotify_fd = o->follow ? inotify_init1(IN_CLOEXEC) : -1;

@@ -379,16 +379,6 @@ static int run_terminal(struct watch *w)
 
 /* --- without a terminal */
 
-/* To a program an event goes as it is; to a terminal nothing goes that could move its cursor. */
-static void add_json(struct strbuf *out, const json_t *event, const char *line)
-{
-	_cleanup_free_ char *ascii = NULL;
-
-	if (isatty(STDOUT_FILENO))
-		ascii = json_dumps(event, JSON_COMPACT | JSON_ENSURE_ASCII);
-	strbuf_addf(out, "%s\n", ascii ? ascii : line);
-}
-
 static int print_line(const struct watch *w, const char *line, size_t len)
 {
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
@@ -397,9 +387,9 @@ static int print_line(const struct watch *w, const char *line, size_t len)
 	if (!event)
 		return log_last_line(line, len);
 	if (w->options->json)
-		add_json(&text, event, line);
+		feed_put_json(&text, line, len, event, isatty(STDOUT_FILENO));
 	else
-		feed_format_event(&text, event, isatty(STDOUT_FILENO) == 1);
+		feed_format_event(&text, event, isatty(STDOUT_FILENO));
 	return print_text(&text);
 }
 

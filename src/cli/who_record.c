@@ -56,15 +56,18 @@ struct printer {
 static int print_event(void *data, const char *line, size_t len)
 {
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	_cleanup_json_ json_t *event = feed_parse(line, len);
+	bool terminal = isatty(STDOUT_FILENO);
 	struct printer *p = data;
 
 	p->count++;
-	if (p->json) {
-		puts(line);
+	if (!event)
 		return 0;
-	}
-	if (!feed_format(&out, line, len, isatty(STDOUT_FILENO)))
-		fputs(strbuf_str(&out), stdout);
+	if (p->json)
+		feed_put_json(&out, line, len, event, terminal);
+	else
+		feed_format_event(&out, event, terminal);
+	fputs(strbuf_str(&out), stdout);
 	return strbuf_error(&out);
 }
 

@@ -274,3 +274,16 @@ def test_traps(build, journal, question):
     assert not re.search("[\u0000-\u0009\u000b-\u001f\u0080-\u009f\u202e]", done.stdout), done.stdout
     if "report" in question:
         assert not re.search("\n\n</title>|Session a.*</title><i>", done.stdout), done.stdout
+
+
+@pytest.mark.parametrize("question", ["log --json", "who 192.0.2.7 --json"])
+def test_json_on_a_terminal(lab, build, journal, question):
+    """A program gets a line as it stands; a terminal gets none of what moves its cursor."""
+    line = json.dumps({"class_uid": 4001, "activity_id": 1, "time": 1795000000000, "message": "\u009b1m\u202e",
+                       "dst_endpoint": {"ip": "192.0.2.7", "port": 1}}, ensure_ascii=False, separators=(",", ":"))
+    journal.write(line)
+    argv = [f"{build}/backstop", *question.split(), "--dir", journal.path]
+    assert subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True).stdout == line + "\n"
+    asked = lab.plain(argv, terminal=True)
+    assert asked.finish() == 0
+    assert asked.out.isascii() and json.loads(asked.out) == json.loads(line)
