@@ -86,20 +86,27 @@ static __always_inline void before_tls(struct send_work *w, struct bs_label *l)
 	send_advance(w);
 }
 
-/* (connection, buffer, count) as C passes them, or Go, where the probe says so. */
+/* (connection, buffer, count). */
 struct given {
 	u64 object, buffer, count;
 };
+
 /* All are read before it is asked: the verifier takes no choice between places in a context. */
 static __always_inline struct given given_of(struct pt_regs *ctx)
 {
 	struct given c = { ctx->di, ctx->si, ctx->dx }, go = { ctx->ax, ctx->bx, ctx->cx };
+	u64 how = bpf_get_attach_cookie(ctx);
 
 	asm volatile(""
 		     : "+r"(c.object), "+r"(c.buffer), "+r"(c.count), "+r"(go.object),
 		       "+r"(go.buffer), "+r"(go.count));
-	return bpf_get_attach_cookie(ctx) ? go : c;
+	if (how == BS_TLS_INT)
+		c.count = (s32)c.count > 0 ? (u32)c.count : 0;
+	return how == BS_TLS_GO ? go : c;
 }
+
+#define TLS_MOST                                                                                   \
+	0x7fffffff /* bytes: of so many the end is not looked at, which makes a candidate */
 
 /* SSL_write(ssl, buffer, count), and all that begin likewise. */
 SEC("uprobe")
@@ -113,8 +120,8 @@ int tls_write(struct pt_regs *ctx)
 	if (!l || !is_acting() || !send_tables)
 		return 0;
 	c = given_of(ctx);
-	size = c.count;
-	if (!size || (s32)size < 0)
+	size = c.count > TLS_MOST ? TLS_MOST : c.count;
+	if (!size)
 		return 0;
 	w = send_claim();
 	if (!w) {

@@ -443,6 +443,14 @@ struct bs_send_event {
 	u8 data[];	       /* without a gap: the kernel scans tail and data as one */
 };
 
+/* How a function that is probed is given what it shall encrypt: the probe's cookie. */
+enum bs_tls_given {
+	BS_TLS_SIZE, /* as C passes connection, buffer and size_t */
+	BS_TLS_INT,  /* the same with an int, of which the upper half of its register tells nothing
+		      */
+	BS_TLS_GO,   /* in Go's registers */
+};
+
 /* A file that a process has mapped. */
 struct bs_mapped {
 	u64 start;

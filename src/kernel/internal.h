@@ -33,7 +33,7 @@ struct kernel {
 	u32 demand;    /* enum tier_demand: which hooks are needed now */
 	struct library_list libraries;
 	u32 library_count; /* that ever were, for the names of pins */
-	bool has_late; /* what is passed over has a second program */
+	bool has_late;	   /* what is passed over has a second program */
 };
 
 /* kept.c: before a load, the maps of the running object, or of the pins; 0 or a negative errno. */
@@ -88,6 +88,9 @@ void late_replace(struct kernel *k, struct backstop_bpf *s, u32 generation);
 /* symbol.c: where in the file a function of a program or library is best probed, with nothing of it
  * done and its arguments where they were; 0: there is no such function. */
 u64 kernel_find_function(int fd, const char *name);
+/* The same of what both are but a front of: `front` calls it first, and it is `other`, or that
+ * calls it, too. */
+u64 kernel_find_behind(int fd, const char *front, const char *other);
 /* How far into the function that is, by its first instructions. */
 #define KERNEL_CODE 64
 size_t kernel_probe_offset(const u8 code[static KERNEL_CODE]);

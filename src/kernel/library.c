@@ -8,19 +8,25 @@
 
 struct probe {
 	const char *symbol;
+	const char *other; /* what both call is probed */
+	u8 instead;	   /* so many of the next, which call it */
 	bool frees;
-	bool go; /* it is Go's, and takes its arguments in other registers */
+	enum bs_tls_given given;
 };
 
-/* Each is called by programs, and calls none of the others. */
+/* Of those that are probed none calls another. What stands behind SSL_write is called by OpenSSL's
+ * BIO_f_ssl as well; gnutls_record_send2 is there since 3.6.3. */
 static const struct probe probes[] = {
-	{ "SSL_write", false, false },
-	{ "SSL_write_ex", false, false },
-	{ "gnutls_record_send", false, false },
-	{ "SSL_free", true, false },
-	{ "gnutls_deinit", true, false },
-	{ "crypto/tls.(*Conn).Write", false, true },
-	{ "crypto/tls.(*Conn).clientHandshake", true, true }, /* the first of a connection */
+	{ .symbol = "SSL_write_ex", .other = "SSL_write", .instead = 2 },
+	{ .symbol = "SSL_write_ex" },
+	{ .symbol = "SSL_write", .given = BS_TLS_INT },
+	{ .symbol = "gnutls_record_send2", .instead = 1 },
+	{ .symbol = "gnutls_record_send" },
+	{ .symbol = "SSL_free", .frees = true },
+	{ .symbol = "gnutls_deinit", .frees = true },
+	{ .symbol = "crypto/tls.(*Conn).Write", .given = BS_TLS_GO },
+	/* the first of a connection */
+	{ .symbol = "crypto/tls.(*Conn).clientHandshake", .frees = true, .given = BS_TLS_GO },
 };
 
 /* One for each inode: what two mounts have in common, as those of two containers, is probed once.
@@ -74,22 +80,33 @@ static void unpin(const struct kernel *k, const struct library *l)
 		}
 }
 
-static bool find_symbols(struct library *l)
+static u64 find(int fd, const struct probe *p)
 {
-	u64 found = 0;
+	if (p->other)
+		return kernel_find_behind(fd, p->symbol, p->other);
+	return p->given == BS_TLS_GO ? kernel_find_go(fd, p->symbol)
+				     : kernel_find_function(fd, p->symbol);
+}
+
+static bool find_all(struct library *l)
+{
+	bool any = false;
 
 	for (size_t i = 0; i < ARRAY_SIZE(probes); i++) {
-		l->at[i] = probes[i].go ? kernel_find_go(l->fd, probes[i].symbol)
-					: kernel_find_function(l->fd, probes[i].symbol);
-		found |= l->at[i];
+		l->at[i] = find(l->fd, &probes[i]);
+		if (!l->at[i])
+			continue;
+		any = true;
+		i += probes[i].instead;
 	}
-	return found;
+	return any;
 }
 
 static int attach_one(const struct kernel *k, const struct backstop_bpf *s, u32 generation,
 		      struct library *l, size_t probe)
 {
-	const struct bpf_uprobe_opts opts = { .sz = sizeof(opts), .bpf_cookie = probes[probe].go };
+	const struct bpf_uprobe_opts opts = { .sz = sizeof(opts),
+					      .bpf_cookie = probes[probe].given };
 	struct bpf_program *p = probes[probe].frees ? s->progs.tls_free : s->progs.tls_write;
 	char path[32];
 
@@ -179,7 +196,7 @@ int kernel_watch_library(struct kernel *k, u32 tgid, u64 start, u64 end)
 	l = open_library(k, tgid, start, end, &r);
 	if (!l)
 		return r;
-	any = find_symbols(l);
+	any = find_all(l);
 	LIST_FOREACH (known, &k->libraries, entry)
 		if (known->real == l->real)
 			break;

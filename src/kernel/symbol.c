@@ -76,8 +76,8 @@ static bool is_called(const char *names, size_t size, size_t at, const char *nam
 	return at < size && size - at >= len && !memcmp(names + at, name, len);
 }
 
-/* The address of a function in a table of symbols; 0: it is none of them. */
-static u64 address_in(const struct elffile *f, const Elf64_Shdr *table, const char *name)
+/* A function in a table of symbols; its address is 0 where it is none of them. */
+static Elf64_Sym symbol_in(const struct elffile *f, const Elf64_Shdr *table, const char *name)
 {
 	const Elf64_Shdr *names =
 		table->sh_link < f->head.e_shnum ? &f->sections[table->sh_link] : NULL;
@@ -87,34 +87,110 @@ static u64 address_in(const struct elffile *f, const Elf64_Shdr *table, const ch
 	for (size_t i = 0; text && i < table->sh_size / sizeof(*all); i++)
 		if (ELF64_ST_TYPE(all[i].st_info) == STT_FUNC && all[i].st_shndx &&
 		    all[i].st_value && is_called(text, names->sh_size, all[i].st_name, name))
-			return all[i].st_value;
-	return 0;
+			return all[i];
+	return (Elf64_Sym) { 0 };
 }
 
-static u64 find_address(const struct elffile *f, const char *name)
+static Elf64_Sym find_symbol(const struct elffile *f, const char *name)
 {
 	static const Elf64_Word types[] = { SHT_DYNSYM, SHT_SYMTAB };
-	u64 found = 0;
+	Elf64_Sym found = { 0 };
 
-	for (size_t i = 0; !found && i < ARRAY_SIZE(types); i++) {
+	for (size_t i = 0; !found.st_value && i < ARRAY_SIZE(types); i++) {
 		const Elf64_Shdr *table = elffile_of_type(f, types[i]);
 
-		found = table ? address_in(f, table, name) : 0;
+		if (table)
+			found = symbol_in(f, table, name);
 	}
 	return found;
+}
+
+/* Where in the file what is at that address is best probed; 0: nowhere. */
+static u64 place_of(const struct elffile *f, Elf64_Addr address)
+{
+	u64 at = elffile_offset(f, address);
+	u8 code[KERNEL_CODE];
+
+	if (!at || pread(f->fd, code, sizeof(code), (off_t)at) != sizeof(code))
+		return at;
+	return at + kernel_probe_offset(code);
 }
 
 u64 kernel_find_function(int fd, const char *name)
 {
 	struct elffile f;
-	u8 code[KERNEL_CODE];
 	u64 at;
 
 	if (!elffile_read(fd, &f))
 		return 0;
-	at = elffile_offset(&f, find_address(&f, name));
+	at = place_of(&f, find_symbol(&f, name).st_value);
 	elffile_free(&f);
-	if (!at || pread(fd, code, sizeof(code), (off_t)at) != sizeof(code))
-		return at;
-	return at + kernel_probe_offset(code);
+	return at;
+}
+
+/* ---- what two functions call */
+
+#define FRONT 256 /* bytes of a function that hands on what it was given */
+#define CALL  5	  /* bytes: e8 and how far it is from behind it */
+
+struct front {
+	Elf64_Addr address;
+	size_t size;
+	u8 code[FRONT];
+};
+
+static bool read_front(const struct elffile *f, const char *name, struct front *ret)
+{
+	Elf64_Sym s = find_symbol(f, name);
+	u64 at = elffile_offset(f, s.st_value);
+
+	ret->address = s.st_value;
+	ret->size = s.st_size;
+	return at && s.st_size <= FRONT &&
+	       pread(f->fd, ret->code, s.st_size, (off_t)at) == (ssize_t)s.st_size;
+}
+
+/* What it may call there; 0: it is no call. */
+static Elf64_Addr called_at(const struct front *f, size_t at)
+{
+	int32_t far;
+
+	if (at + CALL > f->size || f->code[at] != 0xe8)
+		return 0;
+	memcpy(&far, f->code + at + 1, sizeof(far));
+	return f->address + at + CALL + (Elf64_Addr)far;
+}
+
+static bool calls(const struct front *f, Elf64_Addr what)
+{
+	for (size_t i = 0; i < f->size; i++)
+		if (called_at(f, i) == what)
+			return true;
+	return false;
+}
+
+static Elf64_Addr first_called(const struct front *f)
+{
+	Elf64_Addr found = 0;
+
+	for (size_t i = 0; i < f->size && !found; i++)
+		found = called_at(f, i);
+	return found;
+}
+
+u64 kernel_find_behind(int fd, const char *front, const char *other)
+{
+	struct front a, b;
+	struct elffile f;
+	Elf64_Addr found = 0;
+	u64 at = 0;
+
+	if (!DECODES || !elffile_read(fd, &f))
+		return 0;
+	if (read_front(&f, front, &a) && read_front(&f, other, &b))
+		found = first_called(&a);
+	if (found && (found == b.address || calls(&b, found)))
+		at = place_of(&f, found);
+	elffile_free(&f);
+	return at;
 }

@@ -100,6 +100,14 @@ def test_gnutls(wire, web):
     assert "/v1/volumes/1" in web.said.text()
 
 
+@BOTH
+@pytest.mark.parametrize("how", ["filtered", "endless", "padded"])
+def test_rare_calls(wire, web, how, answer):
+    """Whatever call of the library it is by which a program gets it to encrypt."""
+    words = client("tls_calls.py", how, HOST, web.tls.rpartition(":")[2], "/v1/volumes/1")
+    check_request(wire, web, wire.run(words), answer, "http", "/v1/volumes/1", True)
+
+
 RAW = {
     "tabs": "DELETE\\t/v1/volumes/1\\tHTTP/1.1\\r\\nHost: a\\r\\n\\r\\n",
     "two lengths": "POST /x HTTP/1.1\\r\\nHost: a\\r\\nContent-Length: 90\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n0\\r\\n\\r\\n"

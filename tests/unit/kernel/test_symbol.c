@@ -90,6 +90,52 @@ static void test_file(void **state _unused_)
 	close(none);
 }
 
+#ifdef __x86_64__
+#define NOIPA __attribute__((noipa))
+
+int behind(int a);
+int front(int a);
+int longer_front(int a);
+int another_front(int a);
+
+/* Not inlined, and none of the calls is the last thing that is done, which would make it a jump. */
+NOIPA int behind(int a)
+{
+	return write(-1, "", 0) > a;
+}
+
+NOIPA int front(int a)
+{
+	return behind(a) + 1;
+}
+
+NOIPA int longer_front(int a)
+{
+	return getpid() == a ? -1 : behind(a) + 2;
+}
+
+NOIPA int another_front(int a)
+{
+	return getpid() == a ? -1 : front(a) + 3;
+}
+
+static void test_behind_fronts(void **state _unused_)
+{
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	u64 at = kernel_find_function(fd, "behind");
+
+	assert_true(at);
+	assert_true(another_front(longer_front(0)));
+	assert_int_equal(kernel_find_behind(fd, "front", "longer_front"), at);
+	assert_int_equal(kernel_find_behind(fd, "front", "behind"), at); /* it calls the other */
+	assert_int_equal(kernel_find_behind(fd, "another_front", "front"), 0); /* not first */
+	assert_int_equal(kernel_find_behind(fd, "front", "another_front"), 0);
+	assert_int_equal(kernel_find_behind(fd, "front", "no_such_function"), 0);
+	assert_int_equal(kernel_find_behind(fd, "main", "front"), 0);
+	close(fd);
+}
+#endif
+
 #define HUGE	 (4ULL << 30)
 #define HUGE_END (HUGE + 4096)
 
@@ -162,7 +208,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_first),
 #ifdef __x86_64__
-		cmocka_unit_test(test_behind),
+		cmocka_unit_test(test_behind), cmocka_unit_test(test_behind_fronts),
 #endif
 		cmocka_unit_test(test_loud),   cmocka_unit_test(test_endless),
 		cmocka_unit_test(test_file),   cmocka_unit_test(test_huge),
