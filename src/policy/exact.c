@@ -103,6 +103,8 @@ static enum sql_dialect dialect(const struct matcher *m)
 {
 	const char *program = string(m, m->e->args.program->name);
 
+	if (strcmp(program, "sqlcmd") == 0)
+		return SQL_MSSQL;
 	return strcmp(program, "mysql") == 0 ? SQL_MYSQL : SQL_ANY;
 }
 

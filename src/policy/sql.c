@@ -35,6 +35,8 @@ struct scope {
 	bool code;		/* one of its strings is destructive code */
 	bool remote;		/* a function that runs its strings elsewhere, just now */
 	bool creating;		/* CREATE */
+	bool routine;		/* … PROCEDURE, FUNCTION, TRIGGER, or ALTER of one */
+	bool granting;		/* GRANT, DENY, REVOKE */
 	bool replacing;		/* … OR REPLACE */
 	bool merging;		/* MERGE */
 	bool all_merged;	/* … each row, by WHEN */
@@ -45,6 +47,7 @@ struct scope {
 struct checker {
 	struct lexer lexer;
 	struct scope scopes[MAX_PARENS];
+	struct token last;
 	unsigned int depth, nesting;
 	bool assigned; /* destructive code to a variable */
 	bool executed; /* a variable, perhaps */
@@ -78,6 +81,12 @@ static void end_scope(struct checker *c)
 	*s = (struct scope) { 0 };
 }
 
+/* To SQL Server the name of a procedure is a statement; those of its own run strings. */
+static bool is_procedure(const struct checker *c, const struct token *t)
+{
+	return c->lexer.mssql && t->len > 3 && strncasecmp(t->s, "sp_", 3) == 0;
+}
+
 /* The first word of a statement, or of a query in parentheses. */
 static void begin(struct checker *c, struct scope *s, const struct token *t)
 {
@@ -85,8 +94,9 @@ static void begin(struct checker *c, struct scope *s, const struct token *t)
 					       "else",	"loop", "declare", "repeat" };
 	static const char *const compound[] = { "if",	 "elseif", "elsif",   "case",	  "when",
 						"while", "for",	   "foreach", "exception" };
-	bool executes =
-		sql_is_word(t, "execute") || sql_is_word(t, "exec") || sql_is_word(t, "prepare");
+	static const char *const granting[] = { "grant", "deny", "revoke" };
+	bool executes = sql_is_word(t, "execute") || sql_is_word(t, "exec") ||
+			sql_is_word(t, "prepare") || is_procedure(c, t);
 
 	s->assigning |= sql_is_word(t, "declare") || sql_is_word(t, "set");
 	if (sql_is_one_of(t, passing, ARRAY_SIZE(passing)))
@@ -101,6 +111,7 @@ static void begin(struct checker *c, struct scope *s, const struct token *t)
 	s->altering = sql_is_word(t, "alter");
 	s->preparing = sql_is_word(t, "prepare");
 	s->creating = sql_is_word(t, "create");
+	s->granting = sql_is_one_of(t, granting, ARRAY_SIZE(granting));
 	s->merging = sql_is_word(t, "merge");
 	s->selecting |= sql_is_word(t, "select");
 	c->executed |= executes;
@@ -130,6 +141,13 @@ static bool begins_another(const struct scope *s, const struct token *t)
 	       (s->preparing && sql_is_word(t, "as"));
 }
 
+static bool is_routine(const struct token *t)
+{
+	static const char *const words[] = { "proc", "procedure", "function", "trigger" };
+
+	return sql_is_one_of(t, words, ARRAY_SIZE(words));
+}
+
 /* A word that is not the first. */
 static void follow(struct checker *c, struct scope *s, const struct token *t)
 {
@@ -139,6 +157,11 @@ static void follow(struct checker *c, struct scope *s, const struct token *t)
 	}
 	if (s->all_rows && sql_is_word(t, "where") && !s->condition)
 		s->condition = read_condition(c);
+	/* a table of that name would stand in brackets */
+	if (c->lexer.mssql && sql_is_word(&c->last, "update") && sql_is_word(t, "statistics"))
+		s->all_rows = false;
+	s->granting &= !sql_is_word(t, "to") && !sql_is_word(t, "from");
+	s->routine |= (s->creating || s->altering) && is_routine(t);
 	s->assigning |= s->selecting && sql_is_word(t, "into");
 	s->handling |= s->handler && sql_is_word(t, "for");
 	s->handler |= s->assigning && sql_is_word(t, "handler");
@@ -195,6 +218,7 @@ static bool is_code(const struct checker *c, const struct token *t)
 	struct lexer inner = { .p = t->s,
 			       .end = t->s + t->len,
 			       .mysql = c->lexer.mysql,
+			       .mssql = c->lexer.mssql,
 			       .dashes = c->lexer.dashes,
 			       .any_number = c->lexer.any_number,
 			       .server = c->lexer.server,
@@ -209,7 +233,7 @@ static bool is_code(const struct checker *c, const struct token *t)
 static bool is_text(const struct checker *c, const struct token *t)
 {
 	return t->kind == TOKEN_STRING ||
-	       (t->kind == TOKEN_NAME && c->lexer.mysql && t->s[-1] == '"');
+	       (t->kind == TOKEN_NAME && (c->lexer.mysql || c->lexer.mssql) && t->s[-1] == '"');
 }
 
 static void check_text(struct checker *c, struct scope *s, const struct token *t)
@@ -222,9 +246,10 @@ static void check_text(struct checker *c, struct scope *s, const struct token *t
 		s->code |= is_code(c, t);
 }
 
-/* := anywhere, or = behind the first word. */
-static void check_assignment(struct scope *s, const struct token *t)
+/* := anywhere, or = behind the first word; to SQL Server whatever names a variable. */
+static void check_assignment(const struct checker *c, struct scope *s, const struct token *t)
 {
+	s->assigning |= c->lexer.mssql && sql_is_operator(t, "@");
 	s->assigning |= (s->first || s->colon) && sql_is_operator(t, "=");
 	s->colon = sql_is_operator(t, ":");
 }
@@ -277,10 +302,47 @@ static void check_word(struct checker *c, struct scope *s, const struct token *t
 		s->begun = true;
 }
 
+/* DROP TABLE and the like: no two words of anything else. */
+static bool loses(const struct checker *c, const struct token *t)
+{
+	static const char *const verbs[] = { "drop", "truncate" };
+	static const char *const things[] = { "table", "database", "schema" };
+	struct lexer l = c->lexer;
+	struct token next;
+
+	if (!sql_is_one_of(t, verbs, ARRAY_SIZE(verbs)))
+		return false;
+	next = sql_next(&l);
+	return sql_is_one_of(&next, things, ARRAY_SIZE(things));
+}
+
+/* Does another statement begin, though nothing ended this one? In Transact-SQL it may anywhere;
+ * what follows its IF shows in each dialect that it is one. */
+static bool is_next(const struct checker *c, const struct scope *s, const struct token *t)
+{
+	static const char *const listing[] = { "on", "or" }, *const locking[] = { "for", "of" };
+	const struct token *last = &c->last;
+
+	if (c->depth > 0 || s->merging || s->routine || s->harmless)
+		return false;
+	if (!sql_is_verb(&c->lexer, t))
+		return s->compound && loses(c, t);
+	if (sql_is_word(t, "if") || (sql_is_word(t, "set") && (s->all_rows || s->altering)))
+		return false;
+	if ((s->creating || s->altering) && sql_is_one_of(last, listing, ARRAY_SIZE(listing)))
+		return false;
+	if (s->altering && sql_is_word(t, "drop"))
+		return false;
+	return !sql_is_one_of(last, locking, ARRAY_SIZE(locking)) &&
+	       (!s->granting || sql_is_word(t, "drop") || sql_is_word(t, "truncate"));
+}
+
 static void check_token(struct checker *c, const struct token *t)
 {
 	struct scope *s = &c->scopes[c->depth];
 
+	if (is_next(c, s, t))
+		end_scope(c);
 	c->found |= s->losing || (s->unnamed && !is_key_name(t));
 	s->unnamed = false;
 	if (s->dropping)
@@ -289,7 +351,7 @@ static void check_token(struct checker *c, const struct token *t)
 	s->named |= s->all_rows;
 	s->remote = is_remote(t);
 	check_text(c, s, t);
-	check_assignment(s, t);
+	check_assignment(c, s, t);
 	check_word(c, s, t);
 }
 
@@ -378,6 +440,7 @@ static bool is_destructive(const struct lexer *l, unsigned int nesting, bool *re
 			check_token(&c, &t);
 		if (t.kind == TOKEN_END)
 			break;
+		c.last = t;
 	}
 	strbuf_free(&c.prepared.text);
 	*ret_open = c.lexer.open;
@@ -439,10 +502,22 @@ static bool is_destructive_without(const struct lexer *l)
 	return found && !open;
 }
 
+/* To SQL Server backslashes escape nothing, and no comment is code. */
+static bool is_destructive_to_mssql(const char *text, size_t len)
+{
+	const struct lexer l = { .p = text, .end = text + len, .mssql = true, .line_start = true };
+	bool open;
+
+	return is_destructive(&l, 0, &open);
+}
+
 bool sql_is_destructive(const char *text, size_t len, enum sql_dialect dialect)
 {
 	struct lexer l = { .p = text, .end = text + len, .version = UINT_MAX, .line_start = true };
 	bool open_plain, open_escaped, plain, escaped;
+
+	if (dialect == SQL_MSSQL)
+		return is_destructive_to_mssql(text, len);
 
 	plain = is_destructive(&l, 0, &open_plain);
 	if (dialect == SQL_ANY && is_destructive_without(&l))

@@ -172,7 +172,7 @@ static bool is_behind(const struct parser *p)
 					     "from",	  "using", "for" };
 
 	return p->t.kind == TOKEN_CLOSE || expr_ends(p) || sql_is_operator(&p->t, ",") ||
-	       sql_is_one_of(&p->t, words, ARRAY_SIZE(words));
+	       sql_is_verb(&p->lexer, &p->t) || sql_is_one_of(&p->t, words, ARRAY_SIZE(words));
 }
 
 static struct value take_factor(struct parser *p)

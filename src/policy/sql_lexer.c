@@ -105,7 +105,8 @@ size_t sql_versions(const struct lexer *l, unsigned int *ret, size_t room)
 /* Elsewhere than at the start of a line it may be an operator (#>) or a name (#temporary). */
 static bool starts_hash_comment(const struct lexer *l)
 {
-	return starts(l, "#") && (l->line_start || l->dashes || (l->mysql && starts(l, "# ")));
+	return starts(l, "#") && !l->mssql &&
+	       (l->line_start || l->dashes || (l->mysql && starts(l, "# ")));
 }
 
 /* Passes one comment or line of a client's own commands; false where there is none here. */
@@ -141,8 +142,8 @@ static void skip_blank(struct lexer *l)
 /* A quoted text; doubled quotes stand for themselves. */
 static struct token take_quoted(struct lexer *l, enum token_kind kind)
 {
-	char quote = *l->p++;
-	struct token t = { .kind = kind, .s = l->p };
+	char quote = *l->p == '[' ? ']' : *l->p;
+	struct token t = { .kind = kind, .s = ++l->p };
 
 	for (; l->p < l->end; l->p++) {
 		if (l->wide && (unsigned char)*l->p > 0x80 && l->p + 1 < l->end) {
@@ -235,6 +236,12 @@ static struct token take_mark(struct lexer *l)
 	return t;
 }
 
+/* What sqlcmd sends as a batch ends there. */
+static bool is_go(const struct lexer *l, const struct token *t, bool line_start)
+{
+	return l->mssql && line_start && sql_is_word(t, "go");
+}
+
 struct token sql_next(struct lexer *l)
 {
 	struct token t = { .kind = TOKEN_END };
@@ -247,12 +254,16 @@ struct token sql_next(struct lexer *l)
 		return t;
 	if (*l->p == '\'')
 		return take_quoted(l, TOKEN_STRING);
-	if (*l->p == '"' || *l->p == '`')
+	if (*l->p == '"' || *l->p == '`' || (l->mssql && *l->p == '['))
 		return take_quoted(l, TOKEN_NAME);
-	if (*l->p == '$' && !l->dashes && take_dollar(l, &t)) /* to MySQL it is of a name */
+	/* to MySQL it is of a name */
+	if (*l->p == '$' && !l->dashes && !l->mssql && take_dollar(l, &t))
 		return t;
-	if (is_word_byte((unsigned char)*l->p))
-		return take_word(l);
+	if (is_word_byte((unsigned char)*l->p)) {
+		t = take_word(l);
+		t.kind = is_go(l, &t, line_start) ? TOKEN_SEMICOLON : t.kind;
+		return t;
+	}
 	if (*l->p == '\\')
 		return take_backslash(l, line_start);
 	return take_mark(l);
@@ -270,6 +281,17 @@ bool sql_is_one_of(const struct token *t, const char *const *words, size_t count
 		if (sql_is_word(t, words[i]))
 			return true;
 	return false;
+}
+
+bool sql_is_verb(const struct lexer *l, const struct token *t)
+{
+	static const char *const verbs[] = { "alter",  "begin",	   "commit", "create", "declare",
+					     "delete", "deny",	   "drop",   "exec",   "execute",
+					     "grant",  "if",	   "insert", "merge",  "print",
+					     "revoke", "rollback", "select", "set",    "truncate",
+					     "update", "use",	   "while" };
+
+	return l->mssql && sql_is_one_of(t, verbs, ARRAY_SIZE(verbs));
 }
 
 bool sql_is_operator(const struct token *t, const char *op)

@@ -29,6 +29,7 @@ struct lexer {
 	const char *p, *end;
 	bool mysql;	 /* its reading: backslashes escape in strings, # begins a comment */
 	bool dashes;	 /* -- begins a comment only where a blank follows */
+	bool mssql;	 /* its reading: [names], GO, and nothing must end a statement */
 	bool wide;	 /* a byte of GBK and its like takes the next one, were it a backslash */
 	bool any_number; /* each number stands for any: what may be destructive is */
 	bool executable; /* inside of MySQL's comment that is code */
@@ -46,6 +47,9 @@ size_t sql_versions(const struct lexer *l, unsigned int *ret, size_t room);
 
 bool sql_is_word(const struct token *t, const char *word);
 bool sql_is_one_of(const struct token *t, const char *const *words, size_t count);
+
+/* Where a statement begins though nothing ended the one before it; there are exceptions. */
+bool sql_is_verb(const struct lexer *l, const struct token *t);
 
 /* The marks of one operator come one by one. */
 bool sql_is_operator(const struct token *t, const char *op);

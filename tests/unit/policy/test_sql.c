@@ -194,6 +194,10 @@ static const char *const destructive[] = {
 	"DELETE FROM a WHERE id IN (SELECT b FROM c WHERE d = 1) OR 1+0",
 	"DELETE FROM a WHERE pg_catalog.abs(-1) > 0",
 	"UPDATE a SET b = 1 WHERE (true = (1 = 1))",
+	"IF 1=1 DROP TABLE x",
+	"IF OBJECT_ID('x') IS NOT NULL TRUNCATE TABLE x",
+	"IF EXISTS (SELECT 1) BEGIN DROP DATABASE x END",
+	"WHILE 1=1 DROP TABLE x",
 	"BEGIN NOT ATOMIC DECLARE EXIT HANDLER FOR SQLEXCEPTION DROP TABLE x; SELECT nofn(); END",
 	"BEGIN NOT ATOMIC DECLARE CONTINUE HANDLER FOR 1051, SQLSTATE '42S02' BEGIN DELETE FROM x; "
 	"END; END",
@@ -229,6 +233,68 @@ static const char *const destructive_of_mysql[] = {
 	"SET @a = 'select 1'; SET @a = @b; PREPARE s FROM @a",
 	"SET @a = 'select 1'; PREPARE s FROM @b",
 	"BEGIN NOT ATOMIC DECLARE a TEXT; EXECUTE IMMEDIATE a; END",
+};
+
+/* As SQL Server reads them. */
+static const char *const destructive_of_mssql[] = {
+	"SELECT 1 DROP TABLE x",
+	"SELECT 1 DELETE FROM x",
+	"DELETE FROM x SELECT * FROM b WHERE c = 1",
+	"DELETE FROM x WHERE 1=1 SELECT 2",
+	"DELETE FROM x WHERE 1=1 PRINT 'done'",
+	"DELETE FROM x WHERE id = 5 DROP TABLE x",
+	"UPDATE x SET a = 1 SELECT @@ROWCOUNT",
+	"SET NOCOUNT ON DELETE FROM x",
+	"USE shop TRUNCATE TABLE x",
+	"SELECT 'a\\' DROP TABLE x --'",
+	"SELECT 1\nGO\nDROP TABLE x",
+	"CREATE PROC p AS SELECT 1\ngo\nDROP TABLE x",
+	"IF 1=1 DELETE FROM x",
+	"IF EXISTS (SELECT 1 FROM x) BEGIN UPDATE x SET a = 1 END",
+	"WHILE 1=1 DELETE TOP (100) FROM x",
+	"BEGIN TRY DELETE FROM x END TRY BEGIN CATCH PRINT 'no' END CATCH",
+	"BEGIN TRAN DELETE FROM x COMMIT",
+	"WITH c AS (SELECT * FROM x) DELETE FROM c",
+	"GRANT SELECT ON x TO u DELETE FROM x",
+	"ALTER TABLE x ADD b int DROP TABLE y",
+	"ALTER TABLE x DROP COLUMN b",
+	"CREATE TABLE y (a int REFERENCES x ON DELETE CASCADE) DELETE FROM x",
+	"DECLARE @s nvarchar(max) = N'' SELECT @s += 'DROP TABLE ' + name FROM sys.tables EXEC(@s)",
+	"DECLARE @s nvarchar(max) SET @s = 'drop table x' EXEC sp_executesql @s",
+	"SELECT 1 EXEC('drop table x')",
+	"EXEC(\"drop table x\")",
+	"sp_MSforeachtable 'DROP TABLE ?'",
+	"EXEC sp_executesql N'DELETE FROM x'",
+	"DELETE FROM [dbo].[x]",
+	"SELECT 1 /*!50000 a */ DROP TABLE x",
+	"MERGE INTO a USING b ON 1=1 WHEN MATCHED THEN DELETE;",
+};
+
+static const char *const harmless_to_mssql[] = {
+	"SELECT [drop table x], \"delete\" FROM [a]]; delete from b]",
+	"SELECT 'it''s', 'DROP TABLE x' DELETE FROM x WHERE id = 5",
+	"SET NOCOUNT ON DELETE FROM x WHERE id = 5 SELECT @@ROWCOUNT",
+	"UPDATE x SET a = CASE WHEN b = 1 THEN 2 ELSE 3 END WHERE id = 5",
+	"DECLARE c CURSOR FOR SELECT a FROM x FOR UPDATE OF a",
+	"ALTER TABLE x ADD CONSTRAINT c FOREIGN KEY (a) REFERENCES b ON DELETE SET NULL ON UPDATE "
+	"CASCADE",
+	"ALTER TABLE x DROP CONSTRAINT IF EXISTS c",
+	"DROP INDEX IF EXISTS i ON x",
+	"CREATE TRIGGER t ON x AFTER INSERT, UPDATE, DELETE AS SELECT 1",
+	"CREATE OR ALTER PROCEDURE p AS DELETE FROM x WHERE id = 5 DELETE FROM #t",
+	"GRANT SELECT, INSERT, UPDATE, DELETE ON x TO u",
+	"DENY DELETE ON x TO u",
+	"REVOKE UPDATE ON x FROM u",
+	"UPDATE STATISTICS x",
+	"MERGE INTO a USING b ON a.id = b.id WHEN MATCHED THEN UPDATE SET c = 1 WHEN NOT MATCHED "
+	"BY "
+	"SOURCE THEN DELETE;",
+	"IF OBJECT_ID('x') IS NULL CREATE TABLE x (a int)",
+	"DELETE FROM #work WHERE id = 5",
+	"INSERT INTO a SELECT b FROM c",
+	"SELECT a INTO b FROM c",
+	"EXEC sp_rename 'a', 'b'",
+	"sp_help 'x'",
 };
 
 static const char *const harmless_to_mysql[] = {
@@ -369,6 +435,7 @@ static const char *const harmless[] = {
 	"ALTER TABLE a DROP FOREIGN KEY b",
 	"BEGIN NOT ATOMIC DELETE FROM x WHERE id = 1; END",
 	"IF a THEN SELECT drop; END IF",
+	"IF drop = 1 THEN SELECT 1; END IF",
 	"SELECT CASE WHEN a THEN delete ELSE drop END FROM b",
 	"SELECT sum(CASE WHEN a THEN delete ELSE 0 END) FROM b",
 	"UPDATE a SET b = CASE WHEN c THEN truncate(d, 2) ELSE 0 END WHERE id = 1",
@@ -489,6 +556,18 @@ static void test_depth(void **state _unused_)
 	assert_true(sql_is_destructive(text, 384, SQL_ANY)); /* which nobody reads */
 }
 
+static void test_mssql(void **state _unused_)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(destructive_of_mssql); i++)
+		if (!sql_is_destructive(destructive_of_mssql[i], strlen(destructive_of_mssql[i]),
+					SQL_MSSQL))
+			fail_msg("destructive: %s", destructive_of_mssql[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(harmless_to_mssql); i++)
+		if (sql_is_destructive(harmless_to_mssql[i], strlen(harmless_to_mssql[i]),
+				       SQL_MSSQL))
+			fail_msg("false alarm: %s", harmless_to_mssql[i]);
+}
+
 static void test_mysql(void **state _unused_)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(destructive_of_mysql); i++)
@@ -507,6 +586,7 @@ int main(void)
 		cmocka_unit_test(test_destructive), cmocka_unit_test(test_harmless),
 		cmocka_unit_test(test_dialects),    cmocka_unit_test(test_reads),
 		cmocka_unit_test(test_depth),	    cmocka_unit_test(test_mysql),
+		cmocka_unit_test(test_mssql),
 	};
 
 	return cmocka_run_group_tests_name("sql", tests, NULL, NULL);
