@@ -183,7 +183,7 @@ struct recorded {
 /* send.c */
 struct streams {
 	struct map by_id;
-	TAILQ_HEAD(stream_list, stream) order; /* the longest silent first */
+	TAILQ_HEAD(send_stream_list, send_stream) order; /* the longest silent first */
 };
 
 struct report_counts {
@@ -248,7 +248,7 @@ struct guard {
 		args; /* tgid -> struct strbuf: argv beyond the first chunk, until its exec event */
 	struct map dests;	       /* connect.c: tgid -> where it last connected to */
 	struct map libraries;	       /* library.c: files that were looked at */
-	struct streams streams;	       /* send.c */
+	struct streams streams;	       /* send_stream.c */
 	struct unseen_list unseen;     /* unseen.c */
 	struct fetch_list fetches;     /* fetch.c */
 	struct refusal_list refusals;  /* send_socket.c */
@@ -366,7 +366,6 @@ void names_event(struct guard *g, const struct bs_names_event *e);
 size_t names_of(const struct guard *g, u64 session, const struct bs_dest *d, const char **ret);
 
 /* send.c */
-void send_start(struct guard *g);
 void send_event(struct guard *g, const struct bs_send_event *e);
 /* What fetch.c has read of the memory that an event tells of. */
 struct fetched {
@@ -386,6 +385,9 @@ struct ocsf_sending send_shown(const struct exec *x);
 void send_say(struct guard *g, const struct exec *x);
 /* It goes: packets that were dropped may leave. */
 void send_released(struct guard *g, const struct exec *x);
+
+/* send_stream.c */
+void send_start(struct guard *g);
 void send_forget(struct guard *g, u64 session);
 void send_forget_all(struct guard *g);
 

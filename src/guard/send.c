@@ -1,5 +1,4 @@
 /* What leaves on connections: bytes of the kernel's candidates -> messages -> what is found. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -11,193 +10,26 @@
 #include "base/proc.h"
 #include "guard/candidate.h"
 #include "guard/fetch.h"
-#include "guard/resolved.h"
 #include "guard/internal.h"
 #include "guard/library.h"
+#include "guard/send_stream.h"
 #include "guard/slot.h"
 #include "guard/unseen.h"
-#include "policy/destination.h"
 #include "policy/quic.h"
 #include "policy/secrets.h"
 #include "policy/send.h"
 
-#define STREAMS_MAX 4096
-#define NAMES_MAX   8
-#define TEXT_MAX    300			/* bytes of a message that are shown */
-#define MASKED_MAX  4096		/* bytes of it in which secrets are looked for */
-#define MORE_MAX    (4UL * 1024 * 1024) /* bytes of a write that are told behind its first */
-#define RETRIES_NS  5000000000ULL /* for so long a first write that was let go may come again */
-
-/* One direction of a connection. */
-struct stream {
-	TAILQ_ENTRY(stream) entry;
-	u64 id, session;
-	struct bs_dest dest; /* inside of TLS: where its process last connected to */
-	struct wire_stream *wire;
-	struct quic *quic;  /* NULL until a datagram of it came */
-	struct strbuf more; /* of the write at `more_at`, behind what its event has */
-	u64 more_at;
-	u64 ahead;		    /* bytes that the kernel counted more than once */
-	u64 let_go;		    /* when; 0: never */
-	char *names[NAMES_MAX + 1]; /* in small letters: what its messages told … */
-	u32 sure;		    /* … behind the first ones, that name servers told */
-	bool unsure;		    /* it may go elsewhere than to this address */
-	char address[INET6_ADDRSTRLEN];
-	const char *places[3]; /* see struct sending */
-};
-
-static void stream_free(struct guard *g, struct stream *s)
-{
-	TAILQ_REMOVE(&g->streams.order, s, entry);
-	map_remove(&g->streams.by_id, s->id);
-	wire_stream_free(s->wire);
-	quic_free(s->quic);
-	strbuf_free(&s->more);
-	for (size_t i = 0; i < NAMES_MAX; i++)
-		free(s->names[i]);
-	free(s);
-}
-
-void send_start(struct guard *g)
-{
-	TAILQ_INIT(&g->streams.order);
-}
-
-void send_forget_all(struct guard *g)
-{
-	struct stream *s;
-
-	while ((s = TAILQ_FIRST(&g->streams.order)))
-		stream_free(g, s);
-	map_free(&g->streams.by_id);
-}
-
-void send_forget(struct guard *g, u64 session)
-{
-	struct stream *s, *next;
-
-	for (s = TAILQ_FIRST(&g->streams.order); s; s = next) {
-		next = TAILQ_NEXT(s, entry);
-		if (s->session == session)
-			stream_free(g, s);
-	}
-}
-
-static char *copy_small(struct wire_slice name)
-{
-	char *copy = strndup(name.s, name.len);
-
-	for (char *c = copy; c && *c; c++)
-		if (*c >= 'A' && *c <= 'Z')
-			*c += 'a' - 'A';
-	return copy;
-}
-
-static void learn_name(struct stream *s, struct wire_slice name)
-{
-	size_t i = 0;
-
-	while (i < NAMES_MAX && s->names[i] &&
-	       (strlen(s->names[i]) != name.len || strncasecmp(s->names[i], name.s, name.len)))
-		i++;
-	if (!name.len || i == NAMES_MAX || s->names[i] || memchr(name.s, 0, name.len))
-		return;
-	s->names[i] = copy_small(name);
-}
-
-/* What name servers said of its address. */
-static void learn_names(const struct guard *g, struct stream *s)
-{
-	const char *names[RESOLVED_NAMES_MAX + 1];
-	size_t n = names_of(g, s->session, &s->dest, names);
-
-	for (size_t i = 0; i < n; i++)
-		learn_name(s, (struct wire_slice) { names[i], strlen(names[i]) });
-	while (s->names[s->sure])
-		s->sure++;
-}
-
-/* Of what is inside of TLS, or began before we listened, nobody is sure; an allow rule must be. */
-static bool is_unsure(const struct bs_send_event *e)
-{
-	return e->source == BS_SEND_TLS || !(e->flags & BS_SEND_BEGUN) || e->send.position;
-}
-
-static void learn_places(struct stream *s, const struct bs_send_event *e)
-{
-	const u8 *addr = s->dest.addr;
-	bool v4 = destination_covers((const u8 *)"\0\0\0\0\0\0\0\0\0\0\xff\xff", 96, addr);
-	size_t n = 0;
-
-	if (!*e->path && inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? addr + 12 : addr, s->address,
-				   sizeof(s->address)))
-		s->places[n++] = s->address;
-	if (*e->path || destination_is_loopback(addr))
-		s->places[n] = "localhost";
-}
-
-static struct stream *stream_new(struct guard *g, const struct bs_send_event *e)
-{
-	struct stream *s = calloc(1, sizeof(*s));
-
-	if (!s)
-		return NULL;
-	s->id = e->send.stream;
-	s->session = e->head.session;
-	s->dest = e->source == BS_SEND_TLS ? connect_last(g, e->head.tgid) : e->dest;
-	s->unsure = is_unsure(e);
-	s->wire = wire_stream_new(s->dest.port, e->flags & BS_SEND_BEGUN && !e->send.position,
-				  e->send.position);
-	if (!s->wire || map_set(&g->streams.by_id, s->id, s)) {
-		wire_stream_free(s->wire);
-		free(s);
-		return NULL;
-	}
-	learn_names(g, s);
-	learn_places(s, e);
-	TAILQ_INSERT_TAIL(&g->streams.order, s, entry);
-	if (g->streams.by_id.count > STREAMS_MAX)
-		stream_free(g, TAILQ_FIRST(&g->streams.order));
-	return s;
-}
-
-/* Of a socket that is not connected each datagram goes where it says. */
-static void turn(struct guard *g, struct stream *s, const struct bs_send_event *e)
-{
-	if (e->source == BS_SEND_TLS || e->dest.protocol != IPPROTO_UDP ||
-	    !memcmp(&s->dest, &e->dest, sizeof(s->dest)))
-		return;
-	s->dest = e->dest;
-	for (size_t i = 0; i < NAMES_MAX; i++) {
-		free(s->names[i]);
-		s->names[i] = NULL;
-	}
-	s->sure = 0;
-	s->unsure = is_unsure(e);
-	memset(s->places, 0, sizeof(s->places));
-	learn_names(g, s);
-	learn_places(s, e);
-}
-
-/* The one that was silent longest is the first. */
-static struct stream *stream_of(struct guard *g, const struct bs_send_event *e)
-{
-	struct stream *s = map_get(&g->streams.by_id, e->send.stream);
-
-	if (!s)
-		return stream_new(g, e);
-	turn(g, s, e);
-	TAILQ_REMOVE(&g->streams.order, s, entry);
-	TAILQ_INSERT_TAIL(&g->streams.order, s, entry);
-	return s;
-}
+#define TEXT_MAX   300		       /* bytes of a message that are shown */
+#define MASKED_MAX 4096		       /* bytes of it in which secrets are looked for */
+#define MORE_MAX   (4UL * 1024 * 1024) /* bytes of a write that are told behind its first */
+#define RETRIES_NS 5000000000ULL /* for so long a first write that was let go may come again */
 
 /* ---- messages */
 
 struct judging {
 	struct guard *g;
 	struct exec *x;
-	struct stream *stream;
+	struct send_stream *stream;
 	bool raw;	/* some bytes are of no message that is known */
 	u32 statements; /* certain, of PostgreSQL */
 	size_t text;	/* bytes of the last of them */
@@ -293,7 +125,7 @@ static bool on_message(const struct wire_message *m, void *data)
 	j->tls |= m->kind == WIRE_BLIND && m->protocol == WIRE_TLS;
 	note_statement(j, &s);
 	if (m->kind == WIRE_NAME || m->kind == WIRE_REQUEST)
-		learn_name(j->stream, m->kind == WIRE_NAME ? m->text : m->host);
+		send_stream_learn(j->stream, m->kind == WIRE_NAME ? m->text : m->host);
 	policy_match_send(j->g->policy, &s, &f);
 	if (m->prepared)
 		return f.verdict > VERDICT_ALLOW;
@@ -309,7 +141,7 @@ static bool on_message(const struct wire_message *m, void *data)
 /* They come before the event that asks, and in order. */
 static void gather_more(struct guard *g, const struct bs_send_event *e)
 {
-	struct stream *s = stream_of(g, e);
+	struct send_stream *s = send_stream_of(g, e);
 
 	if (!s)
 		return;
@@ -320,7 +152,7 @@ static void gather_more(struct guard *g, const struct bs_send_event *e)
 		strbuf_add(&s->more, (const char *)e->data, e->copied);
 }
 
-static void take_more(struct stream *s, const struct bs_send_event *e, struct strbuf *to)
+static void take_more(struct send_stream *s, const struct bs_send_event *e, struct strbuf *to)
 {
 	if (s->more_at == e->send.position && s->more.len)
 		strbuf_add(to, strbuf_str(&s->more), MIN(s->more.len, (size_t)e->size - e->copied));
@@ -329,7 +161,7 @@ static void take_more(struct stream *s, const struct bs_send_event *e, struct st
 
 /* How many bytes before the event's own were not told, and are in its tail: they passed, as they
  * were no candidate, and what is found may have begun in them. */
-static size_t untold(const struct stream *s, const struct bs_send_event *e)
+static size_t untold(const struct send_stream *s, const struct bs_send_event *e)
 {
 	u64 known = wire_stream_position(s->wire), at = e->send.position - s->ahead;
 
@@ -355,8 +187,8 @@ static void judge_raw(struct judging *j, const struct bs_send_event *e, const st
 
 /* Before its handshake is done a library takes nothing, and the program, as node does, gives it the
  * same again and again. Returns where the write begins. */
-static u64 find_retry(struct stream *s, const struct bs_send_event *e, const struct strbuf *bytes,
-		      struct judging *j)
+static u64 find_retry(struct send_stream *s, const struct bs_send_event *e,
+		      const struct strbuf *bytes, struct judging *j)
 {
 	u64 at = e->send.position - s->ahead;
 
@@ -388,7 +220,7 @@ static void judge_rest(struct judging *j, u64 count, bool refused)
 		j->x->sent.finding = f;
 }
 
-static int feed(struct stream *s, const struct bs_send_event *e, const struct fetched *rest,
+static int feed(struct send_stream *s, const struct bs_send_event *e, const struct fetched *rest,
 		struct judging *j)
 {
 	_cleanup_strbuf_ struct strbuf bytes = STRBUF_INIT;
@@ -425,7 +257,7 @@ static bool on_hello(const struct wire_message *m, void *data)
 	if (!m->text.len || memchr(m->text.s, 0, m->text.len))
 		return true;
 	free(j->host);
-	j->host = copy_small(m->text);
+	j->host = send_stream_small(m->text);
 	return true;
 }
 
@@ -441,7 +273,7 @@ static void say_quic(struct judging *j)
 
 static void read_quic(struct judging *j, const struct bs_send_event *e)
 {
-	struct stream *s = j->stream;
+	struct send_stream *s = j->stream;
 
 	if (e->dest.protocol != IPPROTO_UDP || !quic_begins(e->data, e->copied))
 		return;
@@ -453,7 +285,7 @@ static void read_quic(struct judging *j, const struct bs_send_event *e)
 }
 
 /* Those for which the other end stands; NULL ends. */
-static void list_names(const struct judging *j, const char *ret[NAMES_MAX + 2])
+static void list_names(const struct judging *j, const char *ret[SEND_NAMES_MAX + 2])
 {
 	size_t n = 0;
 
@@ -483,9 +315,9 @@ static void match_names(struct judging *j, const char *const *names)
 static void judge(struct guard *g, struct exec *x, const struct bs_send_event *e,
 		  const struct fetched *rest)
 {
-	struct stream *s = stream_of(g, e);
+	struct send_stream *s = send_stream_of(g, e);
 	struct judging j = { .g = g, .x = x, .stream = s };
-	const char *names[NAMES_MAX + 2];
+	const char *names[SEND_NAMES_MAX + 2];
 	const struct wire *w;
 	int r;
 
@@ -618,7 +450,7 @@ void send_event(struct guard *g, const struct bs_send_event *e)
 
 void send_released(struct guard *g, const struct exec *x)
 {
-	struct stream *s =
+	struct send_stream *s =
 		exec_is_sending(x) ? map_get(&g->streams.by_id, x->sent.id.stream) : NULL;
 	int r = 0;
 
