@@ -8,13 +8,11 @@
 
 #include "base/util.h"
 #include "policy/graphql.h"
+#include "text_case.h"
 
 static void fields(void **state _unused_)
 {
-	static const struct {
-		const char *document;
-		bool selected;
-	} cases[] = {
+	static const struct text_case cases[] = {
 		{ "mutation { gone }", true },
 		{ "{gone}", true },
 		{ "mutation M($id: ID!) {\n  x: gone(id: $id) { id }\n}", true },
@@ -44,18 +42,12 @@ static void fields(void **state _unused_)
 		{ "", false },
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		if (graphql_selects(cases[i].document, strlen(cases[i].document), "gone") !=
-		    cases[i].selected)
-			fail_msg("%s", cases[i].document);
+	check_texts(cases, graphql_selects(text, len, "gone"));
 }
 
 static void bodies(void **state _unused_)
 {
-	static const struct {
-		const char *json;
-		bool selected;
-	} cases[] = {
+	static const struct text_case cases[] = {
 		{ "{\"query\":\"{ gone }\"}", true },
 		{ " { \"variables\" : {\"a\":[1,2]}, \"query\" : \"mutation "
 		  "{\\n\\tgone(a:\\\"x\\\") }\" }",
@@ -76,18 +68,12 @@ static void bodies(void **state _unused_)
 		{ "", false },
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		if (graphql_body_selects(cases[i].json, strlen(cases[i].json), "gone") !=
-		    cases[i].selected)
-			fail_msg("%s", cases[i].json);
+	check_texts(cases, graphql_body_selects(text, len, "gone"));
 }
 
 static void forms(void **state _unused_)
 {
-	static const struct {
-		const char *form;
-		bool selected;
-	} cases[] = {
+	static const struct text_case cases[] = {
 		{ "query=%7Bgone%7D", true },
 		{ "a=1&query=mutation+M+%7B+gone%28a%3A1%29+%7D&b", true },
 		/* what stands beside it is no part of the document */
@@ -99,10 +85,7 @@ static void forms(void **state _unused_)
 		{ "", false },
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		if (graphql_form_selects(cases[i].form, strlen(cases[i].form), "gone") !=
-		    cases[i].selected)
-			fail_msg("%s", cases[i].form);
+	check_texts(cases, graphql_form_selects(text, len, "gone"));
 }
 
 int main(void)

@@ -5,6 +5,7 @@
 #include <cmocka.h>
 
 #include "sample.h"
+#include "text_case.h"
 #include "policy/send.h"
 
 #define SIGNATURE(id, verdict, severity, send, hits)                                               \
@@ -74,10 +75,7 @@ static void the_strictest_counts(void **state _unused_)
 
 static void what_the_kernel_asks_about(void **state _unused_)
 {
-	static const struct {
-		const char *text;
-		bool asked;
-	} cases[] = {
+	static const struct text_case cases[] = {
 		{ "drop table a", true },
 		{ "select 1", false },
 		{ "PREPARE s FROM @a", true },
@@ -89,10 +87,7 @@ static void what_the_kernel_asks_about(void **state _unused_)
 		{ "POST /graphql HTTP/1.1\r\nContent-Type: a/b; charset=utf-16\r\n\r\n\1", true },
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		if (policy_is_send_candidate(policy, cases[i].text, strlen(cases[i].text)) !=
-		    cases[i].asked)
-			fail_msg("%s", cases[i].text);
+	check_texts(cases, policy_is_send_candidate(policy, text, len));
 }
 
 static void what_is_uncertain(void **state _unused_)

@@ -6,6 +6,7 @@
 
 #include "policy/send.h"
 #include "sample.h"
+#include "text_case.h"
 
 #define PACK_OF(send, hits, misses)                                                                \
 	"pack: t\ntitle: T\nsignatures:\n- id: a\n  send: " send "\n  severity: low\n"             \
@@ -91,10 +92,7 @@ static void texts(void **state _unused_)
 /* What the kernel is to find, however it is written. */
 static void candidates(void **state _unused_)
 {
-	static const struct {
-		const char *bytes;
-		bool candidate;
-	} cases[] = {
+	static const struct text_case cases[] = {
 		{ "xdropy", true },
 		{ "$8\r\nFLUSHALL\r\n", true },
 		{ "set note flushall2", false },
@@ -119,10 +117,7 @@ static void candidates(void **state _unused_)
 		"{http: [DELETE /v1/volumes/*, PURGE /v1/cache]}, {graphql: volumeErase}, "
 		"{text: '*erase all*'}]"));
 
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		if (policy_is_send_candidate(p, cases[i].bytes, strlen(cases[i].bytes)) !=
-		    cases[i].candidate)
-			fail_msg("%s", cases[i].bytes);
+	check_texts(cases, policy_is_send_candidate(p, text, len));
 }
 
 int main(void)

@@ -7,6 +7,7 @@
 #include "backstop/shape.h"
 #include "policy/send.h"
 #include "sample.h"
+#include "text_case.h"
 
 static const struct bs_shape key = { 0x0123456789abcdefULL, 0xfedcba9876543210ULL };
 
@@ -65,12 +66,19 @@ static void no_two_are_the_same(void **state _unused_)
 		}
 }
 
+static bool is_harmless(const struct policy *p, const char *text, size_t len)
+{
+	struct wire_message m = { .kind = WIRE_SQL, .text = { text, len }, .uncertain = true };
+	struct sending s = { .message = &m };
+
+	assert_false(policy_is_shape_harmless(p, &s));
+	m.uncertain = false;
+	return policy_is_shape_harmless(p, &s);
+}
+
 static void harmless_shapes(void **state _unused_)
 {
-	static const struct {
-		const char *text;
-		bool harmless;
-	} cases[] = {
+	static const struct text_case cases[] = {
 		{ "update a set b = b + 12 where id = 7", true },
 		{ "delete from a where id = $1 and b = $22", true },
 		{ "drop table a", false },
@@ -98,18 +106,7 @@ static void harmless_shapes(void **state _unused_)
 	};
 	_cleanup_(policy_free_ptr) struct policy *p = sample_policy(pack);
 
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct wire_message m = {
-			.kind = WIRE_SQL,
-			.text = { cases[i].text, strlen(cases[i].text) },
-		};
-		struct sending s = { .message = &m };
-
-		if (policy_is_shape_harmless(p, &s) != cases[i].harmless)
-			fail_msg("%s", cases[i].text);
-		m.uncertain = true;
-		assert_false(policy_is_shape_harmless(p, &s));
-	}
+	check_texts(cases, is_harmless(p, text, len));
 }
 
 static void long_ones_have_none(void **state _unused_)
