@@ -163,7 +163,7 @@ struct exec *connect_from_slot(struct guard *g, u32 slot, u32 ticket)
 	x->dest = w.dest;
 	x->flags = w.flags;
 	if (w.flags & BS_CONNECT_LOOK)
-		library_look(g, s->tgid);
+		library_look(g, s->tgid, false);
 	return TAKE_PTR(x);
 }
 
@@ -175,7 +175,7 @@ void connect_event(struct guard *g, const struct bs_connect_event *e)
 	if (e->slot < BS_SLOTS && candidate_is_known(g, e->slot, e->ticket, asks))
 		return;
 	if (e->flags & BS_CONNECT_LOOK)
-		library_look(g, e->head.tgid);
+		library_look(g, e->head.tgid, false);
 	if (e->slot < BS_SLOTS)
 		guard_read_events(g, false); /* what its name server answered */
 	x = connect_decode(g, e);

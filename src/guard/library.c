@@ -80,7 +80,7 @@ static bool look_at(struct guard *g, u32 tgid, const struct mapping *m)
 	return r > 0;
 }
 
-bool library_look(struct guard *g, u32 tgid)
+bool library_look(struct guard *g, u32 tgid, bool all)
 {
 	_cleanup_strbuf_ struct strbuf maps = STRBUF_INIT;
 	char path[64], *at, *line;
@@ -95,7 +95,7 @@ bool library_look(struct guard *g, u32 tgid)
 
 		if (!read_line(line, &m))
 			continue;
-		if (first || is_library(m.path))
+		if (all || first || is_library(m.path))
 			seen |= look_at(g, tgid, &m);
 		first = false;
 	}
@@ -107,7 +107,7 @@ void library_look_all(struct guard *g)
 	u32 tgid = 0;
 
 	while (!kernel_next_process(g->kernel, &tgid))
-		library_look(g, tgid);
+		library_look(g, tgid, false);
 }
 
 void library_forget_all(struct guard *g)

@@ -421,7 +421,7 @@ void send_fetched(struct guard *g, const struct bs_send_event *e, const struct f
 	bool probed = false;
 
 	if (e->flags & BS_SEND_FIRST && e->source != BS_SEND_TLS && e->source != BS_SEND_UNIX)
-		probed = library_look(g, e->head.tgid);
+		probed = library_look(g, e->head.tgid, false);
 	x = send_decode(g, e, rest);
 	if (!x)
 		return; /* as in connect_event() */

@@ -257,7 +257,7 @@ static bool is_seen(struct guard *g, const struct bs_send_event *e, const struct
 {
 	if (strcmp(x->sent.opaque, wire_protocol_name(WIRE_TLS)))
 		return false;
-	return probed || (!(e->flags & BS_SEND_FIRST) && library_look(g, e->head.tgid));
+	return probed || library_look(g, e->head.tgid, true);
 }
 
 void unseen_note(struct guard *g, const struct bs_send_event *e, const struct exec *x, bool probed)

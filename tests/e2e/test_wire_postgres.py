@@ -79,6 +79,14 @@ def test_overlay(wire, users, tmp_path):
         subprocess.run(["umount", "-l", "-R", str(tmp_path)], check=True)
 
 
+def test_renamed_library(wire, users, tmp_path):
+    """What encrypts may lie in a file that is called otherwise."""
+    needs(modules=["psycopg2"])
+    library = shutil.copyfile(find_library("libssl.so.3"), tmp_path / "own.so")
+    words = ["env", f"LD_PRELOAD={library}", *client("psycopg2_.py", "plain", users.conninfo("sslmode=require"), LOSSES["delete"])]
+    check_loss(wire, users, wire.run(words), "deny", True)
+
+
 def test_rewritten_library(wire, users, tmp_path):
     """What a file was found to be counts until somebody writes to it."""
     needs(modules=["psycopg2"])
