@@ -1,5 +1,6 @@
 /* backstop guard: the guard in the foreground. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -111,12 +112,24 @@ int guard_settings_apply(const struct guard_settings *s, struct guard_options *r
 	return 0;
 }
 
+/* A file that is opened later is not to get the number that messages go to. */
+static void open_standard_streams(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	close_fd(&fd);
+}
+
 static int run_guard(const void *options, _unused_ int argc, _unused_ char **argv)
 {
 	const struct guard_cli *o = options;
 	_cleanup_guard_paths_ struct guard_paths paths = { 0 };
 	struct guard_options g;
 
+	open_standard_streams();
 	if (guard_settings_apply(&o->settings, &g, &paths))
 		return EXIT_USAGE;
 	if (geteuid()) {

@@ -102,6 +102,16 @@ def test_a_terminal_that_is_not_read_holds_nothing_up(lab):
     os.close(reader)
 
 
+def test_a_guard_without_streams(lab):
+    """Where it was started with none, nothing else has their numbers: messages would go there."""
+    guard = lab.make_guard()
+    guard.backstop = lab.script("closed", f'#!/bin/sh\nexec {guard.backstop} "$@" <&- >&- 2>&-\n')
+    guard.start()
+    for pid in (guard.pid, guard.child):
+        assert {os.readlink(f"/proc/{pid}/fd/{number}") for number in range(3)} == {"/dev/null"}
+    assert guard.stop() == 0
+
+
 def test_clients_wait_for_a_guard_that_restarts(lab):
     guard = lab.new_guard()
     for _ in range(5):
