@@ -101,11 +101,21 @@ static bool is_set(const struct matcher *m, const struct image_alt *a, bool othe
 
 static enum sql_dialect dialect(const struct matcher *m)
 {
+	static const struct {
+		const char *program;
+		enum sql_dialect dialect;
+	} dialects[] = {
+		{ "mysql", SQL_MYSQL },
+		{ "sqlite3", SQL_SQLITE },
+		{ "duckdb", SQL_SQLITE },
+		{ "sqlcmd", SQL_MSSQL },
+	};
 	const char *program = string(m, m->e->args.program->name);
 
-	if (strcmp(program, "sqlcmd") == 0)
-		return SQL_MSSQL;
-	return strcmp(program, "mysql") == 0 ? SQL_MYSQL : SQL_ANY;
+	for (size_t i = 0; i < ARRAY_SIZE(dialects); i++)
+		if (strcmp(program, dialects[i].program) == 0)
+			return dialects[i].dialect;
+	return SQL_ANY;
 }
 
 /* Is there such a call in the code that is given to an interpreter? */

@@ -23,6 +23,7 @@ struct scope {
 	bool dropping;		/* DROP, just now */
 	bool unnamed;		/* … INDEX, KEY or the like of ALTER, whose name must follow */
 	bool harmless;		/* EXPLAIN: nothing is run */
+	bool analyzing;		/* EXPLAIN ANALYZE, or MariaDB's ANALYZE: what follows is run */
 	bool first;		/* its first word has just passed: a label, where a colon follows */
 	bool compound;		/* IF, WHILE and the like: statements follow THEN, DO, LOOP */
 	bool runs_texts;	/* DO, EXECUTE, PREPARE: strings are code */
@@ -87,6 +88,16 @@ static bool is_procedure(const struct checker *c, const struct token *t)
 	return c->lexer.mssql && t->len > 3 && strncasecmp(t->s, "sp_", 3) == 0;
 }
 
+/* ANALYZE VERBOSE, ANALYZE FORMAT = JSON */
+static bool is_analyzed(struct scope *s, const struct token *t)
+{
+	static const char *const options[] = { "verbose", "format", "json", "tree", "traditional" };
+
+	s->analyzing = sql_is_word(t, "analyze") ||
+		       (s->analyzing && sql_is_one_of(t, options, ARRAY_SIZE(options)));
+	return s->analyzing;
+}
+
 /* The first word of a statement, or of a query in parentheses. */
 static void begin(struct checker *c, struct scope *s, const struct token *t)
 {
@@ -99,11 +110,11 @@ static void begin(struct checker *c, struct scope *s, const struct token *t)
 			sql_is_word(t, "prepare") || is_procedure(c, t);
 
 	s->assigning |= sql_is_word(t, "declare") || sql_is_word(t, "set");
-	if (sql_is_one_of(t, passing, ARRAY_SIZE(passing)))
-		return;
 	/* EXPLAIN (ANALYZE, …) */
 	if (c->depth > 0 && s[-1].harmless && sql_is_word(t, "analyze"))
 		s[-1] = (struct scope) { 0 };
+	if (sql_is_one_of(t, passing, ARRAY_SIZE(passing)) || is_analyzed(s, t))
+		return;
 	s->begun = s->first = true;
 	s->handler = s->handling = false;
 	s->compound = c->depth == 0 && sql_is_one_of(t, compound, ARRAY_SIZE(compound));
@@ -152,7 +163,7 @@ static bool is_routine(const struct token *t)
 static void follow(struct checker *c, struct scope *s, const struct token *t)
 {
 	if ((s->harmless && sql_is_word(t, "analyze")) || begins_another(s, t)) {
-		*s = (struct scope) { 0 };
+		*s = (struct scope) { .analyzing = s->harmless };
 		return;
 	}
 	if (s->all_rows && sql_is_word(t, "where") && !s->condition)
@@ -170,6 +181,11 @@ static void follow(struct checker *c, struct scope *s, const struct token *t)
 	s->dropping = s->altering && sql_is_word(t, "drop");
 	s->losing = (s->altering && sql_is_word(t, "truncate")) ||
 		    (s->replacing && sql_is_word(t, "table"));
+	/* MySQL's removes the table's file; a column of that name is followed by its type */
+	c->found |= s->altering && sql_is_word(&c->last, "discard") &&
+		    (sql_is_word(t, "tablespace") || sql_is_word(t, "partition"));
+	/* ALTER DEFAULT PRIVILEGES … GRANT DELETE */
+	s->altering &= !sql_is_word(t, "default") || !sql_is_word(&c->last, "alter");
 	/* ClickHouse deletes by ALTER TABLE … DELETE WHERE */
 	if (s->altering && !s->after_on && (sql_is_word(t, "delete") || sql_is_word(t, "update"))) {
 		s->altering = false;
@@ -298,7 +314,7 @@ static void check_word(struct checker *c, struct scope *s, const struct token *t
 		begin(c, s, t);
 	else if (t->kind == TOKEN_WORD)
 		follow(c, s, t);
-	else
+	else if (!s->analyzing)
 		s->begun = true;
 }
 
@@ -511,16 +527,31 @@ static bool is_destructive_to_mssql(const char *text, size_t len)
 	return is_destructive(&l, 0, &open);
 }
 
+/* Clients leave out a mark of UTF-8 before the first statement. */
+static void skip_mark(const char **text, size_t *len)
+{
+	static const char mark[] = "\xef\xbb\xbf";
+	size_t n = strlen(mark);
+
+	if (*len < n || memcmp(*text, mark, n) != 0)
+		return;
+	*text += n;
+	*len -= n;
+}
+
 bool sql_is_destructive(const char *text, size_t len, enum sql_dialect dialect)
 {
-	struct lexer l = { .p = text, .end = text + len, .version = UINT_MAX, .line_start = true };
+	struct lexer l = { .version = UINT_MAX, .line_start = true };
 	bool open_plain, open_escaped, plain, escaped;
 
+	skip_mark(&text, &len);
 	if (dialect == SQL_MSSQL)
 		return is_destructive_to_mssql(text, len);
-
+	l.p = text;
+	l.end = text + len;
+	l.dots = dialect == SQL_SQLITE;
 	plain = is_destructive(&l, 0, &open_plain);
-	if (dialect == SQL_ANY && is_destructive_without(&l))
+	if (dialect != SQL_MYSQL && is_destructive_without(&l))
 		return true;
 	l.mysql = true;
 	l.dashes = dialect == SQL_MYSQL;

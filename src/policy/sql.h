@@ -8,7 +8,8 @@
 enum sql_dialect {
 	SQL_ANY, /* nobody knows: each reading counts that leaves no quote open */
 	SQL_MYSQL,
-	SQL_MSSQL, /* Transact-SQL, as sqlcmd sends it */
+	SQL_SQLITE, /* and lines with a dot between statements are its client's */
+	SQL_MSSQL,  /* Transact-SQL, as sqlcmd sends it */
 };
 
 /* One of its statements is a DROP, a TRUNCATE, an ALTER … DROP (of an index or a constraint none of

@@ -242,7 +242,12 @@ static bool is_go(const struct lexer *l, const struct token *t, bool line_start)
 	return l->mssql && line_start && sql_is_word(t, "go");
 }
 
-struct token sql_next(struct lexer *l)
+static bool is_dot_command(const struct lexer *l, bool line_start)
+{
+	return l->dots && line_start && !l->within && *l->p == '.';
+}
+
+static struct token take_token(struct lexer *l)
 {
 	struct token t = { .kind = TOKEN_END };
 	bool line_start;
@@ -252,6 +257,10 @@ struct token sql_next(struct lexer *l)
 	l->line_start = false;
 	if (l->p >= l->end)
 		return t;
+	if (is_dot_command(l, line_start)) {
+		skip_line(l);
+		return (struct token) { .kind = TOKEN_SEMICOLON, .s = l->p };
+	}
 	if (*l->p == '\'')
 		return take_quoted(l, TOKEN_STRING);
 	if (*l->p == '"' || *l->p == '`' || (l->mssql && *l->p == '['))
@@ -267,6 +276,14 @@ struct token sql_next(struct lexer *l)
 	if (*l->p == '\\')
 		return take_backslash(l, line_start);
 	return take_mark(l);
+}
+
+struct token sql_next(struct lexer *l)
+{
+	struct token t = take_token(l);
+
+	l->within = t.kind != TOKEN_SEMICOLON;
+	return t;
 }
 
 bool sql_is_word(const struct token *t, const char *word)

@@ -30,11 +30,13 @@ struct lexer {
 	bool mysql;	 /* its reading: backslashes escape in strings, # begins a comment */
 	bool dashes;	 /* -- begins a comment only where a blank follows */
 	bool mssql;	 /* its reading: [names], GO, and nothing must end a statement */
+	bool dots;	 /* between statements a line that begins with one is the client's */
 	bool wide;	 /* a byte of GBK and its like takes the next one, were it a backslash */
 	bool any_number; /* each number stands for any: what may be destructive is */
 	bool executable; /* inside of MySQL's comment that is code */
 	bool open;	 /* a quote or comment was not closed */
 	bool line_start;
+	bool within; /* a statement */
 	enum sql_server server;
 	unsigned int version; /* the server's: what comments of no later one hold is code */
 };

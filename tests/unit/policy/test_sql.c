@@ -36,7 +36,14 @@ static const char *const destructive[] = {
 	"WITH x AS (SELECT 1) DELETE FROM a",
 	"EXPLAIN ANALYZE DELETE FROM a",
 	"EXPLAIN (ANALYZE, BUFFERS) DELETE FROM a",
+	"EXPLAIN ANALYZE VERBOSE DELETE FROM a",
+	"EXPLAIN ANALYZE FORMAT=TREE DELETE FROM a",
+	"ANALYZE FORMAT = JSON DELETE FROM a",
 	"BEGIN; DELETE FROM a; COMMIT",
+	"\xef\xbb\xbf"
+	"DROP TABLE a",
+	"ALTER TABLE a DISCARD TABLESPACE",
+	"ALTER TABLE a DISCARD PARTITION p TABLESPACE",
 	"DO $$ BEGIN DROP TABLE x; END $$",
 	"DO $$ BEGIN EXECUTE 'DROP TABLE x'; END $$",
 	"DO $$ BEGIN EXECUTE format('DROP TABLE %I', t); END $$",
@@ -343,6 +350,11 @@ static const char *const harmless[] = {
 	"CREATE TABLE a (b int REFERENCES c ON DELETE CASCADE ON UPDATE CASCADE)",
 	"GRANT DELETE ON a TO b",
 	"EXPLAIN DELETE FROM a",
+	"EXPLAIN VERBOSE DELETE FROM a",
+	"ANALYZE VERBOSE a",
+	"ANALYZE TABLE a UPDATE HISTOGRAM ON b",
+	"ALTER DEFAULT PRIVILEGES IN SCHEMA s GRANT SELECT, UPDATE, DELETE ON TABLES TO b",
+	"ALTER TABLE a ADD discard int",
 	"EXPLAIN DROP TABLE a",
 	"CREATE TRIGGER t AFTER DELETE ON a FOR EACH ROW EXECUTE FUNCTION f()",
 	"drop",
@@ -475,16 +487,20 @@ static void test_dialects(void **state _unused_)
 {
 	static const struct {
 		const char *text;
-		bool any, mysql;
+		bool any, mysql, sqlite;
 	} texts[] = {
-		{ "select 1 # ; drop table x", true, false },
-		{ "select 1 # a\n; drop table x", true, true },
-		{ "select 'it\\'; drop table x; --'", true, false },
-		{ "drop table x", true, true },
-		{ "select '#'; drop table x", true, true },
-		{ "select 1--1; drop table x", false, true },
-		{ "select 1 -- 1; drop table x", false, false },
-		{ "select 1 --", false, false },
+		{ "select 1 # ; drop table x", true, false, true },
+		{ "select 1 # a\n; drop table x", true, true, true },
+		{ "select 'it\\'; drop table x; --'", true, false, true },
+		{ "drop table x", true, true, true },
+		{ "select '#'; drop table x", true, true, true },
+		{ "select 1--1; drop table x", false, true, false },
+		{ "select 1 -- 1; drop table x", false, false, false },
+		{ "select 1 --", false, false, false },
+		{ ".mode csv\nDROP TABLE x", false, false, true },
+		{ "-- a\n.print it's\n.mode csv\n\nDELETE FROM x;", false, false, true },
+		{ "select 1;\n.print ; drop table x", true, true, false },
+		{ "select a\n.b; drop table x", true, true, true },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
@@ -492,6 +508,7 @@ static void test_dialects(void **state _unused_)
 
 		assert_true(sql_is_destructive(texts[i].text, len, SQL_ANY) == texts[i].any);
 		assert_true(sql_is_destructive(texts[i].text, len, SQL_MYSQL) == texts[i].mysql);
+		assert_true(sql_is_destructive(texts[i].text, len, SQL_SQLITE) == texts[i].sqlite);
 	}
 }
 
