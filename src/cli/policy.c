@@ -95,10 +95,21 @@ int command_open_policy(const char *option, struct policy **ret)
 	return err;
 }
 
+/* What a signature may match, and its texts. */
+static const struct {
+	const char *list, *label;
+	const char *(*get)(const struct policy *p, u32 signature, u32 n);
+} rules[] = {
+	{ "commands", "command:   ", policy_command },
+	{ "connects", "connect:   ", policy_destination },
+	{ "deletes", "delete:    ", policy_deletion },
+	{ "sends", "send:      ", policy_sending },
+};
+
 static void put_signature(struct json *j, const struct policy *p, u32 i)
 {
 	_cleanup_strbuf_ struct strbuf name = STRBUF_INIT;
-	const char *command;
+	const char *text;
 	struct finding f;
 
 	policy_signature(p, i, &f);
@@ -108,22 +119,12 @@ static void put_signature(struct json *j, const struct policy *p, u32 i)
 	json_put_string(j, "title", policy_title(p, i));
 	json_put_string(j, "verdict", verdict_name(f.verdict));
 	json_put_string(j, "severity", severity_name(f.severity));
-	json_open_array(j, "commands");
-	for (u32 n = 0; (command = policy_command(p, i, n)); n++)
-		json_put_string(j, NULL, command);
-	json_close_array(j);
-	json_open_array(j, "connects");
-	for (u32 n = 0; (command = policy_destination(p, i, n)); n++)
-		json_put_string(j, NULL, command);
-	json_close_array(j);
-	json_open_array(j, "deletes");
-	for (u32 n = 0; (command = policy_deletion(p, i, n)); n++)
-		json_put_string(j, NULL, command);
-	json_close_array(j);
-	json_open_array(j, "sends");
-	for (u32 n = 0; (command = policy_sending(p, i, n)); n++)
-		json_put_string(j, NULL, command);
-	json_close_array(j);
+	for (size_t k = 0; k < ARRAY_SIZE(rules); k++) {
+		json_open_array(j, rules[k].list);
+		for (u32 n = 0; (text = rules[k].get(p, i, n)); n++)
+			json_put_string(j, NULL, text);
+		json_close_array(j);
+	}
 	json_put_string(j, "why", f.why);
 	json_put_string(j, "instead", f.instead);
 	json_put_string(j, "attack", f.technique);
@@ -189,21 +190,16 @@ static int run_list(const struct options *o, int argc _unused_, char **argv _unu
 
 static void print_signature(const struct policy *p, u32 i)
 {
-	const char *command;
+	const char *text;
 	struct finding f;
 
 	policy_signature(p, i, &f);
 	printf("signature: %s.%s (%s)\n", f.pack, f.id, policy_title(p, i));
 	printf("verdict:   %s\nseverity:  %s\n", verdict_name(f.verdict),
 	       severity_name(f.severity));
-	for (u32 n = 0; (command = policy_command(p, i, n)); n++)
-		printf("command:   %s\n", command);
-	for (u32 n = 0; (command = policy_destination(p, i, n)); n++)
-		printf("connect:   %s\n", command);
-	for (u32 n = 0; (command = policy_deletion(p, i, n)); n++)
-		printf("delete:    %s\n", command);
-	for (u32 n = 0; (command = policy_sending(p, i, n)); n++)
-		printf("send:      %s\n", command);
+	for (size_t k = 0; k < ARRAY_SIZE(rules); k++)
+		for (u32 n = 0; (text = rules[k].get(p, i, n)); n++)
+			printf("%s%s\n", rules[k].label, text);
 	printf("why:       %s\n", f.why);
 	if (f.instead)
 		printf("instead:   %s\n", f.instead);
