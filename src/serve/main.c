@@ -329,12 +329,28 @@ static bool is_usable(const char *option, const char *nats)
 	return false;
 }
 
+/* What a file that is none has is somebody else's: only a database is built anew. */
+static bool may_be_database(const char *path)
+{
+	static const char magic[] = "SQLite format 3";
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	char head[sizeof(magic)];
+	ssize_t n = fd < 0 ? 0 : read(fd, head, sizeof(head));
+
+	return n <= 0 || (n == sizeof(head) && !memcmp(head, magic, sizeof(magic)));
+}
+
 /* The same. */
 static bool are_usable(const struct options *o)
 {
 	if (o->listen && server_check(o->listen)) {
 		log_error("--listen: '%s' is no [ADDRESS:]PORT, such as 9794 or [::1]:9794",
 			  o->listen);
+		return false;
+	}
+	if (o->database && !may_be_database(o->database)) {
+		log_error("--database: %s is there and is no database: name another file",
+			  o->database);
 		return false;
 	}
 	return is_usable("--fleet", o->fleet) && is_usable("--approvals", o->approvals);

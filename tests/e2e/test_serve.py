@@ -154,10 +154,21 @@ def test_once_where_no_bus_is(build, tmp_path):
     assert done.returncode == 1 and not done.stdout and "fleet: nats://127.0.0.1:9 cannot be read" in done.stderr, done
 
 
+def test_what_is_no_database(build, tmp_path):
+    """A file of somebody else's stays what it is."""
+    theirs = tmp_path / "passwd"
+    theirs.write_text("root:x:0:0:root:/root:/bin/bash\n")
+    done = subprocess.run([f"{build}/backstop", "serve", "--once", "--dir", str(tmp_path), "--database", str(theirs)],
+                          capture_output=True, text=True, timeout=20)
+    assert done.returncode == 2 and f"--database: {theirs} is there and is no database" in done.stderr, done
+    assert theirs.read_text().startswith("root:") and os.listdir(tmp_path) == ["passwd"]
+
+
 def test_database_of_no_use(lab, own, recorder):
     lab.record(own, "/bin/true")
     recorder.once()
     with open(recorder.path, "r+b") as f:
+        f.seek(16)
         f.write(b"no database at all" * 400)
     said = recorder.once()
     assert "is damaged: it is built anew from the journal" in said, said
