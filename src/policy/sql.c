@@ -565,13 +565,12 @@ bool sql_is_destructive(const char *text, size_t len, enum sql_dialect dialect)
 
 bool sql_may_be_destructive(const char *text, size_t len)
 {
-	struct lexer l = { .p = text,
-			   .end = text + len,
-			   .version = UINT_MAX,
-			   .any_number = true,
-			   .line_start = true };
+	struct lexer l = { .version = UINT_MAX, .any_number = true, .line_start = true };
 	bool found, open;
 
+	skip_mark(&text, &len);
+	l.p = text;
+	l.end = text + len;
 	/* which of these are code hangs on their numbers */
 	if (has_executable(&l))
 		return true;

@@ -19,7 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	     sql_is_destructive(strbuf_str(&text), text.len, SQL_MYSQL)) &&
 	    !sql_may_be_destructive(strbuf_str(&text), text.len))
 		abort();
-	if (strpbrk(strbuf_str(&text), "'\"`$/\\#-") || strlen(strbuf_str(&text)) != size)
+	sql_is_destructive(strbuf_str(&text), text.len, SQL_SQLITE);
+	if (strpbrk(strbuf_str(&text), "'\"`$/\\#-[") || strlen(strbuf_str(&text)) != size)
 		return 0;
 	/* nothing can be open in it */
 	strbuf_adds(&text, ";drop table x");
@@ -27,7 +28,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    sql_only_reads(text.data, text.len))
 		abort();
 	strbuf_adds(&text, ";select 1");
-	if (!sql_is_destructive(text.data, text.len, SQL_ANY))
+	if (!sql_is_destructive(text.data, text.len, SQL_ANY) ||
+	    !sql_is_destructive(text.data, text.len, SQL_MSSQL))
 		abort();
 	return 0;
 }

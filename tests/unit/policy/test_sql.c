@@ -474,6 +474,8 @@ static void test_destructive(void **state _unused_)
 	for (size_t i = 0; i < ARRAY_SIZE(destructive); i++)
 		if (!sql_is_destructive(destructive[i], strlen(destructive[i]), SQL_ANY))
 			fail_msg("missed: %s", destructive[i]);
+		else if (!sql_may_be_destructive(destructive[i], strlen(destructive[i])))
+			fail_msg("missed of any literals: %s", destructive[i]);
 }
 
 static void test_harmless(void **state _unused_)
