@@ -122,7 +122,10 @@ int compile_policy(struct guard *g, struct strbuf *err)
 	int dir = make_dir(g, path, sizeof(path));
 	int r = dir < 0 ? dir : run(g, dir, err);
 
-	if (r && !err->len)
+	if (dir < 0)
+		strbuf_addf(err, "cannot make a directory in %s: %s", g->options.state_dir,
+			    strerror(-r));
+	else if (r && !err->len)
 		strbuf_addf(err, "the settings in %s could not be compiled: %s",
 			    g->options.settings, strerror(-r));
 	if (dir >= 0)

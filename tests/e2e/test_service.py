@@ -352,6 +352,14 @@ def test_guard_does_not_start_with_bad_settings(lab):
     assert "policy.image" not in done.stderr and "\n\n" not in done.stderr, done.stderr
 
 
+def test_guard_does_not_start_without_a_place(lab):
+    own = lab.make_guard()
+    own.state = own.settings_file  # a file
+    done = subprocess.run([own.backstop, "guard", *own.common, "--state-dir", own.state, "--settings", own.settings_file],
+                          capture_output=True, text=True, timeout=20)
+    assert done.returncode != 0 and f"cannot make a directory in {own.state}: Not a directory" in done.stderr, done
+
+
 def test_reload_under_load(lab, own, net):
     """Each verdict is the old policy's or the new one's, and what is denied by both never runs."""
     denied, alerted = words(lab, "victim-deny"), " ".join([f"{lab.bin}/victim-alert", "go"])
