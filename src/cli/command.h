@@ -4,7 +4,7 @@
 
 #include "base/util.h"
 
-enum option_kind { OPTION_FLAG, OPTION_STRING, OPTION_UINT };
+enum option_kind { OPTION_FLAG, OPTION_STRING, OPTION_UINT /* from 1; 0: not given */ };
 
 struct option_def {
 	const char *name; /* long name, without dashes */

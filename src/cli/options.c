@@ -133,13 +133,13 @@ static int store(struct parser *p, const struct option_def *o, const char *value
 		*(const char **)at = value;
 		return 0;
 	case OPTION_UINT:
-		if (!parse_number(value, UINT_MAX, &n)) {
+		if (!parse_number(value, UINT_MAX, &n) && n) {
 			*(unsigned int *)at = n;
 			return 0;
 		}
 	}
 	blame(p, value);
-	strbuf_addf(p->err, " is no %s for --%s: give a whole number from 0 to %u", o->argument,
+	strbuf_addf(p->err, " is no %s for --%s: give a whole number from 1 to %u", o->argument,
 		    o->name, UINT_MAX);
 	return -EINVAL;
 }

@@ -158,17 +158,19 @@ static void errors_name_the_value_and_what_is_right(void **state)
 		{ "--name", "try: --name needs a value: --name NAME" },
 		{ "-n", "try: --name needs a value: --name NAME" },
 		{ "--count 10abc",
-		  "try: 10abc is no NUMBER for --count: give a whole number from 0 to 4294967295" },
+		  "try: 10abc is no NUMBER for --count: give a whole number from 1 to 4294967295" },
 		{ "--count=",
-		  "try: '' is no NUMBER for --count: give a whole number from 0 to 4294967295" },
+		  "try: '' is no NUMBER for --count: give a whole number from 1 to 4294967295" },
 		{ "-c-1",
-		  "try: -1 is no NUMBER for --count: give a whole number from 0 to 4294967295" },
+		  "try: -1 is no NUMBER for --count: give a whole number from 1 to 4294967295" },
+		{ "--count 0",
+		  "try: 0 is no NUMBER for --count: give a whole number from 1 to 4294967295" },
 		{ "-c +1",
-		  "try: +1 is no NUMBER for --count: give a whole number from 0 to 4294967295" },
+		  "try: +1 is no NUMBER for --count: give a whole number from 1 to 4294967295" },
 		{ "-c 4294967296", "try: 4294967296 is no NUMBER for --count: give a whole number "
-				   "from 0 to 4294967295" },
+				   "from 1 to 4294967295" },
 		{ "-c 99999999999999999999999", "try: 99999999999999999999999 is no NUMBER for "
-						"--count: give a whole number from 0 to "
+						"--count: give a whole number from 1 to "
 						"4294967295" },
 	};
 	struct try t = { 0 };
