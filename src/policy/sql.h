@@ -13,7 +13,8 @@ enum sql_dialect {
 };
 
 /* One of its statements is a DROP, a TRUNCATE, an ALTER … DROP (of an index or a constraint none of
- * them), or a DELETE or UPDATE of all rows: with no condition, or one that each row meets. So is a
+ * them), or a DELETE or UPDATE of all rows: with no condition, or one that each row meets, as it is
+ * computed, or as `id` and `rowid` number rows from 1. So is a
  * MERGE … THEN DELETE whose ON each row meets, and to MySQL what it prepares from a text that is
  * not known. Comments, strings and quoted names count for nothing. */
 bool sql_is_destructive(const char *text, size_t len, enum sql_dialect dialect);

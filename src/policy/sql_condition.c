@@ -105,9 +105,9 @@ static struct value take_is(struct parser *p, const struct side *of)
 	struct value v = of->value;
 
 	if (expr_take_word(p, "null")) {
-		v = value_of_truth(v.kind == IS_NOTHING	       ? ALWAYS
-				   : value_may_be_constant(&v) ? NEVER
-							       : BY_ROW);
+		bool never = value_may_be_constant(&v) || value_is_key(p, of->span);
+
+		v = value_of_truth(v.kind == IS_NOTHING ? ALWAYS : never ? NEVER : BY_ROW);
 		v.orders = IS_NULL;
 		v.left = of->span;
 	} else if (expr_take_word(p, "true")) {

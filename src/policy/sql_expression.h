@@ -62,6 +62,8 @@ struct value value_linear(const struct parser *p, const struct value *v, struct 
 bool value_may_be_constant(const struct value *v);
 /* Do they say the same? */
 bool value_is_same(const struct parser *p, struct span a, struct span b);
+/* A column that numbers the rows, by its name: id, rowid. None is NULL. */
+bool value_is_key(const struct parser *p, struct span s);
 unsigned int value_compare_texts(const struct token *a, const struct token *b);
 /* What may hold where the orders `orders` do. */
 unsigned int value_compare(const struct parser *p, const struct side *a, const struct side *b,

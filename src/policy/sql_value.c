@@ -144,6 +144,45 @@ unsigned int value_compare_texts(const struct token *a, const struct token *b)
 	return r < 0 ? LESS : r > 0 ? GREATER : EQUAL;
 }
 
+/* --- keys */
+
+bool value_is_key(const struct parser *p, struct span s)
+{
+	struct lexer l = p->lexer;
+	struct token t, end;
+
+	l.p = s.p;
+	l.end = s.end;
+	t = sql_next(&l);
+	end = sql_next(&l);
+	return (t.kind == TOKEN_WORD || t.kind == TOKEN_NAME) && end.kind == TOKEN_END &&
+	       ((t.len == 2 && strncasecmp(t.s, "id", 2) == 0) ||
+		(t.len == 5 && strncasecmp(t.s, "rowid", 5) == 0));
+}
+
+/* A key's least number is 1. */
+static unsigned int compare_key(const struct parser *p, const struct value *key,
+				const struct value *v, unsigned int orders)
+{
+	double n = v->constant - key->constant;
+	unsigned int possible = n < 1 ? GREATER : EQUAL | GREATER;
+
+	if (key->factor != 1 || key->any_factor || v->factor != 0 || !value_is_key(p, key->part))
+		return BY_ROW;
+	if (p->lexer.any_number)
+		return BY_ROW | (orders & GREATER ? ALWAYS : NEVER);
+	if (key->any_constant || v->any_constant || n > 1)
+		return BY_ROW;
+	if ((orders & possible) == possible)
+		return ALWAYS;
+	return orders & possible ? BY_ROW : NEVER;
+}
+
+static unsigned int turned(unsigned int orders)
+{
+	return (orders & EQUAL) | (orders & LESS ? GREATER : 0) | (orders & GREATER ? LESS : 0);
+}
+
 unsigned int value_compare(const struct parser *p, const struct side *a, const struct side *b,
 			   unsigned int orders)
 {
@@ -159,6 +198,10 @@ unsigned int value_compare(const struct parser *p, const struct side *a, const s
 		return BY_ROW;
 	if (x.any_factor || y.any_factor)
 		return ALWAYS | NEVER | BY_ROW;
+	if (x.factor != 0 && y.factor == 0)
+		return compare_key(p, &x, &y, orders);
+	if (y.factor != 0 && x.factor == 0)
+		return compare_key(p, &y, &x, turned(orders));
 	if (x.factor != y.factor || (x.factor != 0 && !value_is_same(p, x.part, y.part)))
 		return BY_ROW;
 	/* of the same text with other numbers in it nobody knows */
