@@ -170,6 +170,8 @@ static void hold_finish(struct hold *h)
 	bool release = h->outcome == HOLD_RELEASE;
 	enum keeper_op op = KEEPER_LET_GO;
 
+	if (!release)
+		send_cut(h->exec);
 	if (h->outcome == HOLD_KILL || (!release && goes_on(h))) {
 		pidfd_send_signal(h->pidfd, SIGKILL, NULL, 0);
 		return;

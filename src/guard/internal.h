@@ -395,6 +395,8 @@ void send_forget_all(struct guard *g);
 /* Its packets are dropped: where its process ends, even together with the guard, the connection is
  * reset, and TCP does not try again. */
 void send_keep_back(struct exec *x);
+/* And goes nowhere: it is reset at once, as who inherited it would wait for ever. */
+void send_cut(const struct exec *x);
 /* And did not wait for that: its packets are sent at once. */
 void send_push(const struct exec *x);
 /* Its refusal is on the way. A client of PostgreSQL that sends nothing more for a second is told.

@@ -1,5 +1,6 @@
 /* The socket of what is judged, as an fd of our own: its end is told, its packets wait or are sent.
  */
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "guard/internal.h"
 #include "policy/wire.h"
 
@@ -117,6 +119,15 @@ void send_keep_back(struct exec *x)
 	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_LINGER, &x->sent.linger, &len))
 		return;
 	x->sent.kept = !setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+}
+
+void send_cut(const struct exec *x)
+{
+	const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+	_cleanup_close_ int fd = open_socket(x);
+
+	if (fd >= 0 && connect(fd, &nobody, sizeof(nobody)))
+		log_errno(-errno, "the connection of process %u is not reset", x->tgid);
 }
 
 /* TCP tries again 200 ms after a packet was dropped, and then ever more rarely; but at once where

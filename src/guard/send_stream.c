@@ -135,6 +135,8 @@ static struct send_stream *stream_new(struct guard *g, const struct bs_send_even
 		free(s);
 		return NULL;
 	}
+	if (e->source == BS_SEND_TLS)
+		wire_doubt_begin(wire_stream_wire(s->wire)); /* a process may have inherited it */
 	aim(g, s, e, to);
 	TAILQ_INSERT_TAIL(&g->streams.order, s, entry);
 	if (g->streams.by_id.count > STREAMS_MAX)

@@ -170,14 +170,15 @@ static void tell_raw(struct wire *w, const u8 *p, size_t len)
 static size_t decide(struct wire *w, const u8 *p, size_t len)
 {
 	enum wire_protocol found = guess(w, p, len);
+	bool middle = w->unsure && found == WIRE_UNKNOWN;
 
 	if (found == WIRE_UNDECIDED && len < WIRE_HEAD_MAX)
 		return wire_more(w, len + 1);
 	w->protocol = found == WIRE_UNDECIDED ? WIRE_UNKNOWN : found;
 	w->begun = false;
-	w->fresh = false;
+	w->fresh = middle;
 	/* what took so long may be blanks before any of them */
-	w->torn |= found == WIRE_UNDECIDED ||
+	w->torn |= middle || found == WIRE_UNDECIDED ||
 		   (found == WIRE_UNKNOWN && protocol_of(w->port) != WIRE_UNKNOWN);
 	return 0;
 }
@@ -398,6 +399,11 @@ bool wire_lost(struct wire *w, u64 count)
 void wire_doubt(struct wire *w)
 {
 	w->doubt = true;
+}
+
+void wire_doubt_begin(struct wire *w)
+{
+	w->unsure = true;
 }
 
 /* --- the state */

@@ -83,6 +83,8 @@ int wire_feed(struct wire *w, const void *data, size_t len, wire_fn fn, void *ar
 bool wire_lost(struct wire *w, u64 count);
 /* Statements may have been prepared that nobody knows of: that one is run is uncertain. */
 void wire_doubt(struct wire *w);
+/* What is fed first may be of the middle of a connection, where no known one begins so. */
+void wire_doubt_begin(struct wire *w);
 
 /* Must all that is written next be looked at, whatever is in it? A message is incomplete, or a
  * statement that matters waits for being run. */

@@ -97,6 +97,7 @@ struct wire {
 	enum wire_protocol protocol, former; /* former: before it was lost, or as its port says */
 	u16 port;
 	bool begun;  /* the next byte is a connection's first, perhaps one inside of another */
+	bool unsure; /* see wire_doubt_begin() */
 	bool torn;   /* what comes next need not begin a message */
 	bool adrift; /* … from now on */
 	bool doubt;  /* see wire_doubt() */

@@ -62,6 +62,17 @@ def test_psycopg2(wire, users, mode, answer):
     check_loss(wire, users, agent, answer, mode == "require")
 
 
+@BOTH
+@TLS
+def test_inherited(wire, users, mode, answer):
+    """A connection goes on in a child of the process that opened it."""
+    needs(modules=["psycopg2"])
+    agent = wire.run(client("psycopg2_.py", "inherited", users.conninfo(f"sslmode={mode}"), LOSSES["delete"]))
+    judge(wire, agent, answer, lambda: users.rows() == "1", signature="wiretest.sql", protocol="postgres", text="users")
+    assert (agent.finish() == 0) is (answer == "approve"), agent.all
+    assert users.rows() == ("0" if answer == "approve" else "1")
+
+
 def test_overlay(wire, users, tmp_path):
     """A library that lies as a container's do is probed, and once: it is the host's, too, which was there before."""
     needs(modules=["psycopg2"])

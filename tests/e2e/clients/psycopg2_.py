@@ -1,4 +1,5 @@
-"""psycopg2_.py HOW CONNINFO SQL: runs SQL by psycopg2, or by SQLAlchemy on it."""
+"""psycopg2_.py HOW CONNINFO SQL: runs SQL by psycopg2, in a child that inherits the connection, or by SQLAlchemy."""
+import os
 import sys
 
 import psycopg2
@@ -18,6 +19,8 @@ cursor = connection.cursor()
 try:
     cursor.execute("select %s", ["drop table users"])
     assert cursor.fetchone() == ("drop table users",)
+    if how == "inherited" and (child := os.fork()):
+        os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) & 0xff)
     cursor.execute(sql)
     connection.commit()
 except psycopg2.Error as error:

@@ -108,6 +108,25 @@ static void what_is_lost_before_anything_came(void **state _unused_)
 	wire_next(w, BYTES("EC\r\n"), "raw uncertain EC\r\n\n");
 }
 
+#define QUERY                                                                                      \
+	"Q\0\0\0\x0e"                                                                              \
+	"drop user\0"
+
+/* Whoever inherits a connection goes on with it. */
+static void what_may_be_of_the_middle(void **state _unused_)
+{
+	_cleanup_(wire_free_ptr) struct wire *w = wire_new(0, true), *sure = wire_new(0, true),
+					     *begins = wire_new(0, true);
+
+	wire_doubt_begin(w);
+	wire_doubt_begin(begins);
+	wire_next(w, BYTES(QUERY), "sql drop user\n");
+	assert_int_equal(wire_protocol(w), WIRE_POSTGRES);
+	wire_next(sure, BYTES(QUERY), "raw Q"); /* and more, behind a zero */
+	assert_int_equal(wire_protocol(sure), WIRE_UNKNOWN);
+	wire_next(begins, BYTES("*1\r\n$4\r\nEXEC\r\n"), "command EXEC\n");
+}
+
 static bool keep_protocol(const struct wire_message *m, void *data)
 {
 	*(enum wire_protocol *)data = m->protocol;
@@ -164,6 +183,7 @@ int main(void)
 		cmocka_unit_test(what_may_become_another_is_told),
 		cmocka_unit_test(tails_are_short),
 		cmocka_unit_test(what_is_lost_before_anything_came),
+		cmocka_unit_test(what_may_be_of_the_middle),
 		cmocka_unit_test(what_may_be_of_a_protocol),
 		cmocka_unit_test(what_may_be_of_two),
 		cmocka_unit_test(a_clone_goes_its_own_way),
