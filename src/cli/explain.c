@@ -255,8 +255,10 @@ static int explain_command(const struct options *o, const struct policy *p, char
 		.context = context,
 		.root_fd = root,
 	};
-	if (context)
+	if (context) {
 		context_set_vars(context, environ);
+		context->looks.waits = true;
+	}
 	explain(p, &a, o->json, true, &out, &verdict);
 	fputs(strbuf_str(&out), stdout);
 	return statuses[verdict];

@@ -9,6 +9,7 @@
 #include "guard/fetch.h"
 #include "guard/figures.h"
 #include "guard/hold.h"
+#include "guard/lookup.h"
 #include "guard/slot.h"
 #include "guard/tripwire.h"
 #include "policy/context.h"
@@ -90,6 +91,18 @@ static void decide_traced(struct guard *g, const struct exec *x, struct decision
 	report_blocked(g, x, d);
 }
 
+#define TRACED_MS 4 /* the kernel waits for little longer */
+
+static void decide_what_cannot_wait(struct guard *g, const struct exec *x, struct decision *d)
+{
+	if (x->context->looks.pending) {
+		lookup_wait(g, x, TRACED_MS);
+		decide(g, x, d);
+	}
+	if (d->pending)
+		decide_at_once(g, x, d);
+}
+
 static void decide_exec(struct guard *g, struct exec *exec)
 {
 	_cleanup_(exec_free_ptr) struct exec *x = exec;
@@ -101,7 +114,7 @@ static void decide_exec(struct guard *g, struct exec *exec)
 		exec_read_environment(x);
 	if (x->flags & BS_EXEC_TRACED) {
 		if (d.pending)
-			decide_at_once(g, x, &d);
+			decide_what_cannot_wait(g, x, &d);
 		decide_traced(g, x, &d);
 		return;
 	}

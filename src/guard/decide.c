@@ -6,11 +6,11 @@
 #include "guard/internal.h"
 #include "policy/context.h"
 
-static int open_root(pid_t pid)
+int decide_open_root(const struct exec *x)
 {
 	char path[32];
 
-	snprintf(path, sizeof(path), "/proc/%d/root", pid);
+	snprintf(path, sizeof(path), "/proc/%u/root", x->tgid);
 	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
@@ -30,10 +30,9 @@ static void match_connect(struct guard *g, const struct exec *x, struct finding 
 	policy_match_connect(g->policy, &c, ret);
 }
 
-static void match(struct guard *g, const struct exec *x, struct finding *ret)
+void decide_match(const struct guard *g, const struct exec *x, int root, struct finding *ret)
 {
 	const struct session *s = x->session;
-	_cleanup_close_ int root = open_root(x->tgid);
 	struct action a = {
 		.argv = x->argv,
 		.path = x->path ?: x->file,
@@ -48,6 +47,14 @@ static void match(struct guard *g, const struct exec *x, struct finding *ret)
 	};
 
 	policy_match(g->policy, &a, ret);
+}
+
+/* Without a context nothing waits for it: its paths are taken as they are written. */
+static void match(const struct guard *g, const struct exec *x, struct finding *ret)
+{
+	_cleanup_close_ int root = x->context ? decide_open_root(x) : -1;
+
+	decide_match(g, x, root, ret);
 }
 
 /* The mode, and the session, bend the policy's verdict. */
@@ -77,10 +84,15 @@ static bool is_covered(const struct guard *g, const struct exec *x, const struct
 	       approved == signature_key(f);
 }
 
-/* Could an answer that is missing change what is done? */
-static bool hangs_on_answers(const struct guard *g, const struct exec *x)
+/* Could an answer that is missing change what is done? Of paths that are not known the worst has
+ * been taken. */
+static bool hangs_on_answers(const struct guard *g, const struct exec *x, enum verdict verdict)
 {
-	return x->context && context_is_pending(x->context) && g->options.mode != MODE_RECORD;
+	if (!x->context)
+		return false;
+	if (x->context->looks.pending && verdict > VERDICT_ALLOW)
+		return true;
+	return context_is_pending(x->context) && g->options.mode != MODE_RECORD;
 }
 
 static void let_pass(struct decision *d, u64 hold, const char *reason)
@@ -108,7 +120,7 @@ void decide(struct guard *g, const struct exec *x, struct decision *ret)
 		let_pass(ret, x->approval, "it follows from an approved action");
 		return;
 	}
-	ret->pending = hangs_on_answers(g, x);
+	ret->pending = hangs_on_answers(g, x, ret->verdict);
 	if (ret->pending || ret->verdict <= VERDICT_ALERT)
 		return;
 	grant = pass_of(g, x);
@@ -133,6 +145,7 @@ void decide(struct guard *g, const struct exec *x, struct decision *ret)
 
 void decide_at_once(struct guard *g, const struct exec *x, struct decision *ret)
 {
+	x->context->looks.over = true;
 	do {
 		context_answer(x->context, NULL, 0);
 		decide(g, x, ret);

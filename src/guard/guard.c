@@ -13,6 +13,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "guard/fetch.h"
+#include "guard/lookup.h"
 #include "guard/hold.h"
 #include "guard/resolved.h"
 #include "guard/library.h"
@@ -515,6 +516,7 @@ static void guard_free(struct guard *g)
 	control_close(g->control);
 	protect_end(g);
 	hold_free_all(g);
+	lookup_forget_all(g);
 	workspace_end_all(g);
 	explain_forget_all();
 	reaper_forget_all();

@@ -9,6 +9,7 @@
 
 #include "base/io.h"
 #include "base/log.h"
+#include "guard/lookup.h"
 #include "guard/reaper.h"
 #include "policy/context.h"
 
@@ -23,6 +24,8 @@ struct inquiry {
 	pid_t pid;
 	int out;
 	struct strbuf answer;
+	bool counted;	       /* among the readers */
+	struct lookup *lookup; /* then there is no reader */
 	struct loop_source *readable, *late;
 };
 
@@ -34,23 +37,37 @@ void inquiry_free(struct inquiry *q)
 		return;
 	loop_remove(q->readable);
 	loop_remove(q->late);
+	lookup_leave(q->lookup);
 	if (q->pid > 0)
 		reaper_end(q->loop, q->pid);
 	close_fd(&q->out);
 	strbuf_free(&q->answer);
-	running--;
+	running -= q->counted;
 	free(q);
 }
 DEFINE_CLEANUP(struct inquiry, inquiry_free);
 
-static void finish(struct inquiry *q, bool answered)
+static void end(struct inquiry *q)
 {
 	inquiry_fn fn = q->fn;
 	void *data = q->data;
 
-	context_answer(q->context, answered ? strbuf_str(&q->answer) : NULL, q->answer.len);
 	inquiry_free(q);
 	fn(data);
+}
+
+static void finish(struct inquiry *q, bool answered)
+{
+	context_answer(q->context, answered ? strbuf_str(&q->answer) : NULL, q->answer.len);
+	end(q);
+}
+
+static void on_looked_up(void *data)
+{
+	struct inquiry *q = data;
+
+	q->lookup = NULL;
+	end(q);
 }
 
 static void on_readable(void *data, _unused_ uint32_t events)
@@ -70,7 +87,11 @@ static void on_late(void *data)
 	struct inquiry *q = data;
 
 	q->late = NULL;
-	finish(q, false);
+	q->context->looks.over |= q->lookup != NULL;
+	if (q->lookup)
+		end(q);
+	else
+		finish(q, false);
 }
 
 /* The reader becomes as the task: it is root's until then, and closes what is not its own. */
@@ -100,12 +121,18 @@ static int spawn(const char *path, pid_t task, int in, int out, pid_t *ret)
 }
 
 /* All that is asked fits into a pipe. */
-static int put_questions(struct inquiry *q, const char *path, pid_t task)
+static int put_questions(struct inquiry *q, pid_t task)
 {
 	_cleanup_strbuf_ struct strbuf request = STRBUF_INIT;
 	_cleanup_close_ int in = -1, ask = -1, out = -1;
-	int ends[2], r = context_request(q->context, &request);
+	_cleanup_free_ char *path = NULL;
+	int ends[2], r;
 
+	if (running + reaper_count() >= INQUIRIES_MAX)
+		return -EAGAIN;
+	running++;
+	q->counted = true;
+	r = io_find_program(CONTEXT_READER, &path) ?: context_request(q->context, &request);
 	if (r || pipe2(ends, O_CLOEXEC))
 		return r ?: -errno;
 	in = ends[0];
@@ -117,29 +144,24 @@ static int put_questions(struct inquiry *q, const char *path, pid_t task)
 	fcntl(q->out, F_SETFL, O_NONBLOCK);
 	fcntl(ask, F_SETFL, O_NONBLOCK);
 	r = io_write_all(ask, strbuf_str(&request), request.len);
-	return r ?: spawn(path, task, in, out, &q->pid);
+	r = r ?: spawn(path, task, in, out, &q->pid);
+	return r ?: loop_add_fd(q->loop, q->out, EPOLLIN, on_readable, q, &q->readable);
 }
 
 int inquiry_start(struct guard *g, const struct exec *x, inquiry_fn fn, void *data,
 		  struct inquiry **ret)
 {
 	_cleanup_(inquiry_free_ptr) struct inquiry *q = NULL;
-	_cleanup_free_ char *path = NULL;
-	int r = running + reaper_count() < INQUIRIES_MAX ? io_find_program(CONTEXT_READER, &path)
-							 : -EAGAIN;
+	int r;
 
-	if (r)
-		return r;
 	q = calloc(1, sizeof(*q));
 	if (!q)
 		return -ENOMEM;
 	*q = (struct inquiry) {
 		.loop = g->loop, .context = x->context, .fn = fn, .data = data, .out = -1
 	};
-	running++;
-	r = put_questions(q, path, (pid_t)x->tgid);
-	if (!r)
-		r = loop_add_fd(g->loop, q->out, EPOLLIN, on_readable, q, &q->readable);
+	r = x->context->looks.pending ? lookup_start(g, x, on_looked_up, q, &q->lookup)
+				      : put_questions(q, (pid_t)x->tgid);
 	if (!r)
 		r = loop_add_timer(g->loop, CONTEXT_TIME * 1000ULL, on_late, q, &q->late);
 	if (r)

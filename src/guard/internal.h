@@ -163,6 +163,7 @@ LIST_HEAD(pass_list, pass);	  /* pass.c */
 LIST_HEAD(remark_list, remark);	  /* delete.c */
 LIST_HEAD(unseen_list, unseen);	  /* unseen.c */
 LIST_HEAD(fetch_list, fetch);	  /* fetch.c */
+LIST_HEAD(lookup_list, lookup);	  /* lookup.c */
 LIST_HEAD(refusal_list, refusal); /* send_socket.c */
 
 /* Which events of the kernel's stand in the journal. */
@@ -251,6 +252,7 @@ struct guard {
 	struct streams streams;	       /* send_stream.c */
 	struct unseen_list unseen;     /* unseen.c */
 	struct fetch_list fetches;     /* fetch.c */
+	struct lookup_list lookups;    /* lookup.c */
 	struct refusal_list refusals;  /* send_socket.c */
 	struct resolved *resolved;     /* names.c */
 	struct pass_list passes;       /* pass.c */
@@ -342,6 +344,9 @@ void tty_name(u32 dev, char *buf, size_t size); /* "pts/3"; "" for none */
 u32 tty_from_stat(int tty_nr);			/* /proc/PID/stat's encoding -> the kernel's */
 
 /* decide.c */
+/* The finding on an exec, by paths from `root` on (-1: as they are written). */
+void decide_match(const struct guard *g, const struct exec *x, int root, struct finding *ret);
+int decide_open_root(const struct exec *x); /* of its process, O_PATH; or -1 */
 void decide(struct guard *g, const struct exec *x, struct decision *ret);
 /* The same without what nobody has answered yet: it is never pending. */
 void decide_at_once(struct guard *g, const struct exec *x, struct decision *ret);

@@ -75,6 +75,7 @@ void context_free(struct context *c)
 		free(c->stated[i]);
 	}
 	strbuf_free(&c->words);
+	looks_free(&c->looks);
 	free(c->vars);
 	free(c);
 }
@@ -190,6 +191,7 @@ const struct answer *context_ask(struct context *c, enum fact f, struct strbuf *
 void context_begin(struct context *c)
 {
 	c->told_count = 0;
+	c->looks.guessed = false;
 }
 
 void context_tell(struct context *c, enum fact f, const struct answer *a)
@@ -255,6 +257,10 @@ void context_settle(struct context *c, const char *points)
 	if (*points)
 		strbuf_addf(&c->words, "%spoints at production: %s", c->words.len ? "; " : "",
 			    points);
+	if (c->looks.guessed)
+		strbuf_addf(&c->words,
+			    "%swho serves a path in it does not answer: it may be anything",
+			    c->words.len ? "; " : "");
 }
 
 /* ---- who asks */

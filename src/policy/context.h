@@ -8,6 +8,7 @@
 
 #include "backstop/types.h"
 #include "base/strbuf.h"
+#include "policy/looks.h"
 #include "policy/policy.h"
 
 enum fact {
@@ -62,6 +63,7 @@ struct context {
 	struct question questions[CONTEXT_QUESTIONS];
 	u32 questions_count;
 	enum verdict pending; /* the strictest of what hangs on an answer that is missing */
+	struct looks looks;   /* by which paths are resolved */
 	struct context_told told[4];
 	u32 told_count;
 	struct strbuf words; /* of the match that counts */

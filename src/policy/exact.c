@@ -151,6 +151,7 @@ static bool holds(const struct matcher *m, u32 n, const char *value, bool otherw
 
 	if (work_do(m->e->work, cost(a->cond, value)))
 		return false;
+	m->e->paths->otherwise = otherwise;
 	switch ((enum cond_kind)a->cond) {
 	case COND_NONE:
 	case COND_COUNT:

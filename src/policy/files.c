@@ -1,8 +1,5 @@
 /* The predicates on files that exist or are missing, see paths.h. */
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "policy/paths.h"
 
@@ -39,8 +36,8 @@ static bool is_listed(const struct paths *p, const char *path)
 bool paths_has_file(const struct paths *p, const char *dir, const char *name, bool there,
 		    bool otherwise)
 {
-	char full[PATHS_MAX];
-	struct stat st;
+	char full[PATHS_MAX], target[PATHS_MAX];
+	enum looked look;
 
 	if (p->remote)
 		return false;
@@ -50,7 +47,8 @@ bool paths_has_file(const struct paths *p, const char *dir, const char *name, bo
 		return is_listed(p, full) == there;
 	if (p->root_fd < 0)
 		return otherwise;
-	if (fstatat(p->root_fd, full[0] ? full + 1 : ".", &st, AT_SYMLINK_NOFOLLOW) == 0)
-		return there;
-	return errno == ENOENT || errno == ENOTDIR ? !there : otherwise;
+	look = looks_find(p->looks, p->root_fd, full[0] ? full + 1 : ".", target);
+	if (look == LOOK_BARRED || look == LOOK_SILENT)
+		return otherwise;
+	return (look != LOOK_NOTHING) == there;
 }

@@ -1,7 +1,6 @@
 #include "policy/paths.h"
 
 #include <ctype.h>
-#include <fcntl.h>
 #include <string.h>
 
 #include "policy/glob.h"
@@ -100,20 +99,22 @@ static bool add_component(char *out, const char *name, size_t len)
 }
 
 /* Where `out` is a link, takes it away and puts its target in front of what is left of the path:
- * 1; 0 where it is none, negative where the path is too long. */
+ * 1; 0 where it is none, negative where the path is too long or nobody answers. */
 static int follow(const struct paths *p, char *out, char rest[PATHS_MAX], const char *after)
 {
 	char target[PATHS_MAX];
-	size_t left = strlen(after);
-	ssize_t n = readlinkat(p->root_fd, out + 1, target, sizeof(target));
+	size_t left = strlen(after), n;
+	enum looked look = looks_find(p->looks, p->root_fd, out + 1, target);
 
-	if (n <= 0)
-		return 0;
-	if ((size_t)n + 1 + left >= PATHS_MAX)
+	if (look == LOOK_SILENT)
 		return -1;
-	target[n] = '\0';
+	if (look != LOOK_LINK)
+		return 0;
+	n = strlen(target);
+	if (n + 1 + left >= PATHS_MAX)
+		return -1;
 	memmove(rest + n + 1, after, left + 1);
-	memcpy(rest, target, (size_t)n);
+	memcpy(rest, target, n);
 	rest[n] = '/';
 	if (target[0] == '/')
 		out[0] = '\0';
@@ -127,6 +128,21 @@ static bool names_entry(const char *name, size_t len)
 	return len && !(name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.')));
 }
 
+/* Does the kernel have all of it in its caches, without a link? So it is most often, and this is
+ * one call. */
+static bool is_plain(const struct paths *p, const char *path, char out[PATHS_MAX])
+{
+	out[0] = '\0';
+	for (const char *at = path; *at;) {
+		size_t len = strcspn(at, "/");
+
+		if ((len == 2 && at[0] == '.' && at[1] == '.') || !add_component(out, at, len))
+			return false;
+		at += len + (at[len] == '/');
+	}
+	return looks_recall(p->root_fd, out[0] ? out + 1 : ".") == LOOK_FILE;
+}
+
 /* Resolves `path`, absolute, into `out` ("" is the root). Links in it are followed where that is
  * possible, all of them: it names a directory on the way to something. */
 static bool walk(const struct paths *p, const char *path, char out[PATHS_MAX])
@@ -137,6 +153,8 @@ static bool walk(const struct paths *p, const char *path, char out[PATHS_MAX])
 
 	if (strlen(path) >= sizeof(rest))
 		return false;
+	if (p->looks && p->root_fd >= 0 && is_plain(p, path, out))
+		return true;
 	strcpy(rest, path);
 	out[0] = '\0';
 	while (*at) {
@@ -425,6 +443,8 @@ void paths_init(struct paths *p, const char *cwd, const char *home, const char *
 	p->home = home;
 	p->workspace = workspace;
 	p->root_fd = root_fd;
+	p->looks = NULL;
+	p->otherwise = true;
 	p->remote = p->fresh = p->text = false;
 	p->owner = p->project = (struct precious) { 0 };
 	p->files = NULL;
@@ -500,7 +520,7 @@ static bool resolve_or_guess(struct paths *p, const char *path, char out[PATHS_M
 	return true;
 }
 
-bool paths_has_class(struct paths *p, const char *path, enum path_class c)
+static bool is_of_class(struct paths *p, const char *path, enum path_class c)
 {
 	char full[PATHS_MAX];
 
@@ -523,11 +543,34 @@ bool paths_has_class(struct paths *p, const char *path, enum path_class c)
 	return false;
 }
 
+static void begin(const struct paths *p)
+{
+	if (p->looks)
+		p->looks->silent = false;
+}
+
+/* What was found, unless somebody who was asked for it has not answered. */
+static bool unless_silent(const struct paths *p, bool found)
+{
+	if (!p->looks || !p->looks->silent)
+		return found;
+	p->looks->guessed |= p->otherwise;
+	return p->otherwise;
+}
+
+bool paths_has_class(struct paths *p, const char *path, enum path_class c)
+{
+	begin(p);
+	return unless_silent(p, is_of_class(p, path, c));
+}
+
 bool paths_match_glob(struct paths *p, const char *path, const char *glob)
 {
 	char full[PATHS_MAX];
 
-	return !p->fresh && resolve_or_guess(p, path, full) && matches_glob(p, full, glob);
+	begin(p);
+	return unless_silent(p, !p->fresh && resolve_or_guess(p, path, full) &&
+					matches_glob(p, full, glob));
 }
 
 bool paths_follow(const struct paths *p, const char *path, char out[PATHS_MAX])

@@ -4,6 +4,7 @@
 
 #include "backstop/types.h"
 #include "base/util.h"
+#include "policy/looks.h"
 
 enum path_class {
 	PATH_PRECIOUS,
@@ -24,8 +25,6 @@ int path_class_parse(const char *name); /* the class, or -EINVAL */
 extern const char *const path_data_names[];
 extern const u32 path_data_names_count;
 
-#define PATHS_MAX 4096
-
 /* Globs on what somebody calls precious, with all below it. */
 struct precious {
 	const char *const *globs;
@@ -38,6 +37,8 @@ struct paths {
 	const char *home;      /* NULL: not known */
 	const char *workspace; /* NULL: none */
 	int root_fd;	       /* -1: links are not followed */
+	struct looks *looks;   /* by which they are followed; NULL: file systems are waited for */
+	bool otherwise;	       /* what counts of a path on which nobody has answered */
 	bool remote;	       /* on another machine: nothing is known but names */
 	bool fresh;	       /* in a new container of its own: nothing in it can be lost */
 	bool text;	       /* of shell text: $NAME is a path that counts for no loss */

@@ -302,6 +302,10 @@ void search_action(const struct policy *p, const struct action *a, u32 only,
 	paths_init(&s.remote, NULL, NULL, NULL, -1);
 	s.remote.remote = true;
 	s.local.files = a->files;
+	if (a->context) {
+		s.local.looks = &a->context->looks;
+		s.local.looks->pending = false;
+	}
 	s.local.owner = s.remote.owner = (struct precious) { p->precious, p->image.precious_count };
 	if (a->project)
 		s.local.project = s.remote.project =
