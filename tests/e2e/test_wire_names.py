@@ -42,18 +42,22 @@ def check_name(wire, net, split, tells):
         assert (code, agent.out) == (0, "refused\n") if refuses(wire.guard) else code == 137, agent.all
 
 
+PIECES = (4096, 100, 31)
+SPLITS = pytest.mark.parametrize("split", PIECES)
+
+
 def hello(name):
-    """A ClientHello of OpenSSL's."""
-    out = ssl.MemoryBIO()
-    context = ssl.create_default_context()
-    try:
-        context.wrap_bio(ssl.MemoryBIO(), out, server_hostname=name).do_handshake()
-    except ssl.SSLWantReadError:
-        pass
-    return out.read()
-
-
-SPLITS = pytest.mark.parametrize("split", [4096, 100, 31])
+    """A ClientHello of OpenSSL's, no piece of which ends as a line does: that ends the server's connection."""
+    data = b"\n"
+    while any(data[at:at + split].endswith(b"\n") for split in PIECES for at in range(0, len(data), split)):
+        out = ssl.MemoryBIO()
+        context = ssl.create_default_context()
+        try:
+            context.wrap_bio(ssl.MemoryBIO(), out, server_hostname=name).do_handshake()
+        except ssl.SSLWantReadError:
+            pass
+        data = out.read()
+    return data
 
 
 @SPLITS
