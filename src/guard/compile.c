@@ -17,17 +17,35 @@
 #define IMAGE_MAX  (256 << 20) /* bytes */
 #define IMAGE	   "policy.image"
 
-/* A directory that only the child can write, and reach only as its working directory. Its fd. */
+static void remove_dir(int fd, const char *path)
+{
+	DIR *d = fdopendir(fd);
+	struct dirent *e;
+
+	while (d && (e = readdir(d)))
+		unlinkat(dirfd(d), e->d_name, 0);
+	if (d)
+		closedir(d);
+	else
+		close(fd);
+	rmdir(path);
+}
+
+/* A directory that only the child can write, and reach only as its working directory. Its fd. That
+ * of a guard which was killed meanwhile makes room. */
 static int make_dir(const struct guard *g, char *path, size_t size)
 {
 	int fd, r;
 
-	if (snprintf(path, size, "%s/compile.XXXXXX", g->options.state_dir) >= (int)size)
+	if (snprintf(path, size, "%s/compile", g->options.state_dir) >= (int)size)
 		return -ENAMETOOLONG;
 	r = io_mkdir_p(g->options.state_dir, 0750);
 	if (r)
 		return r;
-	if (!mkdtemp(path))
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0)
+		remove_dir(fd, path);
+	if (mkdir(path, 0700))
 		return -errno;
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd >= 0 && fchown(fd, CHILD_UID, CHILD_UID) == 0)
@@ -100,20 +118,6 @@ static int run(struct guard *g, int dir, struct strbuf *err)
 		return r ?: -EINVAL;
 	strbuf_reset(err);
 	return fetch(g, dir, err);
-}
-
-static void remove_dir(int fd, const char *path)
-{
-	DIR *d = fdopendir(fd);
-	struct dirent *e;
-
-	while (d && (e = readdir(d)))
-		unlinkat(dirfd(d), e->d_name, 0);
-	if (d)
-		closedir(d);
-	else
-		close(fd);
-	rmdir(path);
 }
 
 int compile_policy(struct guard *g, struct strbuf *err)

@@ -309,6 +309,15 @@ def test_reload(lab, own, how):
     assert (own.pid, own.child) == (keeper, guard), "no process was replaced"
 
 
+def test_rest_of_a_reload(lab, own):
+    """Where a guard was killed in a reload, the next one leaves nothing of it."""
+    rest = os.path.join(own.state, "compile")
+    os.mkdir(rest)
+    open(os.path.join(rest, "policy.image"), "w", encoding="utf-8").close()
+    reload(own, "policy reload")
+    assert not os.path.exists(rest) and lab.run(lab.words("victim-deny"), guard=own).finish() == 126
+
+
 BAD = {"unknown key": ("verdict: {}\n", "verdict"), "not YAML": ("{{{\n", "backstop.yaml"),
        "bad verdict": ("verdicts: {test.alert: maybe}\n", "maybe"), "bad duration": ("hold_timeout: soon\n", "soon"),
        "empty pack dir": ('packs: {from: ["/nonexistent"]}\n', "/nonexistent")}
