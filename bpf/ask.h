@@ -33,6 +33,7 @@ static __always_inline void tell(struct send_work *w)
 	e->copied = w->fill;
 	size = sizeof(*e) + w->fill;
 	e->head.size = size;
+	e->head.time = bpf_ktime_get_boot_ns();
 	if (size <= sizeof(*e) + BS_SEND_DATA)
 		send_decision(&e->head, size);
 }

@@ -250,8 +250,6 @@ __noinline int connect_event(struct bs_dest *d, u64 session, u64 cookie)
 	if (s)
 		__sync_fetch_and_add(&s->connects, 1);
 	COUNT(connects);
-	if (send_unhooked && !d->datagram && d->protocol == IPPROTO_TCP)
-		send_track(cookie, e.head.session);
 	if (d->port == NAMES_PORT)
 		names_ask(cookie, e.head.session);
 	looks = wants_look(d) && !(send_observes && shared.state.down) ? BS_CONNECT_LOOK : 0;
@@ -274,18 +272,24 @@ static __always_inline u64 tracked_by(void)
 }
 
 /* False where a connection could not be told from those of others as it sends. */
-static __always_inline bool mark(struct bpf_sock_addr *ctx)
+static __always_inline bool track(struct bpf_sock_addr *ctx, u64 session)
 {
 	struct bpf_sock *sk = ctx->sk;
+	struct stream *s;
 
 	if (!send_unhooked || ctx->protocol != IPPROTO_TCP)
 		return true;
-	return sk && bpf_sk_storage_get(&send_marks, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	s = sk ? bpf_sk_storage_get(&socket_streams, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE) : NULL;
+	if (s)
+		send_track(s, session);
+	return s;
 }
 
 static __always_inline int ask_connect(struct bs_dest *d, struct bpf_sock_addr *ctx, u64 session)
 {
-	return mark(ctx) && connect_event(d, session, bpf_get_socket_cookie(ctx)) ? PASS : REFUSE;
+	return track(ctx, session) && connect_event(d, session, bpf_get_socket_cookie(ctx))
+		       ? PASS
+		       : REFUSE;
 }
 
 /* 0.0.0.0 and :: reach the host itself. */

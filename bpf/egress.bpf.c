@@ -88,14 +88,20 @@ struct egress_ctx {
 	bool tells; /* instead of looking */
 };
 
+/* What follows has these bytes before it. */
+static __always_inline void look(struct send_work *w)
+{
+	send_look(w);
+	if (w->more)
+		send_copy(w->event.tail, w->stream.tail, SEND_TAIL);
+}
+
 static long egress_step(u32 i, void *data)
 {
 	struct egress_ctx *c = data;
 	struct send_work *w = c->w;
 	u32 n = c->left < BS_SEND_DATA ? c->left : BS_SEND_DATA;
 
-	if (!n)
-		return 1;
 	if (!send_load(c->skb, c->at, w->data, n, BS_SEND_DATA)) {
 		w->lost = 1;
 		return 1;
@@ -107,8 +113,8 @@ static long egress_step(u32 i, void *data)
 	if (c->tells)
 		send_told(w);
 	else
-		send_look(w);
-	return 0;
+		look(w);
+	return !c->left;
 }
 
 /* Through all of the packet. 1: a candidate. */
@@ -120,9 +126,11 @@ static __always_inline bool look_through(struct __sk_buff *skb, struct send_work
 
 	w->lost = 0;
 	w->size = g->len;
-	send_tail(w);
+	send_copy(w->first, w->event.tail, SEND_TAIL);
+	send_begin_look(w);
 	bpf_loop(SEND_CHUNKS, egress_step, &c, 0);
-	found = send_scanned(w);
+	send_copy(w->event.tail, w->first, SEND_TAIL);
+	found = send_end_look(w);
 	return found || w->lost;
 }
 
@@ -184,13 +192,13 @@ static __always_inline void head(struct __sk_buff *skb, struct send_work *w,
 	struct bs_send_event *e = &w->event;
 	const struct stream *s = &w->stream;
 
-	event_head_of(&e->head, BS_EVENT_SEND, sizeof(*e), s->session, s->tgid, s->tid);
+	send_event_head(&e->head, s->session, s->tgid, s->tid);
 	e->start = s->start;
 	e->send.stream = s->id;
 	e->send.position = s->position;
 	e->send.hash = 0;
 	e->buffer = 0;
-	e->cookie = w->key.object;
+	e->cookie = bpf_get_socket_cookie(skb);
 	e->size = g->len;
 	e->flags = s->flags & STREAM_BEGUN ? BS_SEND_BEGUN : 0;
 	e->flags |= s->flags & STREAM_KNOWN ? 0 : BS_SEND_FIRST;
@@ -201,6 +209,20 @@ static __always_inline void head(struct __sk_buff *skb, struct send_work *w,
 	e->path[0] = '\0';
 	e->end = g->seq + g->len;
 	read_dest(skb, &e->dest);
+}
+
+/* Of a connection that is looked at; else NULL. */
+static __always_inline struct stream *find(struct __sk_buff *skb)
+{
+	struct stream_key key = { .owner = SEND_PACKETS };
+	struct bpf_sock *sk = skb->sk;
+
+	if (send_unhooked) {
+		sk = sk ? bpf_sk_fullsock(sk) : NULL;
+		return sk ? bpf_sk_storage_get(&socket_streams, sk, NULL, 0) : NULL;
+	}
+	key.object = bpf_get_socket_cookie(skb);
+	return key.object ? bpf_map_lookup_elem(&streams, &key) : NULL;
 }
 
 static __always_inline int leaves(struct send_work *w, struct stream *s, const struct segment *g)
@@ -226,9 +248,11 @@ static __always_inline void skip_to(struct segment *g, u32 seq)
 }
 
 /* Of a connection that waits: has the guard let this go? -1: it is more than that. */
-static __always_inline int go_on(struct send_work *w, struct stream *s, struct segment *g)
+static __always_inline int go_on(struct __sk_buff *skb, struct send_work *w, struct stream *s,
+				 struct segment *g)
 {
-	u32 *end = bpf_map_lookup_elem(&egress_grants, &w->key.object);
+	u64 cookie = bpf_get_socket_cookie(skb);
+	u32 *end = bpf_map_lookup_elem(&egress_grants, &cookie);
 	u32 mine = g->seq + g->len;
 
 	if (!end || (s32)(*end - w->stream.seq) <= 0)
@@ -271,7 +295,7 @@ static __always_inline int judge_new(struct __sk_buff *skb, struct send_work *w,
 	w->stream.asked = w->stream.position;
 	memo_note(w);
 	goes = ask_egress(w);
-	s = bpf_map_lookup_elem(&streams, &w->key); /* that took time */
+	s = find(skb); /* that took time */
 	if (!s)
 		return goes ? GO : DROP;
 	if (goes)
@@ -293,49 +317,29 @@ static __always_inline int judge(struct __sk_buff *skb, struct send_work *w, str
 	if ((s32)(g->seq + g->len - w->stream.seq) <= 0)
 		return GO; /* it comes again */
 	skip_to(g, w->stream.seq);
-	r = w->stream.flags & STREAM_WAITS ? go_on(w, s, g) : -1;
+	r = w->stream.flags & STREAM_WAITS ? go_on(skb, w, s, g) : -1;
 	return r < 0 ? judge_new(skb, w, s, g) : r;
-}
-
-/* Of each packet of the host: a mark costs less than the look for a stream. */
-static __always_inline bool is_marked(struct __sk_buff *skb)
-{
-	struct bpf_sock *sk = skb->sk;
-
-	sk = sk ? bpf_sk_fullsock(sk) : NULL;
-	return sk && bpf_sk_storage_get(&send_marks, sk, NULL, 0);
-}
-
-/* Of a connection that is looked at, and has something to see; else NULL. */
-static __always_inline struct stream *find(const struct stream_key *key)
-{
-	struct stream *s = key->object ? bpf_map_lookup_elem(&streams, key) : NULL;
-
-	return s && (s->flags & (STREAM_BLIND | STREAM_WAITS)) != STREAM_BLIND ? s : NULL;
 }
 
 SEC("cgroup_skb/egress")
 int send_egress(struct __sk_buff *skb)
 {
-	struct stream_key key = { .owner = SEND_PACKETS };
 	struct segment g = {};
 	struct send_work *w;
 	struct stream *s;
 	int verdict;
 
-	if (!is_acting() || !skb->sk || (send_unhooked && !is_marked(skb)))
+	if (!is_acting() || !skb->sk)
 		return GO;
-	key.object = bpf_get_socket_cookie(skb);
-	s = find(&key);
-	if (!s)
-		return GO;
+	s = find(skb);
+	if (!s || (s->flags & (STREAM_BLIND | STREAM_WAITS)) == STREAM_BLIND)
+		return GO; /* nobody looks at it, or there is nothing to see */
 	verdict = find_bytes(skb, &g);
 	if (verdict <= 0)
 		return verdict < 0 ? DROP : GO;
 	w = send_claim();
 	if (!w)
 		return send_observes ? GO : DROP; /* it comes again */
-	w->key = key;
 	send_take(w, s);
 	verdict = judge(skb, w, s, &g);
 	send_release(w);

@@ -14,7 +14,7 @@ struct processes_map processes SEC(".maps");
 struct waiting_map waiting SEC(".maps");
 struct streams_map streams SEC(".maps");
 struct send_works_map send_works SEC(".maps");
-struct send_marks_map send_marks SEC(".maps");
+struct socket_streams_map socket_streams SEC(".maps");
 struct bs_shared shared;
 const volatile u32 generation = 0;
 

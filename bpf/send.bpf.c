@@ -110,6 +110,16 @@ __noinline int send_gather(struct send_work *w)
 	return 0;
 }
 
+static __always_inline void begin_scan(struct send_work *w, struct bs_scan *s, const void *table)
+{
+	if (w->scanning)
+		return;
+	w->scanning = 1;
+	bs_scan_begin(s, table);
+	s->names = BS_NAMES_NONE;
+	bs_quick_end(s);
+}
+
 __noinline int send_scan(struct send_work *w, u32 at)
 {
 	const void *table = scan_table();
@@ -117,6 +127,7 @@ __noinline int send_scan(struct send_work *w, u32 at)
 
 	if (!w || !s || !table || at > BS_QUICK_MOST)
 		return 0;
+	begin_scan(w, s, table);
 	bs_quick_scan(s, table, w->event.tail + BS_QUICK_BEFORE, at);
 	return 0;
 }
@@ -159,7 +170,7 @@ static long hash_step(u32 i, void *data)
 	return 0;
 }
 
-/* The last bytes that go, for the scan of what goes next. */
+/* The last bytes that go, for the look at what goes next. */
 static __always_inline void note_tail(struct send_work *w)
 {
 	if (w->fill > BS_SEND_DATA)
@@ -172,7 +183,8 @@ static long walk_step(u32 i, void *data)
 	struct send_ctx *c = data;
 	struct send_work *w = c->w;
 
-	send_copy(w->event.tail, w->stream.tail, SEND_TAIL);
+	if (i)
+		send_copy(w->event.tail, w->stream.tail, SEND_TAIL);
 	send_gather(w);
 	if (w->scans)
 		scan_data(w);
@@ -189,7 +201,6 @@ static __always_inline void walk(struct send_work *w, bool scans, bool hashes)
 
 	rewind(w);
 	send_copy(w->first, w->event.tail, SEND_TAIL);
-	send_copy(w->stream.tail, w->event.tail, SEND_TAIL);
 	w->scans = scans;
 	w->hashes = hashes;
 	w->hash[0] = send_key[0];
@@ -212,16 +223,6 @@ static __always_inline void begin_stream(struct send_work *w)
 	bpf_map_update_elem(&streams, &w->key, &w->stream, BPF_ANY);
 }
 
-/* Of another policy: what was found until then is of other lists, and it is asked about anew. */
-static __always_inline void renew(struct stream *s)
-{
-	if (s->generation == generation)
-		return;
-	s->generation = generation;
-	s->found_count = 0;
-	s->flags &= ~(STREAM_KNOWN | STREAM_CARRIES);
-}
-
 /* True where it is where the last write was to bring it. */
 static __always_inline bool find_stream(struct send_work *w)
 {
@@ -231,9 +232,7 @@ static __always_inline bool find_stream(struct send_work *w)
 		begin_stream(w);
 		return true;
 	}
-	__builtin_memcpy(&w->stream, s, sizeof(*s));
-	send_copy(w->event.tail, s->tail, SEND_TAIL);
-	renew(&w->stream);
+	send_take(w, s);
 	if (!w->counted || s->seq == w->seq)
 		return true;
 	w->stream.position += (s32)(w->seq - s->seq);
@@ -291,19 +290,15 @@ static __always_inline void note_found(struct send_work *w, const struct bs_scan
 		w->stream.flags |= STREAM_WATCH;
 }
 
-__noinline int send_tail(struct send_work *w)
+__noinline int send_recall(struct send_work *w)
 {
 	const void *table = scan_table();
 	struct bs_scan *s = w ? scan_of(w) : NULL;
 
 	if (!w || !s || !table)
 		return 0;
-	bs_scan_begin(s, table);
-	s->names = BS_NAMES_NONE;
-	bs_quick_end(s);
+	begin_scan(w, s, table);
 	recall_found(w, s);
-	w->again = !(w->stream.flags & STREAM_CARRIES);
-	send_copy(w->first, w->event.tail, SEND_TAIL);
 	return 0;
 }
 
@@ -316,7 +311,6 @@ __noinline int send_scanned(struct send_work *w)
 
 	if (!w || !s || !table)
 		return 1;
-	send_copy(w->event.tail, w->first, SEND_TAIL);
 	watched = w->stream.flags & STREAM_WATCH;
 	note_found(w, s);
 	w->stream.flags |= STREAM_CARRIES;
@@ -396,30 +390,25 @@ __noinline int send_begin(struct send_work *given)
 	w->event.flags = w->stream.flags & STREAM_BEGUN ? BS_SEND_BEGUN : 0;
 	if (w->stream.flags & STREAM_BLIND)
 		return 0;
-	send_tail(w);
+	send_begin_look(w);
 	walk(w, true, false);
 	if (w->lost || w->left)
 		w->event.flags |= BS_SEND_LOST;
 	if (!(w->stream.flags & STREAM_KNOWN))
 		w->event.flags |= BS_SEND_FIRST;
-	return send_scanned(w) || !follows || w->event.flags & (BS_SEND_LOST | BS_SEND_FIRST) ||
+	return send_end_look(w) || !follows || w->event.flags & (BS_SEND_LOST | BS_SEND_FIRST) ||
 	       w->stream.flags & STREAM_WATCH || begins_quic(w);
 }
 
 /* ---- for packets and libraries */
 
-static const volatile struct stream no_stream; /* the stack has no room for one */
-
-__noinline int send_track(u64 cookie, u64 session)
+__noinline int send_track(struct stream *s, u64 session)
 {
 	struct task_struct *t = bpf_get_current_task_btf();
-	struct stream_key key = { .object = cookie, .owner = SEND_PACKETS };
-	struct stream *s;
 
-	bpf_map_update_elem(&streams, &key, (const void *)&no_stream, BPF_ANY);
-	s = bpf_map_lookup_elem(&streams, &key);
 	if (!s)
 		return 0;
+	__builtin_memset(s, 0, sizeof(*s));
 	s->id = bpf_ktime_get_boot_ns() << 8 | (bpf_get_smp_processor_id() & 0xff);
 	s->flags = STREAM_BEGUN;
 	s->generation = generation;
@@ -456,25 +445,12 @@ __noinline int send_hand_over(struct send_work *given)
 	return 0;
 }
 
-__noinline int send_take(struct send_work *given, const struct stream *s)
-{
-	struct send_work *w = own_work(given);
-
-	if (!w || !s)
-		return 0;
-	w->stream = *s;
-	send_copy(w->event.tail, s->tail, SEND_TAIL);
-	renew(&w->stream);
-	return 0;
-}
-
 __noinline int send_look(struct send_work *w)
 {
 	if (!w)
 		return 0;
 	if (w->fill <= BS_SEND_DATA)
 		send_clear(w->data + w->fill, BS_QUICK);
-	send_copy(w->event.tail, w->stream.tail, SEND_TAIL);
 	scan_data(w);
 	note_tail(w);
 	return 0;

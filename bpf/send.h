@@ -83,7 +83,8 @@ struct send_work {
 	u32 fill, lost, more;
 	u32 seq, counted, begun;
 	u32 scans, hashes;
-	u32 again; /* what went before data[] is looked at, too */
+	u32 again;    /* what went before data[] is looked at, too */
+	u32 scanning; /* the scan has begun: there was something to find */
 	u32 said;
 	u16 path_len, reserved;
 	u64 hash[2], symbols;
@@ -102,14 +103,14 @@ struct send_works_map {
 };
 extern struct send_works_map send_works SEC(".maps");
 
-/* Sockets that have a stream, for packets. */
-struct send_marks_map {
+/* Those of packets, where no security hook asks: with the socket, for as long as that lives. */
+struct socket_streams_map {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
-	__type(value, u32);
+	__type(value, struct stream);
 };
-extern struct send_marks_map send_marks SEC(".maps");
+extern struct socket_streams_map socket_streams SEC(".maps");
 extern const volatile u32 send_works_mask;
 extern const volatile u64 send_key[2];
 extern const volatile bool send_tables;	  /* there are any: else nothing is looked at */
@@ -121,22 +122,21 @@ extern const volatile bool send_observes; /* nothing is asked: the guard is told
 int send_begin(struct send_work *w);
 int send_judge(struct send_work *w);
 int send_unix(struct send_work *w);
-int send_follow(struct send_work *w);	 /* its size is with what follows it; -EMSGSIZE: too much */
-int send_track(u64 cookie, u64 session); /* a connection that is seen as it leaves */
+int send_follow(struct send_work *w); /* its size is with what follows it; -EMSGSIZE: too much */
+int send_track(struct stream *s, u64 session); /* a connection that is seen as it leaves */
 int send_is_by_packets(u64 cookie);
 int send_hand_over(struct send_work *w); /* from here on its packets are looked at */
 int pages_ask(struct send_work *w);	 /* pages.bpf.c */
 int pages_judge(struct send_work *w);
 int pages_fetch(struct send_work *w);	/* data[] lists what is to be in memory */
 int names_ask(u64 cookie, u64 session); /* names.bpf.c: answers are listened to */
-int send_take(struct send_work *w, const struct stream *s); /* it is of that stream */
-int send_tail(struct send_work *w);			    /* begins the scan */
-int send_look(struct send_work *w);			    /* scans what data[] has */
-int send_scanned(struct send_work *w);			    /* ends it; 1: a candidate */
-int send_again(struct send_work *w);			    /* data[] has the first of its bytes */
-int send_more(struct send_work *w);    /* tells those behind, where the guard cannot read them */
-int send_advance(struct send_work *w); /* it goes */
-int send_observe(struct send_work *w); /* observe.bpf.c: tells of a candidate, which goes */
+int send_recall(struct send_work *w);	/* begins the scan with what was found before */
+int send_look(struct send_work *w);	/* looks at what data[] has */
+int send_scanned(struct send_work *w);	/* ends the scan; 1: a candidate */
+int send_again(struct send_work *w);	/* data[] has the first of its bytes */
+int send_more(struct send_work *w);	/* tells those behind, where the guard cannot read them */
+int send_advance(struct send_work *w);	/* it goes */
+int send_observe(struct send_work *w);	/* observe.bpf.c: tells of a candidate, which goes */
 int send_scan(struct send_work *w, u32 at); /* of some bytes of data[] */
 int send_forget(u64 object, u64 owner);
 int send_told(struct send_work *w); /* sends the event, with what data[] has */
@@ -201,6 +201,45 @@ static __always_inline void send_clear(u8 *to, u32 n)
 #pragma clang loop unroll(full)
 	for (u32 i = 0; i < n; i += sizeof(u64))
 		*(u64 *)(to + i) = 0;
+}
+
+/* ---- a write of a stream */
+
+/* Of another policy: what was found until then is of other lists, and it is asked about anew. */
+static __always_inline void send_renew(struct stream *s)
+{
+	if (s->generation == generation)
+		return;
+	s->generation = generation;
+	s->found_count = 0;
+	s->flags &= ~(STREAM_KNOWN | STREAM_CARRIES);
+}
+
+/* It is of that stream. */
+static __always_inline void send_take(struct send_work *w, const struct stream *s)
+{
+	__builtin_memcpy(&w->stream, s, sizeof(*s));
+	send_copy(w->event.tail, s->tail, SEND_TAIL);
+	send_renew(&w->stream);
+}
+
+/* Before its bytes are looked at, and after. Each rule has a needle with a pattern: where nothing
+ * was found before, the scan begins when something is. */
+static __always_inline void send_begin_look(struct send_work *w)
+{
+	w->scanning = 0;
+	w->again = !(w->stream.flags & STREAM_CARRIES);
+	if (w->stream.found_count)
+		send_recall(w);
+}
+
+/* 1: a candidate. */
+static __always_inline bool send_end_look(struct send_work *w)
+{
+	if (w->scanning)
+		return send_scanned(w);
+	w->stream.flags |= STREAM_CARRIES;
+	return false;
 }
 
 /* ---- where the bytes are */
@@ -338,12 +377,23 @@ static __always_inline void send_path(char *path, struct sock *sk)
 		send_name(path, a);
 }
 
+/* When it is told it gets its size and time: most is not. */
+static __always_inline void send_event_head(struct bs_event *e, u64 session, u32 tgid, u32 tid)
+{
+	e->type = BS_EVENT_SEND;
+	e->number = 0;
+	e->session = session;
+	e->tgid = tgid;
+	e->tid = tid;
+}
+
 static __always_inline void send_head(struct send_work *w, u64 session, u32 source)
 {
 	struct task_struct *t = bpf_get_current_task_btf();
 	struct bs_send_event *e = &w->event;
 
-	event_head(&e->head, BS_EVENT_SEND, sizeof(*e), session);
+	send_event_head(&e->head, session, bpf_get_current_pid_tgid() >> 32,
+			bpf_get_current_pid_tgid());
 	e->start = t->group_leader->start_boottime;
 	e->parent = t->real_parent->tgid;
 	e->uid = bpf_get_current_uid_gid();

@@ -576,6 +576,6 @@ _Static_assert(sizeof(struct bs_delete_event) == 128, "ABI");
 _Static_assert(sizeof(struct bs_send_event) == 336, "ABI");
 
 /* Of all that is pinned: a guard adopts only what has its own number. */
-#define BS_ABI 6
+#define BS_ABI 7
 
 #endif

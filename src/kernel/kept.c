@@ -31,7 +31,7 @@ static void kept_maps(const struct backstop_bpf *s, struct kept ret[KEPT_MAPS])
 		{ "protected", s->maps.protected_inodes },
 		{ "hints", s->maps.hints },
 		{ "guarded", s->maps.protected },
-		{ "marks", s->maps.send_marks },
+		{ "sockets", s->maps.socket_streams },
 		{ "streams", s->maps.streams },
 		{ "says", s->maps.stream_says },
 		{ "let_go", s->maps.egress_grants },

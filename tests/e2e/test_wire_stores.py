@@ -5,7 +5,7 @@ import pytest
 
 import lab as laboratory
 from lab import SLOW, Reader, until
-from wire import BOTH, HOST, client, expect_denied, expect_unasked, judge, needs, refuses
+from wire import BOTH, HOST, PYTHON, client, expect_denied, expect_unasked, free_port, judge, needs, refuses
 
 TLS = pytest.mark.parametrize("mode", ["plain", "tls"])
 
@@ -117,6 +117,28 @@ def test_redis_raw(wire, redis, how, answer):
     check_keys(wire, redis, agent, answer)
     if answer == "deny" and refuses(wire.guard):
         assert "goes on" in agent.out and "value" in agent.out, agent.all
+
+
+AMONG_MANY = """import socket, sys
+port, closed, count = map(int, sys.argv[1:])
+s = socket.create_connection(('127.0.0.1', port))
+s.sendall(b'PING\\r\\n')
+assert s.recv(99) == b'+PONG\\r\\n'
+for _ in range(count):
+    with socket.socket() as other:
+        other.connect_ex(('127.0.0.1', closed))
+try:
+    s.sendall(b'FLUSHALL\\r\\n')
+    print('done', s.recv(99))
+except PermissionError:
+    print('error: refused')
+"""
+
+
+def test_redis_among_many(wire, redis):
+    """However many connections a session makes, one that it had before is looked at."""
+    agent = wire.run([PYTHON, "-c", AMONG_MANY, str(redis.port), str(free_port()), "40000"])
+    check_keys(wire, redis, agent, "deny")
 
 
 # --- MongoDB
