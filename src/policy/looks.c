@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -82,6 +84,38 @@ enum looked looks_recall(int root, const char *name)
 	return LOOK_FILE;
 }
 
+/* As its mount and its inode have it. */
+static bool is_our_root(int root)
+{
+	struct statx ours, its;
+	unsigned int what = STATX_INO | STATX_MNT_ID;
+
+	return !statx(AT_FDCWD, "/", AT_STATX_DONT_SYNC, what, &ours) &&
+	       !statx(root, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, what, &its) &&
+	       ours.stx_mnt_id == its.stx_mnt_id && ours.stx_ino == its.stx_ino;
+}
+
+/* Where links lead that the kernel has in its caches, whose paths it tells from our own root. It
+ * asks nobody. */
+static bool recall_link(int root, const char *name, char target[PATHS_MAX])
+{
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC,
+				.resolve = RESOLVE_CACHED | RESOLVE_IN_ROOT };
+	_cleanup_close_ int fd = (int)syscall(SYS_openat2, root, name, &how, sizeof(how));
+	char path[32];
+	ssize_t n;
+
+	if (fd < 0 || !is_our_root(root))
+		return false;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	n = readlink(path, target, PATHS_MAX);
+	if (n <= 0 || n == PATHS_MAX || target[0] != '/')
+		return false;
+	target[n] = '\0';
+	/* it may have been removed, or lie elsewhere */
+	return looks_recall(root, n > 1 ? target + 1 : ".") == LOOK_FILE;
+}
+
 static enum looked ask(int root, const char *name, char target[PATHS_MAX])
 {
 	ssize_t n = readlinkat(root, name, target, PATHS_MAX - 1);
@@ -115,6 +149,8 @@ enum looked looks_find(struct looks *l, int root, const char *name, char target[
 	look = looks_recall(root, name);
 	if (look != LOOK_SILENT)
 		return look;
+	if (recall_link(root, name, target))
+		return LOOK_LINK;
 	if (l->waits)
 		return wait_for(l, root, name, target);
 	l->silent = true;

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "policy/paths.h"
 
 #define NAMES 2000 /* more than there is room for */
@@ -51,6 +52,32 @@ static void test_caches(void **state _unused_)
 	l = (struct looks) { .over = true };
 	assert_int_equal(looks_find(&l, root, "tmp/link", target), LOOK_SILENT);
 	assert_true(l.silent && !l.pending);
+}
+
+/* Below our own root the kernel tells where a link leads. */
+static void test_links(void **state _unused_)
+{
+	_cleanup_close_ int own = open("/", O_PATH | O_DIRECTORY);
+	struct looks l = { 0 };
+	char name[64], end[64];
+
+	snprintf(end, sizeof(end), "%s/tmp/d", dir);
+	snprintf(name, sizeof(name), "%s/tmp/far", dir);
+	assert_int_equal(symlink(end, name), 0);
+	assert_int_equal(symlinkat("far", root, "tmp/near"), 0);
+	assert_int_equal(symlinkat("none", root, "tmp/nowhere"), 0);
+	assert_int_equal(symlinkat("/", root, "tmp/top"), 0);
+	for (int i = 0; i < 2; i++) {
+		snprintf(name, sizeof(name), "%s/tmp/%s", dir + 1, i ? "far" : "near");
+		assert_int_equal(looks_find(&l, own, name, target), LOOK_LINK);
+		assert_string_equal(target, end);
+	}
+	snprintf(name, sizeof(name), "%s/tmp/top", dir + 1);
+	assert_int_equal(looks_find(&l, own, name, target), LOOK_LINK);
+	assert_string_equal(target, "/");
+	assert_false(l.silent || l.pending);
+	snprintf(name, sizeof(name), "%s/tmp/nowhere", dir + 1);
+	assert_int_equal(looks_find(&l, own, name, target), LOOK_SILENT);
 }
 
 static void test_waiting(void **state _unused_)
@@ -144,8 +171,8 @@ static void test_paths(void **state _unused_)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_caches), TEST(test_waiting), TEST(test_child),
-		TEST(test_room),   TEST(test_paths),
+		TEST(test_caches), TEST(test_links), TEST(test_waiting),
+		TEST(test_child),  TEST(test_room),  TEST(test_paths),
 	};
 
 	return cmocka_run_group_tests_name("looks", tests, NULL, NULL);
