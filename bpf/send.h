@@ -1,4 +1,5 @@
-/* What is about to leave: where its bytes are, and to whom they go. send.bpf.c judges. */
+/* What is about to leave: where its bytes are, and to whom they go. send.bpf.c looks at it, and
+ * judge.bpf.c asks. */
 #ifndef BPF_SEND_H
 #define BPF_SEND_H
 
@@ -120,7 +121,10 @@ extern const volatile bool send_observes; /* nothing is asked: the guard is told
 
 /* Global functions: the verifier walks each once. */
 int send_begin(struct send_work *w);
-int send_judge(struct send_work *w);
+int send_judge(struct send_work *w); /* judge.bpf.c */
+int send_find(struct send_work *w);  /* its stream */
+int send_hash(struct send_work *w);  /* of all its bytes */
+int send_parts(struct send_work *w); /* data[] has where its parts are */
 int send_unix(struct send_work *w);
 int send_follow(struct send_work *w); /* its size is with what follows it; -EMSGSIZE: too much */
 int send_track(struct stream *s, u64 session); /* a connection that is seen as it leaves */
