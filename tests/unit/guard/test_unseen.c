@@ -4,6 +4,7 @@
 
 #include <netinet/in.h>
 
+#include "guard/library.h"
 #include "guard/reaper.h"
 #include "guard/unseen.h"
 #include "policy/wire.h"
@@ -22,6 +23,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	unseen_forget_all(&guard);
+	library_forget_all(&guard);
 	reaper_forget_all();
 	loop_free(guard.loop);
 	return guard_tear_down(state);
