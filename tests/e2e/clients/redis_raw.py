@@ -12,5 +12,6 @@ try:
     print("done", s.recv(999))
 except PermissionError:
     print("error: refused")
-    s.sendall(b"LL\r\nGET key\r\n")  # the rest of a command that did not leave would be one with another name
+    s.sendall(b"X\r\nGET key\r\n")  # what left of a command becomes one with another name
+    time.sleep(0.1)
     print("goes on", s.recv(999))
