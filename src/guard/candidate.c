@@ -410,14 +410,6 @@ static bool sweep_stopped(struct guard *g, u32 slot, u32 ticket)
 	return false;
 }
 
-/* It may be one whose event was lost, and will be stopped then. */
-static bool waits_for_guard(u32 word)
-{
-	u32 state = BS_SLOT_STATE(word);
-
-	return state == BS_SLOT_CLAIMED || state == BS_SLOT_ASKED || state == BS_SLOT_STOPPING;
-}
-
 bool candidate_sweep(struct guard *g, u64 end)
 {
 	bool waits = false;
@@ -427,7 +419,8 @@ bool candidate_sweep(struct guard *g, u64 end)
 		const struct bs_slot *s = &kernel_slots(g->kernel)[i];
 		u32 word = __atomic_load_n(&s->word, __ATOMIC_SEQ_CST), ticket = word >> 3;
 
-		waits |= waits_for_guard(word);
+		/* it may be one whose event was lost, and will be stopped then */
+		waits |= slot_is_open(word);
 		if (BS_SLOT_STATE(word) == BS_SLOT_STOPPED && !hold_has_slot(g, i, ticket) &&
 		    !fetch_has_slot(g, i, ticket))
 			waits |= sweep_stopped(g, i, ticket);

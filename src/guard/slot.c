@@ -7,6 +7,13 @@
 #include "base/proc.h"
 #include "base/util.h"
 
+bool slot_is_open(u32 word)
+{
+	u32 state = BS_SLOT_STATE(word);
+
+	return state == BS_SLOT_CLAIMED || state == BS_SLOT_ASKED || state == BS_SLOT_STOPPING;
+}
+
 bool slot_restarts(enum bs_slot_kind kind)
 {
 	return kind == BS_SLOT_CONNECT || kind == BS_SLOT_DELETE || kind == BS_SLOT_SEND;

@@ -8,6 +8,8 @@
 
 /* FREE where the slot is not that ticket's any more. */
 enum bs_slot_state slot_state(const struct bs_slot *s, u32 ticket);
+/* By its word: is a task about to be stopped there, or waits for an answer that spares it that? */
+bool slot_is_open(u32 word);
 /* Does its system call restart after the decision? Else the task is stopped where it is: nothing of
  * it must run before. */
 bool slot_restarts(enum bs_slot_kind kind);

@@ -187,26 +187,40 @@ void trace_kill_all(struct tracer *t)
 	}
 }
 
-#define SETTLE_USEC 20000 /* longer than a task waits in the kernel for an answer */
-#define TICK_NS	    (1000000000ULL / sysconf(_SC_CLK_TCK))
+#define SETTLE_USEC  20000 /* longer than a task waits in the kernel for an answer */
+#define SETTLE_TIMES 250   /* where thousands run, each is long without a CPU */
+#define TICK_NS	     (1000000000ULL / sysconf(_SC_CLK_TCK))
 
-/* Is the task that had the slot still there, and stopped? */
-static bool is_stopped(const struct bs_slot *s)
+/* Is the task that had the slot still there? */
+static bool is_there(const struct bs_slot *s)
 {
 	struct proc_stat process, task;
 
-	return BS_SLOT_STATE(s->word) == BS_SLOT_STOPPED && !proc_read_stat(s->tgid, &process) &&
-	       process.start_time == s->start / TICK_NS && !proc_read_stat(s->tid, &task) &&
-	       task.state == 'T';
+	return !proc_read_stat(s->tgid, &process) && process.start_time == s->start / TICK_NS &&
+	       !proc_read_stat(s->tid, &task) && task.state != 'Z' && task.state != 'X';
+}
+
+/* True while it is yet to be stopped. */
+static bool end_stopped(const struct bs_slot *s)
+{
+	u32 word = s->word;
+	bool stopped = BS_SLOT_STATE(word) == BS_SLOT_STOPPED;
+
+	if ((!stopped && !slot_is_open(word)) || !is_there(s))
+		return false;
+	if (stopped)
+		kill(s->tgid, slot_restarts(s->kind) ? SIGCONT : SIGKILL);
+	return !stopped;
 }
 
 void trace_end_stopped(struct tracer *t)
 {
-	usleep(SETTLE_USEC);
-	for (u32 i = 0; i < BS_SLOTS; i++) {
-		const struct bs_slot *s = &t->slots[i];
+	bool waits = true;
 
-		if (is_stopped(s))
-			kill(s->tgid, slot_restarts(s->kind) ? SIGCONT : SIGKILL);
+	for (int n = 0; n < SETTLE_TIMES && waits; n++) {
+		usleep(SETTLE_USEC);
+		waits = false;
+		for (u32 i = 0; i < BS_SLOTS; i++)
+			waits |= end_stopped(&t->slots[i]);
 	}
 }

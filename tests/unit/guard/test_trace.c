@@ -1,6 +1,7 @@
 /* The keeper's tracees: real processes, slots played by the test. */
 #include "fixture.h"
 
+#include <pthread.h>
 #include <sys/ptrace.h>
 
 #include "guard/slot.h"
@@ -189,6 +190,38 @@ static void test_what_stopped_too_late(void **state _unused_)
 	assert_int_equal(WEXITSTATUS(end_stopped(BS_SLOT_CONNECT)), 7);
 }
 
+static void *stop_later(void *data _unused_)
+{
+	usleep(200000);
+	slots[SLOT].word = BS_SLOT_WORD(TICKET, BS_SLOT_STOPPED);
+	return NULL;
+}
+
+/* Where many run, a candidate may be without a CPU for long, in the kernel or behind its SIGSTOP.
+ */
+static void test_what_is_yet_to_stop(void **state _unused_)
+{
+	pid_t pid = fork();
+	pthread_t later;
+	int status;
+
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		sleep(20);
+		_exit(7);
+	}
+	slots[SLOT] = (struct bs_slot) { .tgid = pid,
+					 .tid = pid,
+					 .kind = BS_SLOT_EXEC,
+					 .word = BS_SLOT_WORD(TICKET, BS_SLOT_ASKED) };
+	set_start(pid);
+	assert_int_equal(pthread_create(&later, NULL, stop_later, NULL), 0);
+	trace_end_stopped(&tracer);
+	assert_int_equal(pthread_join(later, NULL), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+}
+
 /* The number may be another process's by now. */
 static void test_strangers_are_left_alone(void **state _unused_)
 {
@@ -213,6 +246,7 @@ int main(void)
 		TRACE_TEST(test_traced_by_another),
 		TRACE_TEST(test_adopt),
 		TRACE_TEST(test_what_stopped_too_late),
+		TRACE_TEST(test_what_is_yet_to_stop),
 		TRACE_TEST(test_strangers_are_left_alone),
 	};
 
