@@ -52,12 +52,15 @@ struct keeper {
 
 /* ---- messages */
 
-/* A guard that reads nothing while its socket is full is as good as dead. */
+/* A guard that reads nothing while its socket is full is as good as dead. One that has closed it
+ * ends, and is let do so. */
 static void say(struct keeper *k, const struct keeper_message *m)
 {
-	if (k->link >= 0 && send(k->link, m, sizeof(*m), MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
-	    k->guard)
-		kill(k->guard, SIGKILL);
+	if (k->link < 0 || send(k->link, m, sizeof(*m), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ||
+	    errno == EPIPE || errno == ECONNRESET || !k->guard)
+		return;
+	log_error("the guard cannot be told anything (%s): it is killed", strerror(errno));
+	kill(k->guard, SIGKILL);
 }
 
 static void tell(void *data, enum keeper_op op, const struct tracee *t)

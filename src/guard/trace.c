@@ -181,7 +181,7 @@ void trace_kill_all(struct tracer *t)
 	while (!LIST_EMPTY(&t->tracees)) {
 		struct tracee *e = LIST_FIRST(&t->tracees);
 
-		kill(t->slots[e->slot].tgid, SIGKILL);
+		kill(e->tid, SIGKILL);
 		slot_free(&t->slots[e->slot], e->ticket);
 		detach(e);
 	}

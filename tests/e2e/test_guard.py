@@ -1,4 +1,5 @@
 """The guard's own life: how it starts, refuses to start, ends, and what its end does to holds."""
+import contextlib
 import json
 import os
 import resource
@@ -9,7 +10,7 @@ import time
 
 import pytest
 
-from lab import is_gone, quote, until
+from lab import SLOW, is_gone, quote, until
 
 
 def start_badly(lab, *options, path=None, user=None):
@@ -151,6 +152,36 @@ def small_disk(lab):
     for guard in lab.guards:
         guard.stop()
     subprocess.run(["umount", path], check=True)
+
+
+def links(pid):
+    """What its descriptors lead to."""
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            yield os.readlink(f"/proc/{pid}/fd/{fd}")
+
+
+def test_one_that_ends_behind_the_guard(lab):
+    """What was held dies when its guard, which stops, listens to the keeper no more: no other guard starts for it."""
+    guard = lab.new_guard()
+    agent = lab.run(lab.words(), guard=guard)
+    held, child = guard.wait_for_holds()[0]["pid"], guard.child
+    os.kill(child, signal.SIGSTOP)
+    guard.process.send_signal(signal.SIGTERM)
+    until(lambda: "the guard stops" in guard.log(), guard.log)
+    os.kill(guard.pid, signal.SIGSTOP)
+    os.kill(child, signal.SIGCONT)
+    while any(link.startswith("socket:") for link in links(child)):
+        pass
+    os.kill(child, signal.SIGSTOP)
+    os.kill(held, signal.SIGKILL)
+    os.kill(guard.pid, signal.SIGCONT)
+    assert agent.finish() == 137
+    with contextlib.suppress(ProcessLookupError):  # it was faster
+        os.kill(child, signal.SIGCONT)
+    assert guard.process.wait(SLOW) == 0, guard.log()
+    assert "died" not in guard.log(), guard.log()
+    assert lab.ran() == 0
 
 
 def test_full_disk(lab, small_disk):
