@@ -201,16 +201,18 @@ static bool is_there(const struct bs_slot *s)
 }
 
 /* True while it is yet to be stopped. */
-static bool end_stopped(const struct bs_slot *s)
+static bool end_stopped(struct bs_slot *s)
 {
 	u32 word = s->word;
 	bool stopped = BS_SLOT_STATE(word) == BS_SLOT_STOPPED;
 
 	if ((!stopped && !slot_is_open(word)) || !is_there(s))
 		return false;
-	if (stopped)
-		kill(s->tgid, slot_restarts(s->kind) ? SIGCONT : SIGKILL);
-	return !stopped;
+	if (!stopped)
+		return true;
+	kill(s->tgid, slot_restarts(s->kind) ? SIGCONT : SIGKILL);
+	slot_free(s, word >> 3);
+	return false;
 }
 
 void trace_end_stopped(struct tracer *t)
