@@ -148,7 +148,8 @@ static bool parse_host(struct parser *ps, size_t len)
 	if (!parse_address(host, ps->dest))
 		return FAULT(ps, start,
 			     "'%s' is no address and no name: write 10.0.0.5, 10.0.0.0/8, fd00::1, "
-			     "*.example.com (in small letters), unix:/run/x.sock, * or remote",
+			     "*.example.com (in small letters, others as xn--…), "
+			     "unix:/run/x.sock, * or remote",
 			     host);
 	ps->dest->bits = 128;
 	ps->p += n;

@@ -65,7 +65,7 @@ static void test_good(void **state _unused_)
 
 #define NO_ADDRESS                                                                                 \
 	" is no address and no name: write 10.0.0.5, 10.0.0.0/8, fd00::1, *.example.com (in "      \
-	"small letters), unix:/run/x.sock, * or remote\n"
+	"small letters, others as xn--…), unix:/run/x.sock, * or remote\n"
 #define NO_PATH "behind unix: stands a path that begins with / or **/, or @ and an abstract name\n"
 #define UNSPECIFIED                                                                                \
 	"the unspecified address is loopback: write 127.0.0.0/8 or ::1, or * for all addresses\n"
